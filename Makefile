@@ -1,0 +1,61 @@
+# NeuraTrade: `make run` and `make test` work on a machine that has only Python 3.11 to 3.13 with pip, and make.
+# They keep what they need in .venv, installed from requirements/*.txt by hash. `make help` lists everything.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+CODE := src tests tools $(if $(wildcard benchmarks/*.py),benchmarks)
+ARGS ?=
+
+# Timing and fault simulations run on their own: coverage would slow them down and change what they measure.
+APART := $(wildcard tests/simulation tests/benchmarks)
+ALL_ELSE := $(addprefix --ignore=,$(APART))
+PYTEST := $(BIN)/python -m pytest
+RUN_APART := $(if $(APART),{ $(PYTEST) $(APART) || [ $$? -eq 5 ]; } &&)
+
+.PHONY: help run test check format lint types rooms bench lock clean venv venv-dev
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+run: venv ## open the desk on the recorded markets (paper); ARGS="--speed max --json" goes to `neuratrade run`
+	@$(BIN)/neuratrade run $(ARGS)
+
+test: venv-dev ## run all tests; ARGS="-k gate" goes to pytest
+	@$(if $(ARGS),$(PYTEST) $(ARGS),$(RUN_APART) $(PYTEST) $(ALL_ELSE))
+
+check: lint types rooms ## all that must pass before a commit: format, lint, types, rooms, purity, tests, coverage
+	@$(RUN_APART) $(PYTEST) $(ALL_ELSE) --cov --cov-report=term
+
+format: venv-dev ## format the code and repair what lint can repair
+	@$(BIN)/ruff format $(CODE)
+	@$(BIN)/ruff check --fix $(CODE)
+
+lint: venv-dev ## check format, lint, and that core/ is pure
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/python tools/purity.py src/neuratrade/core
+
+types: venv-dev ## check all types, strictly
+	@$(BIN)/mypy $(CODE)
+
+rooms: venv-dev ## check that each room imports only rooms below it
+	@$(BIN)/lint-imports --no-logo
+
+bench: venv-dev ## measure, compare and write benchmarks/results/latest.json
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: ## resolve requirements/*.txt anew, for all platforms, with hashes (needs uv)
+	@sh tools/lock.sh
+
+clean: ## remove .venv, caches and build output; never data
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	find src tests tools $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	@sh tools/venv.sh .venv run editable
+
+venv-dev:
+	@sh tools/venv.sh .venv dev editable

@@ -1,0 +1,67 @@
+"""What every test gets: a home of its own, recorded data where present, repeatable hypothesis runs."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests import postgres_server
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+settings.register_profile("ci", derandomize=True, max_examples=100, deadline=None)
+settings.load_profile("ci")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of recorded data are skipped, not failed, on a machine that has only the repository."""
+    if SHARED_DATA.is_dir():
+        return
+    absent = pytest.mark.skip(reason=f"no recorded data at {SHARED_DATA}")
+    for item in items:
+        if item.get_closest_marker("shared"):
+            item.add_marker(absent)
+
+
+@pytest.fixture(autouse=True)
+def neuratrade_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder for each test, so that none can see or touch the operator's desk."""
+    home = tmp_path / "neuratrade-home"
+    monkeypatch.setenv("NEURATRADE_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of recorded market data; use it in tests marked `shared`."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no recorded data at {SHARED_DATA}")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def postgres_socket() -> Iterator[Path]:
+    """The socket folder of a PostgreSQL that lives as long as the test run; mark such tests `postgres`."""
+    programs = postgres_server.find_programs()
+    if programs is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed: .ci/setup installs it")
+        pytest.skip("PostgreSQL is not installed: .ci/setup installs it")
+    with postgres_server.postgres_server(programs) as socket_folder:
+        yield socket_folder
+
+
+@pytest.fixture
+def postgres_url(postgres_socket: Path) -> Iterator[str]:
+    """The SQLAlchemy address of an empty PostgreSQL database that this test has for itself."""
+    with postgres_server.empty_database(postgres_socket) as url:
+        yield url
