@@ -1,0 +1,88 @@
+"""Instruments: what is traded, on which grid, at which venue.
+
+A venue's symbol alone never identifies an instrument here, since the same words mean different
+contracts at two venues: the key is `ASSET@venue`.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from neuratrade.core.model.decimals import ONE, ZERO, floor_to, nearest
+
+
+class InstrumentKind(StrEnum):
+    """The kinds of contract the ledger and the gate know how to value."""
+
+    SPOT = "spot"
+    PERPETUAL = "perpetual"
+    FUTURE = "future"
+    EQUITY = "equity"
+    BINARY = "binary"
+
+
+class Instrument(msgspec.Struct, frozen=True):
+    """One contract at one venue.
+
+    asset: the pair or ticker as people write it, for example `BTC/USDT`.
+    tick: price step, quote currency per unit of base. lot: quantity step, units of base or contracts.
+    min_notional: smallest order value in the quote currency.
+    multiplier: quote currency per contract and point (futures: tick value / tick); 1 for the others.
+    maker_fee_bps, taker_fee_bps: basis points of notional. fee_in_base: buys pay their fee in base.
+    initial_margin: fraction of notional a derivative position ties up.
+    price_floor, price_ceiling: bounds a price must keep (binary outcomes: 0 and 1).
+    """
+
+    asset: str
+    venue: str
+    kind: InstrumentKind
+    base: str
+    quote: str
+    tick: Decimal
+    lot: Decimal
+    min_quantity: Decimal
+    min_notional: Decimal
+    multiplier: Decimal = ONE
+    maker_fee_bps: Decimal = ZERO
+    taker_fee_bps: Decimal = ZERO
+    fee_in_base: bool = False
+    initial_margin: Decimal = ONE
+    price_floor: Decimal = ZERO
+    price_ceiling: Decimal | None = None
+
+    @property
+    def key(self) -> str:
+        """`ASSET@venue`, the name used in events, orders and rows."""
+        return f"{self.asset}@{self.venue}"
+
+    @property
+    def tick_value(self) -> Decimal:
+        """What one tick of one contract is worth, quote currency."""
+        return self.tick * self.multiplier
+
+    @property
+    def is_derivative(self) -> bool:
+        """Whether a position is margin plus unrealised profit rather than an owned holding."""
+        return self.kind in (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE)
+
+    def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
+        """Value of `quantity` at `price`, quote currency, never negative."""
+        return abs(quantity) * price * self.multiplier
+
+    def round_price(self, price: Decimal) -> Decimal:
+        """`price` on the tick grid, nearest tick."""
+        return nearest(price, self.tick)
+
+    def round_quantity(self, quantity: Decimal) -> Decimal:
+        """`quantity` on the lot grid, never more than asked."""
+        return floor_to(quantity, self.lot)
+
+    def admits_price(self, price: Decimal) -> bool:
+        """Whether a price lies inside the contract's bounds (above the floor, below any ceiling)."""
+        return price > self.price_floor and (self.price_ceiling is None or price < self.price_ceiling)
+
+
+def instrument_key(asset: str, venue: str) -> str:
+    """The key of an instrument from its parts."""
+    return f"{asset}@{venue}"
