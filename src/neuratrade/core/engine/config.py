@@ -1,0 +1,36 @@
+"""What an engine is made of: all that is fixed for one run. Limits are state: a person may change them."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from neuratrade.core.indicators.provider import IndicatorProvider
+from neuratrade.core.model.approval import Signer
+from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.market import NS_PER_MINUTE
+from neuratrade.core.regime import RegimeParams
+from neuratrade.core.strategies.dna import Dna
+from neuratrade.core.strategies.port import Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """One desk's fixed parts.
+
+    instruments: by key. base_span_ns: the span of the bars that arrive. gate_span_ns: timeframe of the
+    true range the gate judges stops by. assumed_spread_fraction: of the price, where only bars are known.
+    day_offset_ns: added to UTC before the day is counted. session_open: False outside trading hours
+    (crypto never closes). signer: None makes unsigned approvals that no venue accepts.
+    """
+
+    account_id: str
+    operator_id: str
+    instruments: dict[str, Instrument]
+    strategies: tuple[Strategy, ...]
+    dna: Dna
+    provider: IndicatorProvider
+    signer: Signer | None
+    base_span_ns: int = NS_PER_MINUTE
+    gate_span_ns: int = 15 * NS_PER_MINUTE
+    assumed_spread_fraction: Decimal = Decimal("0.0002")
+    day_offset_ns: int = 0
+    regime: RegimeParams = field(default_factory=RegimeParams)

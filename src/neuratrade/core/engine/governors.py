@@ -1,0 +1,145 @@
+"""Marks, the day, and the standing rules over time: RUNNING -> REDUCING -> HALTED.
+
+Limits count on equity, not on closed trades alone. A rule that would stop the desk for drawdown needs two
+marks in a row at least a second apart, since one bad tick must not flatten a book; a mark with a missing
+price is no mark.
+"""
+
+from decimal import Decimal
+
+from neuratrade.core.engine.brackets import begin_exit
+from neuratrade.core.engine.ledger import equity_of
+from neuratrade.core.engine.state import AccountState
+from neuratrade.core.engine.turn import Turn
+from neuratrade.core.model.decimals import BASIS_POINTS
+from neuratrade.core.model.facts import (
+    CloseReason,
+    DayRolled,
+    KillPolicy,
+    Marked,
+    TradingState,
+    TradingStateMoved,
+)
+from neuratrade.core.model.market import NS_PER_DAY, NS_PER_MINUTE, NS_PER_SECOND
+from neuratrade.core.risk.layer import text
+from neuratrade.core.risk.view import drawdown
+
+MARK_STEP_BPS = Decimal(1)
+_SEVERITY = {TradingState.RUNNING: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
+DAILY = ("daily_loss", "session_drawdown")
+
+
+class Governors:
+    """The rules with what they must remember between marks (volatile: a restart asks for two marks again)."""
+
+    def __init__(self, day_offset_ns: int = 0) -> None:
+        self.day_offset_ns = day_offset_ns
+        self._breached: dict[tuple[str, str], int] = {}
+
+    def tick(self, turn: Turn, prices: dict[str, Decimal]) -> None:
+        """Marks every account, rolls its day, applies the rules."""
+        for account in list(turn.state.accounts.values()):
+            equity = equity_of(account, turn.state.instruments, prices)
+            if equity is None:
+                continue
+            self._roll_day(turn, account, equity)
+            if _worth_marking(turn, account, equity):
+                held = {key: prices[key] for key, item in account.positions.items() if item.quantity}
+                turn.record(Marked(turn.at_ns, account.account.account_id, equity, held))
+            self._govern(turn, account, equity)
+
+    def _roll_day(self, turn: Turn, account: AccountState, equity: Decimal) -> None:
+        day = (turn.at_ns + self.day_offset_ns) // NS_PER_DAY
+        if day == account.day:
+            return
+        turn.record(DayRolled(turn.at_ns, account.account.account_id, day, equity))
+        state = turn.state
+        if not state.latched and state.governor in DAILY:
+            move(turn, TradingState.RUNNING, "day_roll", "a new trading day began", "", "", latched=False)
+
+    def _govern(self, turn: Turn, account: AccountState, equity: Decimal) -> None:
+        limits = turn.state.limits
+        day = drawdown(account.day_start_equity, equity)
+        if self._confirmed(turn, account, "daily_loss", day >= limits.daily_loss_fraction):
+            reason = "the day lost too much"
+            limit = limits.daily_loss_fraction
+            move(turn, TradingState.REDUCING, "daily_loss", reason, text(day), text(limit), latched=False)
+        session = drawdown(account.session_peak, equity)
+        if self._confirmed(turn, account, "session_drawdown", session >= limits.session_drawdown_fraction):
+            reason = "equity fell too far from the session's peak"
+            limit = limits.session_drawdown_fraction
+            move(
+                turn,
+                TradingState.HALTED,
+                "session_drawdown",
+                reason,
+                text(session),
+                text(limit),
+                latched=False,
+            )
+        deep = drawdown(account.peak_24h, equity)
+        if self._confirmed(turn, account, "drawdown_24h", deep >= limits.drawdown_24h_fraction):
+            reason = "equity fell too far from its 24 h peak"
+            limit = limits.drawdown_24h_fraction
+            move(turn, TradingState.HALTED, "drawdown_24h", reason, text(deep), text(limit), latched=True)
+            carry_out(turn, KillPolicy.FLATTEN_ALL, prices=None)
+
+    def _confirmed(self, turn: Turn, account: AccountState, name: str, breached: bool) -> bool:
+        key = (account.account.account_id, name)
+        if not breached:
+            self._breached.pop(key, None)
+            return False
+        first = self._breached.setdefault(key, turn.at_ns)
+        return turn.at_ns - first >= NS_PER_SECOND
+
+
+def move(
+    turn: Turn, to: TradingState, governor: str, reason: str, observed: str, limit: str, *, latched: bool
+) -> None:
+    """Moves the trading state and cancels what may no longer be entered.
+
+    A lighter rule never lifts a heavier one, and nothing but a person lifts a latch.
+    """
+    state = turn.state
+    lifts = _SEVERITY[to] < _SEVERITY[state.trading_state]
+    same = to is state.trading_state and state.latched >= latched
+    if same or (lifts and governor not in ("day_roll", "operator")):
+        return
+    turn.record(TradingStateMoved(turn.at_ns, to, governor, reason, observed, limit, latched))
+    if to is not TradingState.RUNNING:
+        cancel_entries(turn)
+
+
+def cancel_entries(turn: Turn) -> None:
+    """Asks for the end of every entry that could still add exposure."""
+    for bracket in list(turn.state.brackets.values()):
+        entry = turn.order(bracket.entry_order)
+        if entry is not None and entry.is_live:
+            turn.cancel(entry, "no new exposure")
+
+
+def carry_out(turn: Turn, policy: KillPolicy, prices: dict[str, Decimal] | None) -> None:
+    """Does to open positions what a kill policy says."""
+    for bracket in list(turn.state.brackets.values()):
+        derivative = turn.instrument_of(bracket).is_derivative
+        if policy is KillPolicy.FLATTEN_ALL or (policy is KillPolicy.CLOSE_PERPS and derivative):
+            level = (prices or {}).get(bracket.intent.instrument, bracket.stop_price)
+            begin_exit(turn, bracket, CloseReason.KILL, bracket.held, level, level)
+
+
+def count_losses(turn: Turn, account: AccountState, lane: str) -> None:
+    """After a bracket closed: too many losses in a row in one lane halt the desk until a person resumes."""
+    losses = account.lanes[lane].losses if lane in account.lanes else 0
+    limit = turn.state.limits.kill_losses
+    if losses >= limit:
+        reason = f"{losses} losses in a row in lane {lane}"
+        move(turn, TradingState.HALTED, "loss_streak", reason, str(losses), str(limit), latched=True)
+
+
+def _worth_marking(turn: Turn, account: AccountState, equity: Decimal) -> bool:
+    change = abs(equity - account.equity)
+    if change == 0 and account.marked_ns:
+        return False
+    if turn.at_ns - account.marked_ns >= NS_PER_MINUTE:
+        return True
+    return change * BASIS_POINTS >= account.equity * MARK_STEP_BPS

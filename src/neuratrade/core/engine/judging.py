@@ -1,0 +1,223 @@
+"""From a strategy's word or an outside intent to a verdict: builds the gate's view, journals its answer."""
+
+import hashlib
+from decimal import Decimal
+
+from neuratrade.core.engine.brackets import begin_exit, guard, open_bracket
+from neuratrade.core.engine.config import EngineConfig
+from neuratrade.core.engine.market import MarketView, Said
+from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, DeskState, LaneState
+from neuratrade.core.engine.turn import Turn
+from neuratrade.core.model.approval import LayerReport, Verdict
+from neuratrade.core.model.decimals import ZERO, ceil_to, floor_to
+from neuratrade.core.model.facts import CloseReason, IntentJudged, MarketSeen, StopMoved
+from neuratrade.core.model.intent import (
+    AmendIntent,
+    BasketIntent,
+    CancelIntent,
+    CloseIntent,
+    Intent,
+    OpenIntent,
+    ReduceIntent,
+    Stop,
+)
+from neuratrade.core.regime import Regime
+from neuratrade.core.risk.gate import judge
+from neuratrade.core.risk.layer import approve, refuse
+from neuratrade.core.risk.view import AccountView, GateView
+
+Reducing = ReduceIntent | CloseIntent | CancelIntent | AmendIntent
+
+
+def propose(said: Said, config: EngineConfig, view: MarketView, run_id: str, at_ns: int) -> OpenIntent | None:
+    """The intent a strategy's signal becomes; None where its regime vetoes it.
+
+    Its id is derived from run, strategy, instrument and bar, so a replay makes the same one.
+    """
+    plan = said.strategy.plan(said.signal, said.bar, said.row, view.regime)
+    if plan is None:
+        return None
+    contract = view.instrument
+    sign = plan.direction.sign
+    # A stop rounds towards the entry: never more risk than was planned.
+    snap = ceil_to if sign > 0 else floor_to
+    name = f"{run_id}|{said.strategy.name}|{contract.key}|{said.bar.close_ns}"
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return OpenIntent(
+        intent_id=f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}",
+        account_id=config.account_id,
+        operator_id=config.operator_id,
+        instrument=contract.key,
+        direction=plan.direction,
+        trigger_price=contract.round_price(plan.trigger_price),
+        protection=Stop(snap(plan.stop_price, contract.tick), plan.trail_fraction),
+        take_profits=tuple(
+            type(rung)(contract.round_price(rung.price), rung.fraction) for rung in plan.take_profits
+        ),
+        confidence=plan.confidence,
+        strategy_ref=said.strategy.name,
+        created_ns=at_ns,
+        order_type=plan.order_type,
+        lane=said.strategy.lane,
+        entry_expiry_ns=plan.entry_expiry_ns,
+        max_hold_ns=plan.max_hold_ns,
+        tags={"note": plan.note} if plan.note else {},
+    )
+
+
+def judge_intent(turn: Turn, intent: Intent, config: EngineConfig, views: dict[str, MarketView]) -> None:
+    """Judges an intent of any kind, journals the verdict, and starts what was approved."""
+    match intent:
+        case OpenIntent():
+            _judge_open(turn, intent, config, views.get(intent.instrument))
+        case BasketIntent():
+            reason = "baskets are not traded by this version: send the legs as intents of their own"
+            report = refuse("kind", reason, "basket", "open, reduce, close, cancel, amend")
+            turn.record(IntentJudged(turn.at_ns, intent, False, ZERO, (report,), MarketSeen()))
+        case ReduceIntent() | CloseIntent() | CancelIntent() | AmendIntent():
+            _judge_reducing(turn, intent, views)
+
+
+def _judge_open(turn: Turn, intent: OpenIntent, config: EngineConfig, view: MarketView | None) -> None:
+    seen = gate_view(turn.state, intent, config, view, turn.at_ns)
+    answer = judge(intent, seen, turn.state.limits, config.signer)
+    turn.record(
+        IntentJudged(
+            turn.at_ns,
+            intent,
+            answer.approved,
+            answer.quantity,
+            answer.layers,
+            seen.seen(),
+            answer.envelope,
+        )
+    )
+    if answer.approved:
+        open_bracket(turn, turn.state.brackets[intent.intent_id])
+
+
+def _judge_reducing(turn: Turn, intent: Reducing, views: dict[str, MarketView]) -> None:
+    """Exposure-reducing intents are checked for one thing: that they can only shrink what is there."""
+    bracket = turn.state.brackets.get(intent.bracket_id)
+    report = _reducing_report(turn, intent, bracket)
+    approved = report.verdict is Verdict.APPROVE
+    view = None if bracket is None else views.get(bracket.intent.instrument)
+    price = None if view is None else view.price
+    seen = MarketSeen(price=price)
+    quantity = bracket.held if bracket is not None and approved else ZERO
+    turn.record(IntentJudged(turn.at_ns, intent, approved, quantity, (report,), seen))
+    if not approved or bracket is None:
+        return
+    level = price if price is not None else bracket.stop_price
+    match intent:
+        case CloseIntent():
+            begin_exit(turn, bracket, CloseReason.MANUAL, bracket.held, level, level)
+        case ReduceIntent(fraction=fraction):
+            begin_exit(turn, bracket, CloseReason.MANUAL, bracket.held * fraction, level, level)
+        case CancelIntent(reason=reason):
+            entry = turn.order(bracket.entry_order)
+            if entry is not None:
+                turn.cancel(entry, reason)
+        case AmendIntent(stop_price=stop, operator_id=operator):
+            turn.record(StopMoved(turn.at_ns, bracket.bracket_id, stop, operator))
+            guard(turn, bracket)
+
+
+def _reducing_report(turn: Turn, intent: Reducing, bracket: BracketState | None) -> LayerReport:
+    kind = str(intent.__struct_config__.tag)
+    if intent.intent_id in turn.state.seen:
+        return refuse("duplicate", "this intent id was judged before", intent.intent_id, "once")
+    if bracket is None:
+        return refuse("bracket", "no open bracket has this id", intent.bracket_id, "an open bracket")
+    if isinstance(intent, ReduceIntent) and not ZERO < intent.fraction <= 1:
+        return refuse("fraction", "must lie above 0 and at most at 1", str(intent.fraction), "(0, 1]")
+    if isinstance(intent, AmendIntent):
+        sign = bracket.intent.direction.sign
+        if not isinstance(bracket.intent.protection, Stop) or (
+            (intent.stop_price - bracket.stop_price) * sign <= 0
+        ):
+            limit = str(bracket.stop_price)
+            return refuse("amend", "a stop moves towards less risk only", str(intent.stop_price), limit)
+    elif not isinstance(intent, CancelIntent) and bracket.phase is BracketPhase.EXITING:
+        return refuse("phase", "this bracket is leaving already", bracket.phase.value, "open")
+    return approve(kind, bracket.phase.value, "reduces only")
+
+
+def gate_view(
+    state: DeskState, intent: OpenIntent, config: EngineConfig, view: MarketView | None, now_ns: int
+) -> GateView:
+    """One moment as the gate may see it."""
+    contract = config.instruments.get(intent.instrument)
+    account = state.accounts.get(intent.account_id)
+    asset = None if contract is None else config.dna.assets.get(contract.asset)
+    win_rate, outcomes = _win_rate(state, intent, config)
+    known = view is not None and view.price is not None
+    return GateView(
+        now_ns=now_ns,
+        instrument=contract,
+        account=None if account is None else _account_view(state, account, intent),
+        already_seen=intent.intent_id in state.seen,
+        blacklisted=contract is not None and contract.asset in config.dna.risk.blacklist,
+        session_open=True,
+        warm=view is not None and view.atr is not None and view.regime is not Regime.UNKNOWN,
+        price=view.price if view is not None else None,
+        price_age_ns=now_ns - view.price_ns if known and view is not None else None,
+        spread_fraction=view.spread_fraction if known and view is not None else None,
+        atr=view.atr if view is not None else None,
+        volume_24h=view.volume_24h if view is not None else None,
+        min_volume_24h=ZERO if asset is None else asset.min_volume_24h,
+        regime=view.regime if view is not None else Regime.UNKNOWN,
+        win_rate=win_rate,
+        win_rate_outcomes=outcomes,
+        size_factor=Decimal("0.5") if view is not None and view.stalled else Decimal(1),
+        bid=view.bid if view is not None else None,
+        ask=view.ask if view is not None else None,
+    )
+
+
+def _win_rate(state: DeskState, intent: OpenIntent, config: EngineConfig) -> tuple[Decimal | None, int]:
+    """Own outcomes once there are enough of them, else what the DNA was taught for this confidence."""
+    own = state.outcomes.get(intent.strategy_ref)
+    if own is not None and own.closed >= state.limits.kelly_min_outcomes:
+        return Decimal(own.won) / Decimal(own.closed), own.closed
+    bucket = config.dna.calibrated(intent.confidence)
+    if bucket is not None:
+        return bucket.win_rate_pct, bucket.sample_count
+    return None, 0 if own is None else own.closed
+
+
+def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -> AccountView:
+    gross = here = ZERO
+    entering = 0
+    brackets = [item for item in state.brackets.values() if item.intent.account_id == intent.account_id]
+    for bracket in brackets:
+        contract = state.instruments[bracket.intent.instrument]
+        # What is still to be entered counts like what is held: it may fill at any moment.
+        pending = bracket.quantity - bracket.entered if _still_entering(state, bracket) else ZERO
+        value = contract.notional(bracket.held + pending, bracket.intent.trigger_price)
+        gross += value
+        if bracket.intent.instrument == intent.instrument:
+            here += value
+        entering += bracket.entered == 0
+    lane = account.lanes.get(intent.lane.value, LaneState())
+    return AccountView(
+        account=account.account,
+        state=state.trading_state,
+        state_reason=state.state_reason,
+        equity=account.equity,
+        day_start_equity=account.day_start_equity,
+        session_peak=account.session_peak,
+        peak_24h=account.peak_24h,
+        gross_notional=gross,
+        instrument_notional=here,
+        open_brackets=len(brackets),
+        trades_today=account.opened_today + entering,
+        lane_session_losses=lane.session_losses,
+        lane_losses=lane.losses,
+        lane_last_loss_ns=lane.last_loss_ns,
+    )
+
+
+def _still_entering(state: DeskState, bracket: BracketState) -> bool:
+    order = state.orders.get(bracket.entry_order or "")
+    return order is not None and order.is_live

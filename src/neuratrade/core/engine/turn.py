@@ -1,0 +1,119 @@
+"""One turn of the engine: facts are folded the moment they are made, commands wait for the journal.
+
+Every order of the desk passes `Turn.send`, and `Turn.send` passes `permit.approve`: there is no second way
+to make a command that carries an order.
+"""
+
+from decimal import Decimal
+
+from neuratrade.core.engine.fold import apply
+from neuratrade.core.engine.state import BracketState, DeskState, OrderState
+from neuratrade.core.model.approval import Approved
+from neuratrade.core.model.commands import AmendOrder, CancelOrder, Command, LookUpOrder, SubmitOrder
+from neuratrade.core.model.facts import AmendPlanned, CancelPlanned, Fact, OrderPlanned, TimerSet
+from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.orders import (
+    OrderRequest,
+    OrderRole,
+    OrderType,
+    Side,
+    TimeInForce,
+    client_order_id,
+)
+from neuratrade.core.risk.permit import approve
+
+
+class Turn:
+    """What one event leads to, collected. at_ns: engine time of the event."""
+
+    __slots__ = ("at_ns", "commands", "facts", "state")
+
+    def __init__(self, state: DeskState, at_ns: int) -> None:
+        self.state = state
+        self.at_ns = at_ns
+        self.facts: list[Fact] = []
+        self.commands: list[Command] = []
+
+    def record(self, fact: Fact) -> None:
+        """Makes a fact true: folds it now, journals it before any command of this turn leaves."""
+        apply(self.state, fact)
+        self.facts.append(fact)
+
+    def instrument_of(self, bracket: BracketState) -> Instrument:
+        """The contract a bracket trades."""
+        return self.state.instruments[bracket.intent.instrument]
+
+    def order(self, client_id: str | None) -> OrderState | None:
+        """An order by its id while its bracket is open."""
+        return None if client_id is None else self.state.orders.get(client_id)
+
+    def send(
+        self,
+        bracket: BracketState,
+        role: OrderRole,
+        side: Side,
+        order_type: OrderType,
+        quantity: Decimal,
+        *,
+        limit_price: Decimal | None = None,
+        stop_price: Decimal | None = None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        expires_ns: int | None = None,
+    ) -> None:
+        """Approves, records and commands one order of a bracket. Raises Refused when it does not fit."""
+        intent = bracket.intent
+        attempt = bracket.stop_rejects if role is OrderRole.STOP else 0
+        leg = f"{role.value}-{bracket.legs}"
+        request = OrderRequest(
+            client_order_id=client_order_id(intent.account_id, intent.intent_id, leg, attempt),
+            account_id=intent.account_id,
+            instrument=intent.instrument,
+            side=side,
+            order_type=order_type,
+            quantity=quantity,
+            role=role,
+            bracket_id=bracket.bracket_id,
+            time_in_force=time_in_force,
+            limit_price=limit_price,
+            stop_price=stop_price,
+            expires_ns=expires_ns,
+            attempt=attempt,
+        )
+        approved = self._approve(bracket, request)
+        self.record(OrderPlanned(self.at_ns, request))
+        self.commands.append(SubmitOrder(approved))
+
+    def cancel(self, order: OrderState, reason: str) -> None:
+        """Asks the venue to cancel an order, once."""
+        if order.asked == "cancel" or not order.is_live:
+            return
+        request = order.request
+        self.record(CancelPlanned(self.at_ns, request.client_order_id, reason))
+        self.commands.append(CancelOrder(request.account_id, request.instrument, request.client_order_id))
+
+    def amend(
+        self, bracket: BracketState, order: OrderState, quantity: Decimal, stop: Decimal, reason: str
+    ) -> None:
+        """Asks the venue to move or resize a working stop; `quantity` counts what it already filled."""
+        approved = self._approve(bracket, order.request)
+        coid = order.request.client_order_id
+        self.record(AmendPlanned(self.at_ns, coid, quantity, stop, reason))
+        self.commands.append(AmendOrder(approved, quantity, stop))
+
+    def look_up(self, order: OrderState) -> None:
+        """Asks what became of an order. Asking changes nothing, so nothing is recorded."""
+        request = order.request
+        self.commands.append(LookUpOrder(request.account_id, request.instrument, request.client_order_id))
+
+    def set_timer(self, timer_id: str, due_ns: int) -> None:
+        """Wants to be stepped with `TimerFired(timer_id)` at `due_ns`."""
+        self.record(TimerSet(self.at_ns, timer_id, due_ns))
+
+    def _approve(self, bracket: BracketState, request: OrderRequest) -> Approved:
+        return approve(
+            request,
+            bracket.envelope,
+            now_ns=self.at_ns,
+            used=bracket.entry_used,
+            held=bracket.held_signed,
+        )

@@ -1,0 +1,88 @@
+"""The sender: the last hand an order passes, with its own books and no trust in the ones before.
+
+It checks the gate's signature over the envelope and that the order fits it: entry quantity used so far,
+expiry, and that an exit can only shrink what its bracket holds. Its books are folded from the same facts the
+journal has, so a restart does not make a used approval fresh.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.approval import Approved, Envelope
+from neuratrade.core.model.decimals import ZERO
+from neuratrade.core.model.errors import Refused
+from neuratrade.core.model.orders import OrderRole
+from neuratrade.core.risk.permit import objection
+
+Verify = Callable[[str, bytes, bytes], bool]
+
+
+class Sender:
+    """Checks every order before it leaves. verify(public_key, payload, signature) is the signature scheme."""
+
+    def __init__(self, verify: Verify) -> None:
+        self._verify = verify
+        self._keys: dict[str, str] = {}
+        self._used: dict[str, Decimal] = {}
+        self._held: dict[str, Decimal] = {}
+        self._roles: dict[str, tuple[str, OrderRole]] = {}
+        self._envelopes: dict[str, Envelope] = {}
+        self._checked: set[bytes] = set()
+
+    def learn(self, fact: f.Fact) -> None:
+        """Keeps the books: call with every fact, in order, also with those of the journal at start."""
+        match fact:
+            case f.RunStarted(key_id=key_id, public_key=public_key):
+                self._keys[key_id] = public_key
+                if fact.fresh:
+                    self._used, self._held, self._roles = {}, {}, {}
+            case f.IntentJudged(envelope=envelope) if envelope is not None:
+                self._envelopes[envelope.bracket_id] = envelope
+            case f.OrderPlanned(request=request):
+                self._roles[request.client_order_id] = (request.bracket_id, request.role)
+                if request.role is OrderRole.ENTRY:
+                    used = self._used.get(request.bracket_id, ZERO)
+                    self._used[request.bracket_id] = used + request.quantity
+            case f.OrderFilled(fill=fill):
+                bracket_id = self._roles[fill.client_order_id][0]
+                held = self._held.get(bracket_id, ZERO)
+                self._held[bracket_id] = held + fill.quantity * fill.side.sign
+            case f.BracketClosed(bracket_id=bracket_id):
+                self._forget(bracket_id)
+            case _:
+                pass
+
+    def check(self, approved: Approved, now_ns: int) -> None:
+        """Raises Refused when the order may not leave."""
+        request, envelope = approved.request, approved.envelope
+        self._check_signature(envelope)
+        if request.client_order_id not in self._roles:
+            raise Refused(f"order {request.client_order_id} was not journaled before it was to be sent")
+        if self._envelopes.get(envelope.bracket_id) != envelope:
+            raise Refused(f"approval {envelope.approval_id} is not the one that was journaled")
+        used = self._used.get(request.bracket_id, ZERO)
+        if request.role is OrderRole.ENTRY:
+            used -= request.quantity
+        held = self._held.get(request.bracket_id, ZERO)
+        found = objection(request, envelope, now_ns=now_ns, used=used, held=held)
+        if found is not None:
+            raise Refused(f"order {request.client_order_id} was stopped at the sender: {found}")
+
+    def _check_signature(self, envelope: Envelope) -> None:
+        if envelope.signature in self._checked:
+            return
+        public_key = self._keys.get(envelope.key_id)
+        if public_key is None:
+            raise Refused(f"approval {envelope.approval_id} is signed with unknown key {envelope.key_id!r}")
+        if not self._verify(public_key, envelope.signed_text(), envelope.signature):
+            raise Refused(f"approval {envelope.approval_id} has a signature that does not fit")
+        self._checked.add(envelope.signature)
+
+    def _forget(self, bracket_id: str) -> None:
+        envelope = self._envelopes.pop(bracket_id, None)
+        if envelope is not None:
+            self._checked.discard(envelope.signature)
+        self._used.pop(bracket_id, None)
+        self._held.pop(bracket_id, None)
+        self._roles = {key: kept for key, kept in self._roles.items() if kept[0] != bracket_id}

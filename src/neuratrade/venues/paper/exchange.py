@@ -1,0 +1,371 @@
+"""A simulated exchange in engine time: it is stepped, never awaited, and the same inputs give the same fills.
+
+Requests arrive after half the latency, answers come back after the other half. It keeps its own books and
+refuses what a venue would refuse (grid, minimum, money). It invents nothing: every fill comes from a bar,
+a quote or a trade that was replayed.
+"""
+
+import hashlib
+import heapq
+from collections import OrderedDict
+from decimal import Decimal
+
+import msgspec
+
+from neuratrade.core.engine.ledger import book_fill, equity_of
+from neuratrade.core.engine.state import AccountState, DeskState
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.account import Account
+from neuratrade.core.model.decimals import BASIS_POINTS, ZERO, is_multiple
+from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.market import NS_PER_MS, Bar, Quote, Trade
+from neuratrade.core.model.orders import Fill, Liquidity, OrderRequest, OrderType, Side, TimeInForce
+from neuratrade.venues.paper.costs import PaperCosts
+from neuratrade.venues.paper.prices import (
+    Phase,
+    Tape,
+    limit_price,
+    market_base,
+    stop_base,
+    takeable,
+    taking_price,
+)
+
+REMEMBERED = 10_000
+
+
+class Resting(msgspec.Struct):
+    """An order the venue has. resting: it survived its arrival, so it waits in the book."""
+
+    request: OrderRequest
+    quantity: Decimal
+    stop_price: Decimal | None
+    filled: Decimal = ZERO
+    fills: int = 0
+    triggered: bool = False
+    resting: bool = False
+
+    @property
+    def remaining(self) -> Decimal:
+        """What may still be filled."""
+        return self.quantity - self.filled
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """Something on its way to the venue."""
+
+    kind: str
+    client_order_id: str
+    request: OrderRequest | None = None
+    quantity: Decimal = ZERO
+    stop_price: Decimal = ZERO
+
+
+class PaperExchange:
+    """One account at a simulated venue.
+
+    Drive it by `submit`, `cancel`, `amend`, `look_up` and market data; take what is due by `run_next`
+    until `next_due_ns` lies beyond the present.
+    """
+
+    def __init__(
+        self, account: Account, instruments: dict[str, Instrument], cash: Decimal, costs: PaperCosts
+    ) -> None:
+        self.costs = costs
+        self.instruments = instruments
+        self.account = AccountState(account, {account.currency: cash})
+        self.orders: dict[str, Resting] = {}
+        self._tapes = {key: Tape() for key in instruments}
+        self._queue: list[tuple[int, int, Arrival | f.VenueEvent]] = []
+        self._sequence = 0
+        self._ended: OrderedDict[str, list[f.VenueEvent]] = OrderedDict()
+        self._half_ns = costs.latency_ms * NS_PER_MS // 2
+
+    def restore(self, state: DeskState) -> None:
+        """Takes over the working orders and the account from durable state after a restart."""
+        mine = state.accounts[self.account.account.account_id]
+        self.account = msgspec.json.decode(msgspec.json.encode(mine), type=AccountState)
+        for coid, order in state.orders.items():
+            if order.is_live and order.venue_order_id:
+                self.orders[coid] = Resting(
+                    order.request,
+                    order.quantity,
+                    order.stop_price,
+                    filled=order.filled,
+                    fills=len(order.trade_ids),
+                    resting=True,
+                )
+
+    # requests
+
+    def submit(self, request: OrderRequest, at_ns: int) -> None:
+        """Sends an order on its way. A client id the venue already has changes nothing."""
+        self._arrive(at_ns, Arrival("submit", request.client_order_id, request))
+
+    def cancel(self, client_order_id: str, at_ns: int) -> None:
+        """Asks for the end of an order."""
+        self._arrive(at_ns, Arrival("cancel", client_order_id))
+
+    def amend(self, client_order_id: str, quantity: Decimal, stop_price: Decimal, at_ns: int) -> None:
+        """Asks for another quantity (filled part included) and stop price."""
+        self._arrive(at_ns, Arrival("amend", client_order_id, None, quantity, stop_price))
+
+    def look_up(self, client_order_id: str, at_ns: int) -> None:
+        """Asks what became of an order."""
+        self._arrive(at_ns, Arrival("look_up", client_order_id))
+
+    # time
+
+    @property
+    def next_due_ns(self) -> int | None:
+        """When the next thing happens, or None."""
+        return self._queue[0][0] if self._queue else None
+
+    def run_next(self) -> f.VenueEvent | None:
+        """Lets the next thing happen; the event that reaches us by it, if any."""
+        due_ns, _, what = heapq.heappop(self._queue)
+        if isinstance(what, Arrival):
+            self._handle(what, due_ns)
+            return None
+        return what
+
+    # market data
+
+    def open_bar(self, bar: Bar) -> None:
+        """A bar begins: what rests meets its open."""
+        self._live_through(bar, Phase.OPEN, bar.open_ns)
+
+    def range_bar(self, bar: Bar, at_ns: int) -> None:
+        """The bar's whole range was traded: stops first, then limits."""
+        self._live_through(bar, Phase.RANGE, at_ns)
+
+    def shut_bar(self, bar: Bar) -> None:
+        """The bar is over: orders that arrive now wait for the next one."""
+        tape = self._tapes[bar.instrument]
+        tape.phase, tape.last = Phase.SHUT, bar.close
+
+    def see_quote(self, quote: Quote) -> None:
+        """A new best bid and ask."""
+        tape = self._tapes[quote.instrument]
+        tape.quote = quote
+        tape.last = quote.mid if quote.mid is not None else tape.last
+        self._match(quote.instrument, quote.at_ns)
+
+    def see_trade(self, trade: Trade) -> None:
+        """A public trade; quotes decide fills, trades only the last price."""
+        self._tapes[trade.instrument].last = trade.price
+
+    def equity(self) -> Decimal | None:
+        """The account's worth by the venue's own books, at last prices."""
+        prices = {key: tape.last for key, tape in self._tapes.items() if tape.last is not None}
+        return equity_of(self.account, self.instruments, prices)
+
+    def _live_through(self, bar: Bar, phase: Phase, at_ns: int) -> None:
+        tape = self._tapes[bar.instrument]
+        tape.bar, tape.phase, tape.last = bar, phase, bar.open if phase is Phase.OPEN else bar.close
+        self._match(bar.instrument, at_ns)
+
+    def _match(self, instrument: str, at_ns: int) -> None:
+        if not self.orders:
+            return
+        here = [order for order in self.orders.values() if order.request.instrument == instrument]
+        here.sort(key=lambda order: order.request.order_type is not OrderType.STOP)
+        for order in here:
+            self._try_fill(order, at_ns)
+
+    # arrivals
+
+    def _arrive(self, at_ns: int, arrival: Arrival) -> None:
+        self._push(at_ns + self._half_ns, arrival)
+
+    def _answer(self, event: f.VenueEvent, at_ns: int) -> None:
+        self._push(at_ns + self._half_ns, msgspec.structs.replace(event, at_ns=at_ns + self._half_ns))
+
+    def _push(self, due_ns: int, what: "Arrival | f.VenueEvent") -> None:
+        self._sequence += 1
+        heapq.heappush(self._queue, (due_ns, self._sequence, what))
+
+    def _handle(self, arrival: Arrival, at_ns: int) -> None:
+        coid = arrival.client_order_id
+        order = self.orders.get(coid)
+        match arrival.kind:
+            case "submit":
+                if arrival.request is not None and order is None and coid not in self._ended:
+                    self._take(arrival.request, at_ns)
+            case "look_up":
+                self._tell(coid, order, at_ns)
+            case "expire":
+                if order is not None:
+                    self._end(order, f.OrderExpired(at_ns, coid), at_ns)
+            case "cancel" if order is not None:
+                self._end(order, f.OrderCancelled(at_ns, coid, "asked"), at_ns)
+            case "amend" if order is not None and arrival.quantity > order.filled:
+                order.quantity, order.stop_price = arrival.quantity, arrival.stop_price
+                self._answer(f.OrderAmended(at_ns, coid, order.quantity, arrival.stop_price), at_ns)
+                self._try_fill(order, at_ns)
+            case _:
+                self._answer(f.RequestRejected(at_ns, coid, "no such working order"), at_ns)
+
+    def _take(self, request: OrderRequest, at_ns: int) -> None:
+        objection = self._objection(request)
+        if objection is not None:
+            self._remember(
+                request.client_order_id, f.OrderRejected(at_ns, request.client_order_id, objection)
+            )
+            self._answer(f.OrderRejected(at_ns, request.client_order_id, objection), at_ns)
+            return
+        order = Resting(request, request.quantity, request.stop_price)
+        self.orders[request.client_order_id] = order
+        self._answer(
+            f.OrderAccepted(at_ns, request.client_order_id, f"P{request.client_order_id[:12]}"), at_ns
+        )
+        self._try_fill(order, at_ns)
+        order.resting = True
+        if request.time_in_force is TimeInForce.IOC and request.client_order_id in self.orders:
+            waits = request.order_type is OrderType.MARKET and self._is_shut(request.instrument)
+            if not waits:
+                self._end(order, f.OrderCancelled(at_ns, request.client_order_id, "IOC remainder"), at_ns)
+        elif request.expires_ns is not None:
+            self._push(max(request.expires_ns, at_ns), Arrival("expire", request.client_order_id))
+
+    def _is_shut(self, instrument: str) -> bool:
+        tape = self._tapes[instrument]
+        return tape.quote is None and tape.phase is Phase.SHUT
+
+    def _tell(self, coid: str, order: Resting | None, at_ns: int) -> None:
+        for event in self._ended.get(coid, []):
+            self._answer(event, at_ns)
+        if order is not None:
+            self._answer(f.OrderAccepted(at_ns, coid, f"P{coid[:12]}"), at_ns)
+        elif coid not in self._ended:
+            self._answer(f.OrderNotFound(at_ns, coid), at_ns)
+
+    # fills
+
+    def _try_fill(self, order: Resting, at_ns: int) -> None:
+        request = order.request
+        tape = self._tapes[request.instrument]
+        if tape.phase is Phase.RANGE and tape.quote is None and not (request.role.reduces or order.resting):
+            return  # an entry that arrives inside a bar waits for the next: its price may be gone already
+        contract = self.instruments[request.instrument]
+        found = self._price(order, tape, contract)
+        if found is None:
+            return
+        price, liquidity = found
+        quantity = min(order.remaining, takeable(tape, request.side, contract, self.costs))
+        if quantity <= 0:
+            return
+        self._fill(order, contract, quantity, price, liquidity, at_ns)
+
+    def _price(self, order: Resting, tape: Tape, contract: Instrument) -> tuple[Decimal, Liquidity] | None:
+        request, costs = order.request, self.costs
+        side = request.side
+        if request.order_type is OrderType.LIMIT and request.limit_price is not None:
+            resting = order.resting
+            price = limit_price(tape, side, request.limit_price, resting=resting, through=costs.through)
+            if price is None:
+                return None
+            return price, Liquidity.MAKER if resting and price == request.limit_price else Liquidity.TAKER
+        if order.stop_price is not None and not order.triggered:
+            base = stop_base(tape, side, order.stop_price)
+            if base is None:
+                return None
+            order.triggered = True
+            return taking_price(contract, costs, side, base, tape.quote is None), Liquidity.TAKER
+        market = market_base(tape, side)
+        if market is None:
+            return None
+        return taking_price(contract, costs, side, market[0], market[1]), Liquidity.TAKER
+
+    def _fill(
+        self,
+        order: Resting,
+        contract: Instrument,
+        quantity: Decimal,
+        price: Decimal,
+        liquidity: Liquidity,
+        at_ns: int,
+    ) -> None:
+        request = order.request
+        in_base = contract.fee_in_base and request.side is Side.BUY
+        bps = contract.maker_fee_bps if liquidity is Liquidity.MAKER else contract.taker_fee_bps
+        paid = quantity if in_base else contract.notional(quantity, price)
+        order.fills += 1
+        fill = Fill(
+            trade_id=f"{request.client_order_id[:16]}-{order.fills}",
+            client_order_id=request.client_order_id,
+            account_id=request.account_id,
+            instrument=request.instrument,
+            side=request.side,
+            quantity=quantity,
+            price=price,
+            fee=paid * bps / BASIS_POINTS,
+            fee_currency=contract.base if in_base else contract.quote,
+            liquidity=liquidity,
+            at_ns=at_ns,
+            paper_trade=True,
+        )
+        book_fill(self.account, contract, fill)
+        order.filled += quantity
+        event = f.OrderFilled(at_ns, fill)
+        self._remember(request.client_order_id, event)
+        self._answer(event, at_ns)
+        if order.remaining <= 0:
+            self.orders.pop(request.client_order_id, None)
+
+    def _end(self, order: Resting, event: f.VenueEvent, at_ns: int) -> None:
+        coid = order.request.client_order_id
+        self.orders.pop(coid, None)
+        self._remember(coid, event)
+        self._answer(event, at_ns)
+
+    def _remember(self, coid: str, event: f.VenueEvent) -> None:
+        self._ended.setdefault(coid, []).append(event)
+        while len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
+
+    # refusals
+
+    def _objection(self, request: OrderRequest) -> str | None:
+        contract = self.instruments[request.instrument]
+        for name in ("limit_price", "stop_price"):
+            level: Decimal | None = getattr(request, name)
+            if level is not None and not (is_multiple(level, contract.tick) and contract.admits_price(level)):
+                return f"{name} {level} is not on the tick grid of {contract.tick} or out of bounds"
+        if not is_multiple(request.quantity, contract.lot):
+            return f"quantity {request.quantity} is not a multiple of the lot {contract.lot}"
+        if request.role.reduces:
+            return None
+        if self._draws_reject(request.client_order_id):
+            return "refused by the seeded fault plan"
+        price = request.limit_price or request.stop_price or self._tapes[request.instrument].last
+        if price is None:
+            return "no market: nothing was quoted yet"
+        value = contract.notional(request.quantity, price)
+        if request.quantity < contract.min_quantity or value < contract.min_notional:
+            return f"order worth {value} is below the minimum of {contract.min_notional}"
+        return self._shortage(request, contract, value)
+
+    def _shortage(self, request: OrderRequest, contract: Instrument, value: Decimal) -> str | None:
+        if contract.is_derivative:
+            equity = self.equity()
+            held = sum((self._margin(key) for key in self.account.positions), ZERO)
+            if equity is None or held + value * contract.initial_margin > equity:
+                return f"margin for {value} is more than the equity of {equity} allows"
+            return None
+        currency = contract.quote if request.side is Side.BUY else contract.base
+        needed = value if request.side is Side.BUY else request.quantity
+        free = self.account.balances.get(currency, ZERO)
+        return f"needs {needed} {currency}, has {free}" if needed > free else None
+
+    def _margin(self, key: str) -> Decimal:
+        contract, last = self.instruments[key], self._tapes[key].last
+        if not contract.is_derivative or last is None:
+            return ZERO
+        return contract.notional(self.account.positions[key].quantity, last) * contract.initial_margin
+
+    def _draws_reject(self, coid: str) -> bool:
+        if not self.costs.reject_fraction:
+            return False
+        drawn = int.from_bytes(hashlib.sha256(f"{self.costs.seed}|{coid}".encode()).digest()[:4], "big")
+        return Decimal(drawn) / Decimal(2**32) < self.costs.reject_fraction
