@@ -19,7 +19,10 @@ class Recorder(Protocol):
         ...
 
     def flush(self) -> None:
-        """Makes all that was taken safe. Raises JournalUnwritable; the facts are then in the emergency file."""
+        """Makes all that was taken safe.
+
+        Raises JournalUnwritable; the facts are then in the emergency file.
+        """
         ...
 
     @property

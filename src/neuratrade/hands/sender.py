@@ -8,6 +8,7 @@ journal has, so a restart does not make a used approval fresh.
 from collections.abc import Callable
 from decimal import Decimal
 
+from neuratrade.core.engine.state import DeskState
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Approved, Envelope
 from neuratrade.core.model.decimals import ZERO
@@ -30,6 +31,16 @@ class Sender:
         self._envelopes: dict[str, Envelope] = {}
         self._checked: set[bytes] = set()
 
+    def restore(self, state: DeskState) -> None:
+        """Takes its books from durable state after a restart."""
+        self._keys = dict(state.keys)
+        for bracket in state.brackets.values():
+            self._envelopes[bracket.bracket_id] = bracket.envelope
+            self._used[bracket.bracket_id] = bracket.entry_used
+            self._held[bracket.bracket_id] = bracket.held_signed
+        for coid, order in state.orders.items():
+            self._roles[coid] = (order.request.bracket_id, order.request.role)
+
     def learn(self, fact: f.Fact) -> None:
         """Keeps the books: call with every fact, in order, also with those of the journal at start."""
         match fact:
@@ -44,7 +55,7 @@ class Sender:
                 if request.role is OrderRole.ENTRY:
                     used = self._used.get(request.bracket_id, ZERO)
                     self._used[request.bracket_id] = used + request.quantity
-            case f.OrderFilled(fill=fill):
+            case f.OrderFilled(fill=fill) if fill.client_order_id in self._roles:
                 bracket_id = self._roles[fill.client_order_id][0]
                 held = self._held.get(bracket_id, ZERO)
                 self._held[bracket_id] = held + fill.quantity * fill.side.sign

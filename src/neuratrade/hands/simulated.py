@@ -45,12 +45,22 @@ class SimulatedDesk:
         self.journal_failed = False
         self._recorder = recorder
         self._sender = sender
-        self._watchers = watchers
+        self._watchers = list(watchers)
         self._unseen: list[f.Fact] = []
 
     def take(self, event: e.Event) -> None:
         """Steps the engine with an outside event and lets the venue answer what is due by then."""
         self._step(event)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Shows `watcher` every fact from now on, after it is safe."""
+        self._watchers.append(watcher)
+
+    def judge(self, event: e.IntentArrived) -> f.IntentJudged | None:
+        """Takes an outside intent and returns the gate's verdict on it."""
+        step = self.engine.step(event)
+        self._carry_out(step, event.at_ns)
+        return next((fact for fact in step.facts if isinstance(fact, f.IntentJudged)), None)
 
     def recover(self, at_ns: int) -> None:
         """Carries out what a restart has to ask and guard."""
@@ -60,6 +70,8 @@ class SimulatedDesk:
     def bars(self, together: list[Bar]) -> None:
         """Lives through bars that close at the same instant."""
         close_ns = together[0].close_ns
+        # Where bars are missing, what was due in the gap happens in the gap, not at the next bar's price.
+        self._run_until(min(bar.open_ns for bar in together) - 1)
         for bar in together:
             self.exchange.open_bar(bar)
         range_ns = close_ns - RANGE_LEAD_NS
@@ -130,6 +142,7 @@ class SimulatedDesk:
                     self._step(event)
             else:
                 timers = self.engine.state.timers
+                due_ns = max(due_ns, self.engine.state.now_ns)
                 self._step(f.TimerFired(due_ns, min(timers, key=lambda name: (timers[name], name))))
 
     def _step(self, event: e.Event) -> None:

@@ -1,0 +1,288 @@
+"""The runner: one task a stream, one engine loop, and an orderly end.
+
+It owns no decision. It brings events to the desk in the order of their lanes, gives verdicts back to the
+inbox they came from once they are journaled, watches the HALT file and its own lag, and on the way out
+leaves the journal complete.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+
+from neuratrade.core.model import events as e
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.errors import UsageError
+from neuratrade.core.model.market import NS_PER_SECOND, Quote, Trade
+from neuratrade.feeds.clock import Clock
+from neuratrade.feeds.port import Feed
+from neuratrade.hands.door import Admitted, Door
+from neuratrade.hands.findings import refusal
+from neuratrade.hands.halt_file import HaltFile, HaltSeen
+from neuratrade.hands.inbound import FeedEnded, HaltChanged, Inbound, Item, StopAsked
+from neuratrade.hands.inbox.control import read_request
+from neuratrade.hands.inbox.delivery import Delivery
+from neuratrade.hands.inbox.folder import FolderInbox
+from neuratrade.hands.simulated import SimulatedDesk
+
+WATCHDOG_S = 0.25
+LAG_WARNING_S = 1.0
+YIELD_EVERY = 32
+HALT_FILE_OPERATOR = "halt-file"
+
+
+@dataclass(slots=True)
+class Health:
+    """How the loop is doing. lag: how much later than planned the watchdog woke, seconds."""
+
+    lag_s: float = 0.0
+    worst_lag_s: float = 0.0
+    late: int = 0
+    troubles: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Inboxes:
+    """Where proposals and requests come from, by the source their deliveries name."""
+
+    door: Door
+    intents: FolderInbox
+    control: FolderInbox
+
+
+class Runner:
+    """Runs one desk until its feed ends or somebody stops it.
+
+    housekeeping is called between items every second or so. recall finds the first decision on an intent.
+    """
+
+    def __init__(
+        self,
+        desk: SimulatedDesk,
+        feed: Feed,
+        inboxes: Inboxes,
+        halt_file: HaltFile,
+        clock: Clock,
+        housekeeping: Callable[[], None],
+        recall: Callable[[str], f.IntentJudged | None],
+    ) -> None:
+        self.desk = desk
+        self.inbound = Inbound()
+        self.health = Health()
+        self._feed = feed
+        self._inboxes = inboxes
+        self._halt_file = halt_file
+        self._clock = clock
+        self._housekeeping = housekeeping
+        self._recall = recall
+        self._halted_by_file: HaltSeen | None = None
+
+    def ask_to_stop(self, reason: str) -> None:
+        """Asks for an orderly end after the item in hand. Safe to call from a signal handler of the loop."""
+        self.inbound.put_control(StopAsked(reason))
+
+    async def run(self) -> f.RunEnded:
+        """Runs to the end. Raises what broke a stream; the journal is complete in every case."""
+        tasks = [asyncio.create_task(stream, name=name) for name, stream in self._streams().items()]
+        try:
+            return await self._serve(tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.desk.flush()
+
+    def _streams(self) -> dict[str, Coroutine[object, object, None]]:
+        sleep, put = self._clock_sleep, self.inbound.put_delivery
+        return {
+            "feed": self._read_feed(),
+            "intents": self._inboxes.intents.watch(put, sleep, self._note_trouble),
+            "control": self._inboxes.control.watch(self._put_request, sleep, self._note_trouble),
+            "halt file": self._halt_file.watch(self._halt_changed, sleep),
+            "watchdog": self._watch_lag(),
+        }
+
+    async def _serve(self, tasks: list[asyncio.Task[None]]) -> f.RunEnded:
+        # A HALT file that is there already counts before the first price does.
+        seen = self._halt_file.look()
+        if seen is not None:
+            self._on_halt_file(seen)
+        next_upkeep_ns = 0
+        served = 0
+        while True:
+            item = await self.inbound.get()
+            ended = self._handle(item)
+            if ended is not None:
+                return ended
+            served += 1
+            if served % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+                _raise_if_broken(tasks)
+            now_ns = self._clock.now_ns()
+            if now_ns >= next_upkeep_ns:
+                next_upkeep_ns = now_ns + NS_PER_SECOND
+                self._housekeeping()
+
+    def _handle(self, item: Item) -> f.RunEnded | None:
+        match item:
+            case list():
+                self.desk.bars(item)
+            case Quote() | Trade():
+                self.desk.tick(item)
+            case Delivery():
+                self._handle_delivery(item)
+            case HaltChanged(seen=seen):
+                self._on_halt_file(seen)
+            case StopAsked(reason=reason):
+                return self._end(reason, finished=False)
+            case FeedEnded(problem=problem):
+                if problem is not None:
+                    self._end(f"the feed broke: {problem}", finished=False)
+                    raise problem
+                return self._end("the market data came to its end", finished=True)
+            case _:
+                self.desk.take(item)
+        return None
+
+    def _end(self, reason: str, *, finished: bool) -> f.RunEnded:
+        state = self.desk.engine.state
+        ended = f.RunEnded(state.now_ns, state.run_id, reason, finished)
+        self.desk.take(ended)
+        self.desk.flush()
+        return ended
+
+    # inboxes
+
+    def _handle_delivery(self, delivery: Delivery) -> None:
+        if delivery.source == "control":
+            self._handle_request(delivery)
+            return
+        inbox = self._inboxes.intents
+        if delivery.faults:
+            self._turn_away(inbox, self._refusal(delivery))
+            return
+        now_ns = self.desk.engine.state.now_ns
+        found = self._inboxes.door.admit(
+            delivery.raw,
+            source=delivery.source,
+            name=delivery.name,
+            wall_ns=self._clock.now_ns(),
+            engine_ns=now_ns,
+        )
+        if not isinstance(found, Admitted):
+            self._turn_away(inbox, found)
+            return
+        judged = self.desk.judge(e.IntentArrived(found.intent, now_ns))
+        self.desk.flush()
+        if judged is not None and any(
+            layer.name == "duplicate" and layer.verdict.blocks for layer in judged.layers
+        ):
+            # A file that is delivered again after a crash gets the answer it would have got before it.
+            judged = self._recall(found.intent.intent_id) or judged
+        inbox.answer(delivery.name, _verdict(judged, found.notes))
+
+    def _handle_request(self, delivery: Delivery) -> None:
+        inbox, now_ns = self._inboxes.control, self.desk.engine.state.now_ns
+        if delivery.faults:
+            self._turn_away(inbox, self._refusal(delivery))
+            return
+        found = read_request(
+            delivery.raw,
+            source=delivery.source,
+            name=delivery.name,
+            wall_ns=self._clock.now_ns(),
+            engine_ns=now_ns,
+        )
+        if isinstance(found, f.DoorRefused):
+            self._turn_away(inbox, found)
+            return
+        try:
+            self._obey(found)
+        except UsageError as error:
+            name, source = delivery.name, delivery.source
+            self._turn_away(inbox, refusal((str(error),), source=source, name=name, at_ns=now_ns))
+            return
+        state = self.desk.engine.state
+        done = {"state": state.trading_state.value, "reason": state.state_reason}
+        inbox.answer(delivery.name, json.dumps(done).encode())
+
+    def _obey(self, event: e.OperatorEvent) -> None:
+        if isinstance(event, e.Resume) and self._halt_file.look() is not None:
+            raise UsageError("resume: the HALT file is still there; remove it first, then resume")
+        self.desk.take(event)
+        self.desk.flush()
+
+    def _refusal(self, delivery: Delivery) -> f.DoorRefused:
+        now_ns = self.desk.engine.state.now_ns
+        return refusal(delivery.faults, source=delivery.source, name=delivery.name, at_ns=now_ns)
+
+    def _turn_away(self, inbox: FolderInbox, refused: f.DoorRefused) -> None:
+        self.desk.take(refused)
+        self.desk.flush()
+        inbox.reject(refused.name, refused.errors)
+
+    # streams
+
+    async def _read_feed(self) -> None:
+        problem: Exception | None = None
+        try:
+            async for piece in self._feed.stream(self._clock):
+                await self.inbound.put_market(piece)
+        except Exception as error:  # noqa: BLE001 - handed to the engine loop, which ends the run with it
+            problem = error
+        await self.inbound.put_market(FeedEnded(problem))
+
+    async def _put_request(self, delivery: Delivery) -> None:
+        self.inbound.put_control(delivery)
+
+    async def _halt_changed(self, seen: HaltSeen | None) -> None:
+        self.inbound.put_control(HaltChanged(seen))
+
+    def _on_halt_file(self, seen: HaltSeen | None) -> None:
+        if seen == self._halted_by_file:
+            return
+        self._halted_by_file = seen
+        if seen is not None:
+            now_ns = self.desk.engine.state.now_ns
+            self.desk.take(e.Halt(now_ns, HALT_FILE_OPERATOR, seen.reason, seen.policy))
+            self.desk.flush()
+
+    async def _watch_lag(self) -> None:
+        while True:
+            began_ns = self._clock.now_ns()
+            await self._clock.sleep(WATCHDOG_S)
+            lag_s = (self._clock.now_ns() - began_ns) / NS_PER_SECOND - WATCHDOG_S
+            self.health.lag_s = max(lag_s, 0.0)
+            self.health.worst_lag_s = max(self.health.worst_lag_s, lag_s)
+            if lag_s > LAG_WARNING_S:
+                self.health.late += 1
+                self._note_trouble(f"the loop was {lag_s:.1f} s late: something blocks it")
+
+    async def _clock_sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+
+    def _note_trouble(self, what: str) -> None:
+        self.health.troubles.append(what)
+
+
+def _raise_if_broken(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            error = task.exception()
+            if error is not None:
+                raise error
+
+
+def _verdict(judged: f.IntentJudged | None, notes: tuple[str, ...]) -> bytes:
+    if judged is None:
+        return b'{"approved": false, "reason": "the desk could not judge it; see the journal"}'
+    blocking = [layer for layer in judged.layers if layer.verdict.blocks]
+    return json.dumps(
+        {
+            "intent_id": judged.intent.intent_id,
+            "approved": judged.approved,
+            "quantity": str(judged.quantity),
+            "refused_by": [{"layer": layer.name, "reason": layer.reason} for layer in blocking],
+            "notes": list(notes),
+        }
+    ).encode()
