@@ -1,0 +1,136 @@
+"""The desk's configuration: one small YAML file in the home folder, every key optional.
+
+A mistyped key is an error at start, with file, line and the nearest valid key; a limit may be tightened here
+but never loosened, since loosening is an operator's act with a reason, not an edit of a file.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
+from pydantic_core import PydanticCustomError
+
+from neuratrade.app.dna_values import nearest, number, refusal, shown, whole, word
+from neuratrade.app.strict_yaml import Document, Place, dotted, read_document, where
+from neuratrade.core.model.account import AccountKind
+from neuratrade.core.model.errors import UsageError
+from neuratrade.core.risk.limits import DEFAULTS, Limits, limits_of, parse_limit
+from neuratrade.core.strategies.dna import TIGHTER_WHEN_HIGHER
+from neuratrade.venues.paper.costs import PaperCosts
+
+FILE_NAME = "neuratrade.yaml"
+
+
+def _text(found: object) -> str:
+    if not isinstance(found, str) or not found or len(found) > 200:
+        raise refusal(found, "allowed is a text of 1 to 200 characters")
+    return found
+
+
+def _limits(found: object) -> dict[str, str]:
+    if not isinstance(found, dict):
+        raise refusal(found, "allowed is a block of `limit: value` lines")
+    for name, value in found.items():
+        _check_tighter(str(name), str(value))
+    return {str(name): str(value) for name, value in found.items()}
+
+
+def _check_tighter(name: str, value: str) -> None:
+    try:
+        wanted = parse_limit(name, value)
+    except UsageError as error:
+        raise PydanticCustomError("config_value", "{why}", {"why": str(error)}) from None
+    default = getattr(DEFAULTS, name)
+    looser = wanted < default if name in TIGHTER_WHEN_HIGHER else wanted > default
+    if looser:
+        why = (
+            f"{name} = {value} is looser than the default {default}; a file may only tighten. "
+            f"An operator loosens a default of a running desk: neuratrade limit {name} {value} --reason ..."
+        )
+        raise PydanticCustomError("config_value", "{why}", {"why": why})
+
+
+Text = Annotated[str, PlainValidator(_text)]
+
+
+class Block(BaseModel):
+    """A block of keys: unknown ones are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AccountBlock(Block):
+    """The account the desk trades. cash: what a fresh paper account starts with, in `currency`."""
+
+    account_id: Text = "paper"
+    currency: Text = "USDT"
+    cash: Annotated[Decimal, number("10", "1000000000", "account currency")] = Decimal(10_000)
+    kind: Annotated[str, word(*AccountKind)] = AccountKind.TRADING.value
+
+
+class PaperBlock(Block):
+    """Costs and faults of the paper venue; see `PaperCosts`."""
+
+    latency_ms: Annotated[int, whole(0, 60_000, "milliseconds")] = 50
+    spread_fraction: Annotated[Decimal, number("0", "0.1", "fraction of the price")] = Decimal("0.0002")
+    slippage_bps: Annotated[Decimal, number("0", "500", "basis points")] = Decimal(1)
+    participation_fraction: Annotated[Decimal, number("0.0001", "1", "fraction of volume")] = Decimal("0.1")
+    reject_fraction: Annotated[Decimal, number("0", "1", "fraction of entries")] = Decimal(0)
+    seed: Annotated[int, whole(0, 2**31, "any whole number")] = 0
+
+    def costs(self) -> PaperCosts:
+        """As the venue takes them."""
+        return PaperCosts(**self.model_dump())
+
+
+class Config(Block):
+    """Everything a desk can be told in its file. dna: path of a DNA file, the shipped one by default."""
+
+    operator_id: Text = "operator"
+    account: AccountBlock = AccountBlock()
+    data: Text = "shipped"
+    dna: Text | None = None
+    limits: Annotated[dict[str, str], PlainValidator(_limits)] = {}
+    paper: PaperBlock = PaperBlock()
+
+    def tightened(self) -> Limits:
+        """The default limits with this file's tighter ones."""
+        return limits_of(self.limits)
+
+
+def load_config(path: Path) -> Config:
+    """The configuration at `path`; all defaults when there is no such file.
+
+    Raises UsageError naming file, line, column and key of every problem.
+    """
+    if not path.exists():
+        return Config()
+    document = read_document(path)
+    try:
+        return Config.model_validate(document.root)
+    except ValidationError as error:
+        lines = [_line(document, detail["type"], detail["loc"], detail) for detail in error.errors()]
+        raise UsageError("\n".join(lines)) from None
+
+
+def _line(document: Document, kind: str, place: Place, detail: "dict[str, object] | object") -> str:
+    found = detail.get("input") if isinstance(detail, dict) else None
+    message = str(detail.get("msg", "")) if isinstance(detail, dict) else ""
+    mark = document.key_mark(place) if kind == "extra_forbidden" else document.value_mark(place)
+    what = message
+    if kind == "extra_forbidden":
+        keys = _keys_at(place[:-1])
+        what = f"unknown key{nearest(place[-1], keys) or '; allowed are ' + ', '.join(keys)}"
+    elif kind in ("model_type", "model_attributes_type"):
+        what = f"found {shown(found)}; allowed is a block of keys: {', '.join(_keys_at(place))}"
+    return f"{where(document.path, mark)}: {dotted(place)}: {what}"
+
+
+def _keys_at(place: Place) -> tuple[str, ...]:
+    block: type[BaseModel] = Config
+    for part in place:
+        inner = block.model_fields[str(part)].annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            block = inner
+    return tuple(block.model_fields)

@@ -1,0 +1,107 @@
+"""Putting the engine together from configuration, DNA and data: the same way for a run and for a what-if."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import msgspec
+
+from neuratrade.app.config import Config
+from neuratrade.core.engine.config import EngineConfig
+from neuratrade.core.indicators.native import NativeProvider
+from neuratrade.core.model.account import Account, AccountKind
+from neuratrade.core.model.approval import Signer
+from neuratrade.core.model.errors import UsageError
+from neuratrade.core.model.facts import RunStarted
+from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.risk.limits import NAMES, Limits, limits_of
+from neuratrade.core.strategies.dna import Dna
+from neuratrade.core.strategies.registry import build_strategies
+from neuratrade.feeds.catalogue import Catalogue
+from neuratrade.feeds.dataset import Dataset
+from neuratrade.feeds.layout import SeriesKind
+from neuratrade.feeds.replay import ReplayFeed
+from neuratrade.venues.paper.costs import PaperCosts
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything that decides how a replay goes. Written into `RunStarted`, and read back from it."""
+
+    account: Account
+    operator_id: str
+    cash: Decimal
+    data: str
+    costs: PaperCosts
+    dna: Dna
+    limits: Limits
+
+    @classmethod
+    def from_config(cls, config: Config, dna: Dna, dataset: Dataset) -> "Setup":
+        """The setup of a new run."""
+        block = config.account
+        venue = dataset.instruments[0].venue
+        account = Account(block.account_id, venue, block.currency, AccountKind(block.kind))
+        limits = dna.risk.tighten(config.tightened())
+        costs = config.paper.costs()
+        return cls(account, config.operator_id, block.cash, dataset.name, costs, dna, limits)
+
+    @classmethod
+    def from_run(cls, started: RunStarted) -> "Setup":
+        """The setup of a run that was journaled. Raises UsageError when it was no replay."""
+        config = started.config
+        if "dna" not in config:
+            raise UsageError(f"run {started.run_id} was no replay of recorded data: it cannot be repeated")
+        return cls(
+            account=started.account,
+            operator_id=config["operator_id"],
+            cash=started.cash,
+            data=config["data"],
+            costs=msgspec.json.decode(config["costs"], type=PaperCosts),
+            dna=msgspec.json.decode(config["dna"], type=Dna),
+            limits=limits_of(started.limits),
+        )
+
+    def as_config(self) -> dict[str, str]:
+        """What `RunStarted.config` holds."""
+        return {
+            "operator_id": self.operator_id,
+            "data": self.data,
+            "costs": msgspec.json.encode(self.costs).decode(),
+            "dna": msgspec.json.encode(self.dna).decode(),
+            "dna_sha256": self.dna.sha256,
+        }
+
+    def limits_text(self) -> dict[str, str]:
+        """Every limit by name, as text."""
+        return {name: str(getattr(self.limits, name)) for name in NAMES}
+
+
+def engine_config(setup: Setup, instruments: dict[str, Instrument], signer: Signer | None) -> EngineConfig:
+    """The engine's fixed parts for these instruments."""
+    return EngineConfig(
+        account_id=setup.account.account_id,
+        operator_id=setup.operator_id,
+        instruments=instruments,
+        strategies=build_strategies(setup.dna),
+        dna=setup.dna,
+        provider=NativeProvider(),
+        signer=signer,
+        assumed_spread_fraction=setup.costs.spread_fraction,
+    )
+
+
+def open_data(catalogue: Catalogue, name: str) -> Dataset:
+    """The dataset to be replayed. Raises UsageError for an unknown one or one that cannot be traded."""
+    dataset = catalogue.open(name)
+    spans = {series.span_ns for series in dataset.series if series.kind is SeriesKind.BARS}
+    if len(spans) > 1:
+        raise UsageError(f"dataset {name} mixes bars of several lengths; a run takes one: split the dataset")
+    quotes = {item.quote for item in dataset.instruments}
+    if len(quotes) > 1:
+        raise UsageError(f"dataset {name} mixes quote currencies {', '.join(sorted(quotes))}; take one a run")
+    return dataset
+
+
+def replay_of(dataset: Dataset, start_ns: int | None, speed: float | None) -> ReplayFeed:
+    """The feed over a dataset, from `start_ns` (already known) on."""
+    return ReplayFeed((dataset,), start_ns=start_ns, speed=speed)
