@@ -1,0 +1,234 @@
+"""The `neuratrade` command: one file a group of commands, each imported only when it is used."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from neuratrade import __version__
+from neuratrade.core.model.errors import NeuraTradeError, UsageError
+from neuratrade.interfaces.cli.output import FAILED, OK, WRONG_USAGE, print_error
+
+app = typer.Typer(
+    name="neuratrade",
+    help="An autonomous trading desk: agents, rules and people propose, deterministic hands dispose.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+intent_app = typer.Typer(help="Propose a trade, or see the form a proposal has.", no_args_is_help=True)
+audit_app = typer.Typer(help="Prove that the journal is whole.", no_args_is_help=True)
+data_app = typer.Typer(help="Check, import and list recorded market data.", no_args_is_help=True)
+app.add_typer(intent_app, name="intent")
+app.add_typer(audit_app, name="audit")
+app.add_typer(data_app, name="data")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; journaled.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"neuratrade {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """NeuraTrade."""
+
+
+@app.command(epilog="Example: neuratrade run --speed max --json")
+def run(
+    speed: Annotated[
+        str, typer.Option(help="Engine seconds a second, or `max`; default: the data in 90 seconds.")
+    ] = "auto",
+    data: Annotated[str, typer.Option(help="Dataset to replay (see `data list`).")] = "",
+    dna: Annotated[str, typer.Option(help="Strategy DNA file instead of the configured one.")] = "",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over with a fresh paper account.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Open the desk and trade the recorded market on paper; go on where it was stopped."""
+    from neuratrade.interfaces.cli.run import run_desk
+
+    run_desk(speed, data, dna, fresh=fresh, as_json=as_json)
+
+
+@app.command(epilog="Example: neuratrade status --json")
+def status(as_json: Json = False) -> None:
+    """How the desk stands: state, equity, limits used, counts."""
+    from neuratrade.interfaces.cli.look import show_status
+
+    show_status(as_json=as_json)
+
+
+@app.command(epilog="Example: neuratrade positions")
+def positions(as_json: Json = False) -> None:
+    """What is held, with its stop and targets."""
+    from neuratrade.interfaces.cli.look import show_positions
+
+    show_positions(as_json=as_json)
+
+
+@app.command(epilog="Example: neuratrade orders --json")
+def orders(as_json: Json = False) -> None:
+    """Orders that may still fill."""
+    from neuratrade.interfaces.cli.look import show_orders
+
+    show_orders(as_json=as_json)
+
+
+@app.command(epilog="Example: neuratrade why 3f2a --json")
+def why(
+    wanted: Annotated[
+        str, typer.Argument(metavar="ID", help="Intent, bracket or order id, or its beginning.")
+    ] = "",
+    last: Annotated[int, typer.Option(min=1, help="List the newest decisions instead.")] = 10,
+    refused: Annotated[bool, typer.Option("--refused", help="List refusals only.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Every layer's answer to a decision, taken or refused; without an ID the newest decisions."""
+    from neuratrade.interfaces.cli.why import list_decisions, show_decision
+
+    if wanted:
+        show_decision(wanted, as_json=as_json)
+    else:
+        list_decisions(last, refused_only=refused, as_json=as_json)
+
+
+@app.command(epilog="Example: neuratrade whatif --limit confidence=0.9 --limit trades_per_day=3")
+def whatif(
+    limit: Annotated[list[str], typer.Option(help="NAME=VALUE; may be given several times.")],
+    as_json: Json = False,
+) -> None:
+    """The last run again under other limits: what would have been traded, refused and earned."""
+    from neuratrade.interfaces.cli.whatif import show_whatif
+
+    show_whatif(limit, as_json=as_json)
+
+
+@app.command(epilog='Example: neuratrade halt --reason "news" --policy flatten_all')
+def halt(
+    reason: Reason = "asked on the command line",
+    policy: Annotated[
+        str, typer.Option(help="cancel_entries, close_perps or flatten_all.")
+    ] = "cancel_entries",
+    as_json: Json = False,
+) -> None:
+    """Stop new exposure at once; works whether a desk runs or not."""
+    from neuratrade.interfaces.cli.operate import halt_desk
+
+    halt_desk(reason, policy, as_json=as_json)
+
+
+@app.command(epilog='Example: neuratrade resume --reason "checked by hand"')
+def resume(reason: Reason, as_json: Json = False) -> None:
+    """Let the desk trade again; peaks and counters stay."""
+    from neuratrade.interfaces.cli.operate import resume_desk
+
+    resume_desk(reason, as_json=as_json)
+
+
+@app.command(epilog='Example: neuratrade flatten --reason "going on holiday"')
+def flatten(reason: Reason, as_json: Json = False) -> None:
+    """Leave everything that is ours, and halt."""
+    from neuratrade.interfaces.cli.operate import flatten_desk
+
+    flatten_desk(reason, as_json=as_json)
+
+
+@app.command(epilog='Example: neuratrade limit trades_per_day 8 --reason "quiet week"')
+def limit(
+    name: Annotated[str, typer.Argument(help="Name of the limit (see `status`).")],
+    value: Annotated[str, typer.Argument(help="Its new value.")],
+    reason: Reason,
+    as_json: Json = False,
+) -> None:
+    """Change a default limit of the running desk; ceilings can only be tightened."""
+    from neuratrade.interfaces.cli.operate import change_limit
+
+    change_limit(name, value, reason, as_json=as_json)
+
+
+@intent_app.command("submit", epilog="Example: neuratrade intent submit idea.json")
+def intent_submit(
+    file: Annotated[str, typer.Argument(help="A JSON file, or - for standard input.")] = "-",
+    timeout: Annotated[float, typer.Option(min=0.1, max=600, help="Seconds to wait for the verdict.")] = 10.0,
+    as_json: Json = False,
+) -> None:
+    """Hand proposals to the running desk and print its verdicts."""
+    from neuratrade.interfaces.cli.intent import submit_intents
+
+    submit_intents(file, timeout, as_json=as_json)
+
+
+@intent_app.command("schema", epilog="Example: neuratrade intent schema > intent.schema.json")
+def intent_schema() -> None:
+    """The JSON Schema of a proposal."""
+    from neuratrade.interfaces.cli.intent import print_schema
+
+    print_schema()
+
+
+@audit_app.command("verify", epilog="Example: neuratrade audit verify --json")
+def audit_verify(as_json: Json = False) -> None:
+    """Check every row, link, seal and checkpoint of the journal; exit 1 at the first that is broken."""
+    from neuratrade.interfaces.cli.audit import verify_journal
+
+    verify_journal(as_json=as_json)
+
+
+@data_app.command("check", epilog="Example: neuratrade data check BTCUSDT_1m.parquet")
+def data_check(
+    file: Annotated[str, typer.Argument(help="Parquet, CSV or Feather file.")],
+    timeframe: Annotated[str, typer.Option(help="Such as 1m; found from the data by default.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Check a file of market data, row by row."""
+    from neuratrade.interfaces.cli.data import check_data
+
+    check_data(file, timeframe, as_json=as_json)
+
+
+@data_app.command("import", epilog="Example: neuratrade data import b.csv --asset SOL/USDT --venue binance")
+def data_import(
+    file: Annotated[str, typer.Argument(help="Parquet, CSV or Feather file of bars.")],
+    asset: Annotated[str, typer.Option(help="Such as BTC/USDT.")],
+    venue: Annotated[str, typer.Option(help="Where it was recorded, such as binance.")],
+    timeframe: Annotated[str, typer.Option(help="Such as 1m; found from the data by default.")] = "",
+    dataset: Annotated[str, typer.Option(help="Dataset to add it to.")] = "imported",
+    as_json: Json = False,
+) -> None:
+    """Check a file of bars and add it to a dataset, whole or not at all."""
+    from neuratrade.interfaces.cli.data import import_data
+
+    import_data(file, asset, venue, timeframe, dataset, as_json=as_json)
+
+
+@data_app.command("list", epilog="Example: neuratrade data list --json")
+def data_list(as_json: Json = False) -> None:
+    """The datasets there are."""
+    from neuratrade.interfaces.cli.data import list_data
+
+    list_data(as_json=as_json)
+
+
+def main() -> None:
+    """Entry point: exit codes 0 done, 1 refused or failed, 2 wrong usage; errors on stderr."""
+    code = OK
+    try:
+        app()
+    except UsageError as error:
+        print_error(str(error))
+        code = WRONG_USAGE
+    except NeuraTradeError as error:
+        print_error(str(error))
+        code = FAILED
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = FAILED
+    sys.exit(code)
