@@ -60,12 +60,18 @@ def open_bracket(turn: Turn, bracket: BracketState) -> None:
 
 def after_fill(turn: Turn, bracket: BracketState, order: OrderState) -> None:
     """Follows a fill: guards what was entered, ends what was left."""
-    hold_ns = bracket.intent.max_hold_ns
-    is_entry = order.request.role is OrderRole.ENTRY
-    timer_id = f"hold:{bracket.bracket_id}"
-    if is_entry and hold_ns is not None and timer_id not in turn.state.timers:
-        turn.set_timer(timer_id, bracket.opened_ns + hold_ns)
-    if order.request.role in (OrderRole.TARGET, OrderRole.EXIT) and order.status.is_final:
+    if order.request.role is OrderRole.ENTRY:
+        _keep_hold_timer(turn, bracket)
+    if _is_the_exit(bracket, order) and order.status.is_final:
+        _after_exit(turn, bracket)
+        return
+    guard(turn, bracket)
+
+
+def after_accepted(turn: Turn, bracket: BracketState, order: OrderState) -> None:
+    """Follows word that an order works. A stop that could not be taken away ends the exit that wanted it."""
+    leaving = bracket.phase is BracketPhase.EXITING
+    if leaving and order.request.role is OrderRole.STOP and not order.asked:
         _after_exit(turn, bracket)
         return
     guard(turn, bracket)
@@ -80,11 +86,13 @@ def after_done(turn: Turn, bracket: BracketState, order: OrderState) -> None:
             if bracket.phase is BracketPhase.EXITING:
                 _send_exit(turn, bracket)
             elif bracket.stop_rejects >= MAX_STOP_REJECTS:
-                begin_exit(turn, bracket, CloseReason.KILL, bracket.held, bracket.stop_price, ZERO)
+                leave(turn, bracket, CloseReason.KILL, bracket.stop_price)
             else:
                 guard(turn, bracket)
-        case OrderRole.TARGET | OrderRole.EXIT:
+        case OrderRole.TARGET | OrderRole.EXIT if _is_the_exit(bracket, order):
             _after_exit(turn, bracket)
+        case _:
+            guard(turn, bracket)
 
 
 def after_refused_request(turn: Turn, bracket: BracketState, order: OrderState, asked: str) -> None:
@@ -97,8 +105,26 @@ def after_refused_request(turn: Turn, bracket: BracketState, order: OrderState, 
         turn.look_up(order)
 
 
-def guard(turn: Turn, bracket: BracketState) -> None:
-    """Makes the stop fit what is held, notes whether it does, closes the bracket when all is over."""
+def resume(turn: Turn, bracket: BracketState) -> None:
+    """Takes up a bracket whose last turn may have been cut short: only what is proven is built upon."""
+    _keep_hold_timer(turn, bracket)
+    stop, leaving = turn.order(bracket.stop_order), turn.order(bracket.exit_order)
+    if bracket.phase is not BracketPhase.EXITING:
+        guard(turn, bracket, anew=True)
+    elif stop is not None and stop.is_live:
+        turn.cancel(stop, "leaving, taken up again")
+        _note_protection(turn, bracket)
+    elif leaving is None:
+        _send_exit(turn, bracket)
+    elif not leaving.is_live:
+        _after_exit(turn, bracket)
+
+
+def guard(turn: Turn, bracket: BracketState, *, anew: bool = False) -> None:
+    """Makes the stop fit what is held, notes whether it does, closes the bracket when all is over.
+
+    anew: an amend under way may have been lost, so it is asked for again.
+    """
     if _close_if_over(turn, bracket) or bracket.phase is not BracketPhase.OPEN:
         _note_protection(turn, bracket)
         return
@@ -111,12 +137,23 @@ def guard(turn: Turn, bracket: BracketState) -> None:
             _send_stop(turn, bracket, wanted)
     elif wanted == 0:
         turn.cancel(stop, "nothing is held any more")
-    elif not stop.asked and stop.status in WORKING:
+    elif stop.status in WORKING and (not stop.asked or (anew and stop.asked == "amend")):
         moved = stop.stop_price != bracket.stop_price
-        if stop.remaining != wanted or moved:
+        if stop.remaining != wanted or moved or stop.asked:
             reason = "follow the trail" if moved else "fit the quantity held"
             turn.amend(bracket, stop, stop.filled + wanted, bracket.stop_price, reason)
     _note_protection(turn, bracket)
+
+
+def leave(turn: Turn, bracket: BracketState, reason: CloseReason, level: Decimal) -> None:
+    """Leaves whole, and keeps at it: a timer asks again until the bracket is closed.
+
+    So it is not forgotten when it comes while the entry may still fill, or while another exit is under way.
+    """
+    timer_id = f"exit-{reason.value}:{bracket.bracket_id}"
+    if timer_id not in turn.state.timers:
+        turn.set_timer(timer_id, turn.at_ns + EXIT_RETRY_NS)
+    begin_exit(turn, bracket, reason, bracket.held, level, level)
 
 
 def begin_exit(
@@ -218,15 +255,38 @@ def _send_exit(turn: Turn, bracket: BracketState) -> None:
 def _after_exit(turn: Turn, bracket: BracketState) -> None:
     """An exit order ended: guard what is left, and try again where leaving was not a matter of price."""
     order = turn.order(bracket.exit_order)
-    complete = order is not None and order.filled >= bracket.exit_quantity
-    reason = bracket.exit_reason
+    missing = bracket.exit_quantity - (ZERO if order is None else order.filled)
     if _close_if_over(turn, bracket):
         return
+    whole = f"exit-{CloseReason.MANUAL.value}:{bracket.bracket_id}" in turn.state.timers
+    if missing > 0 and bracket.exit_reason is CloseReason.MANUAL and not whole:
+        timer_id = f"reduce-{missing:f}:{bracket.bracket_id}"
+        turn.set_timer(timer_id, turn.at_ns + EXIT_RETRY_NS)
+    complete = missing <= 0 and not _left_by_last_rung(turn, bracket)
     turn.record(ExitEnded(turn.at_ns, bracket.bracket_id, complete))
     guard(turn, bracket)
-    must_go = reason in (CloseReason.TIME, CloseReason.KILL, CloseReason.LIQUIDATED)
-    if reason is not None and (must_go or (not complete and reason is CloseReason.MANUAL)):
-        turn.set_timer(f"exit-{reason.value}:{bracket.bracket_id}", turn.at_ns + EXIT_RETRY_NS)
+
+
+def _left_by_last_rung(turn: Turn, bracket: BracketState) -> bool:
+    """Whether the ladder's end was to leave nothing, but its entry filled on while it was leaving."""
+    rungs = bracket.intent.take_profits
+    at_end = bracket.exit_reason is CloseReason.TP and bracket.rungs_done == len(rungs)
+    whole = sum((rung.fraction for rung in rungs), ZERO) >= ONE
+    return at_end and whole and turn.instrument_of(bracket).round_quantity(bracket.held) > 0
+
+
+def _is_the_exit(bracket: BracketState, order: OrderState) -> bool:
+    """Whether `order` is the exit under way; a late word about an earlier one ends nothing."""
+    coid = order.request.client_order_id
+    return bracket.phase is BracketPhase.EXITING and bracket.exit_order == coid
+
+
+def _keep_hold_timer(turn: Turn, bracket: BracketState) -> None:
+    hold_ns, timer_id = bracket.intent.max_hold_ns, f"hold:{bracket.bracket_id}"
+    leaving = f"exit-{CloseReason.TIME.value}:{bracket.bracket_id}"
+    timers = turn.state.timers
+    if bracket.entered > 0 and hold_ns is not None and timer_id not in timers and leaving not in timers:
+        turn.set_timer(timer_id, bracket.opened_ns + hold_ns)
 
 
 def _note_protection(turn: Turn, bracket: BracketState) -> None:
@@ -237,11 +297,13 @@ def _note_protection(turn: Turn, bracket: BracketState) -> None:
     covered = wanted == 0 or (
         stop is not None and stop.status in WORKING and stop.asked != "cancel" and stop.remaining >= wanted
     )
-    if covered == bracket.protected:
+    timer_id = f"protect:{bracket.bracket_id}"
+    if covered != bracket.protected:
+        turn.record(ProtectionChanged(turn.at_ns, bracket.bracket_id, covered))
+    elif covered or timer_id in turn.state.timers:
         return
-    turn.record(ProtectionChanged(turn.at_ns, bracket.bracket_id, covered))
     if not covered:
-        turn.set_timer(f"protect:{bracket.bracket_id}", turn.at_ns + PROTECT_TIMEOUT_NS)
+        turn.set_timer(timer_id, turn.at_ns + PROTECT_TIMEOUT_NS)
 
 
 def _close_if_over(turn: Turn, bracket: BracketState) -> bool:

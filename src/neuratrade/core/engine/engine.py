@@ -6,11 +6,13 @@ facts, live, in paper and in a backtest.
 """
 
 from decimal import Decimal
-from typing import NamedTuple, assert_never
+from typing import NamedTuple, TypeVar, assert_never
+
+from msgspec.structs import replace
 
 from neuratrade.core.engine import brackets as rules
 from neuratrade.core.engine.config import EngineConfig
-from neuratrade.core.engine.governors import Governors, carry_out, count_losses, move
+from neuratrade.core.engine.governors import Governors, cancel_entries, carry_out, count_losses, move
 from neuratrade.core.engine.judging import judge_intent, propose
 from neuratrade.core.engine.market import MarketView
 from neuratrade.core.engine.state import BracketPhase, BracketState, DeskState, OrderState
@@ -25,6 +27,9 @@ from neuratrade.core.risk.limits import operator_limit
 
 OPEN_WINDOW_NS = NS_PER_SECOND
 """A fill this soon after a bar's opening happened at the open, so the whole bar came after it."""
+
+
+Stamped = TypeVar("Stamped", bound=f.VenueEvent | f.TimerFired | f.CashMoved | f.RunEnded | f.DoorRefused)
 
 
 class Step(NamedTuple):
@@ -46,7 +51,7 @@ class Engine:
 
     def step(self, event: e.Event) -> Step:
         """Takes one event. Raises nothing on bad venue data: events about unknown orders are counted."""
-        at_ns = max(_time_of(event), self.state.now_ns) if self.state.run_id else _time_of(event)
+        at_ns = max(event.at_ns, self.state.now_ns) if self.state.run_id else event.at_ns
         turn = Turn(self.state, at_ns)
         match event:
             case e.BarSeen(bar=bar):
@@ -60,7 +65,7 @@ class Engine:
             case Book():
                 pass
             case e.ClockTick():
-                self._governors.tick(turn, self.marks())
+                self._governors.tick(turn, self.marks(), self._stale_marks(at_ns))
             case e.IntentArrived(intent=intent):
                 judge_intent(turn, intent, self.config, self.views)
             case f.TimerFired():
@@ -69,8 +74,12 @@ class Engine:
                 self._on_operator(turn, event)
             case e.FeedStalled(instrument=key, stalled=stalled):
                 self.views[key].stalled = stalled
-            case f.RunStarted() | f.RunEnded() | f.DoorRefused() | f.CashMoved():
+            case f.CashMoved(account_id=account_id) if account_id not in self.state.accounts:
+                self.strays += 1
+            case f.RunStarted():
                 turn.record(event)
+            case f.RunEnded() | f.DoorRefused() | f.CashMoved():
+                turn.record(_stamped(event, at_ns))
             case _:
                 self._on_venue(turn, event)
         self._after(turn)
@@ -79,12 +88,15 @@ class Engine:
     def recover(self, at_ns: int) -> Step:
         """After a restart: asks what became of every order in doubt, and guards what is held."""
         turn = Turn(self.state, max(at_ns, self.state.now_ns))
+        if self.state.trading_state is not f.TradingState.RUNNING:
+            cancel_entries(turn)
         for order in list(self.state.orders.values()):
-            in_doubt = order.status in (OrderStatus.PLANNED, OrderStatus.UNKNOWN) or order.asked
-            if order.is_live and in_doubt:
+            if order.is_live and order.status in (OrderStatus.PLANNED, OrderStatus.UNKNOWN):
                 turn.look_up(order)
+            elif order.is_live and order.asked == "cancel":
+                turn.ask_again(order)
         for bracket in list(self.state.brackets.values()):
-            rules.guard(turn, bracket)
+            rules.resume(turn, bracket)
         return Step(turn.facts, turn.commands)
 
     def marks(self) -> dict[str, Decimal]:
@@ -97,6 +109,10 @@ class Engine:
                 if price is not None:
                     prices[key] = price
         return prices
+
+    def _stale_marks(self, at_ns: int) -> frozenset[str]:
+        oldest_ns = at_ns - self.state.limits.price_age_ns
+        return frozenset(key for key, view in self.views.items() if view.stalled or view.price_ns < oldest_ns)
 
     def _watch_bar(self, turn: Turn, bar: Bar) -> None:
         self.views[bar.instrument].seen_bar = bar
@@ -138,17 +154,20 @@ class Engine:
     def _on_venue(self, turn: Turn, event: f.VenueEvent) -> None:
         coid = event.fill.client_order_id if isinstance(event, f.OrderFilled) else event.client_order_id
         order = self.state.orders.get(coid)
-        if order is None or self._is_repeated(order, event):
+        if order is None or self._is_repeated(order, event) or _contradicts(order, event):
             self.strays += 1
             return
         bracket = self.state.brackets[order.request.bracket_id]
         asked = order.asked
-        turn.record(event)
+        turn.record(_stamped(event, turn.at_ns))
         match event:
             case f.OrderFilled():
+                self._halt_when_flipped(turn, bracket)
                 rules.after_fill(turn, bracket, order)
                 self._look_again(turn, bracket)
-            case f.OrderAccepted() | f.OrderAmended():
+            case f.OrderAccepted():
+                rules.after_accepted(turn, bracket, order)
+            case f.OrderAmended():
                 rules.guard(turn, bracket)
             case f.OrderCancelled() | f.OrderExpired() | f.OrderRejected() | f.OrderNotFound():
                 rules.after_done(turn, bracket, order)
@@ -165,6 +184,15 @@ class Engine:
             return event.fill.trade_id in order.trade_ids
         return order.status.is_final
 
+    def _halt_when_flipped(self, turn: Turn, bracket: BracketState) -> None:
+        """More left than was held: the venue's word stands and is booked, but a person has to look."""
+        if bracket.held < 0:
+            observed, reason = (
+                str(bracket.held_signed),
+                f"bracket {bracket.bracket_id} left more than it held",
+            )
+            move(turn, f.TradingState.HALTED, "reconcile", reason, observed, "0", latched=True)
+
     def _look_again(self, turn: Turn, bracket: BracketState) -> None:
         """While a bar is being watched, a ladder may have its next rung on the very same bar."""
         bar = self.views[bracket.intent.instrument].seen_bar
@@ -172,9 +200,10 @@ class Engine:
             self._watch_bracket(turn, bracket, bar)
 
     def _on_timer(self, turn: Turn, event: f.TimerFired) -> None:
-        if event.timer_id not in self.state.timers:
+        due_ns = self.state.timers.get(event.timer_id)
+        if due_ns is None or turn.at_ns < due_ns:
             return
-        turn.record(event)
+        turn.record(_stamped(event, turn.at_ns))
         kind, _, bracket_id = event.timer_id.partition(":")
         bracket = self.state.brackets.get(bracket_id)
         if bracket is None:
@@ -185,18 +214,22 @@ class Engine:
             if entry is not None:
                 turn.cancel(entry, "the entry rested long enough")
         elif kind == "hold":
-            rules.begin_exit(turn, bracket, f.CloseReason.TIME, bracket.held, level, level)
+            rules.leave(turn, bracket, f.CloseReason.TIME, level)
         elif kind == "protect" and not bracket.protected:
             self._unprotected_too_long(turn, bracket, level)
         elif kind.startswith("exit-"):
-            reason = f.CloseReason(kind.removeprefix("exit-"))
-            rules.begin_exit(turn, bracket, reason, bracket.held, level, level)
+            rules.leave(turn, bracket, f.CloseReason(kind.removeprefix("exit-")), level)
+        elif kind.startswith("reduce-"):
+            rest = Decimal(kind.removeprefix("reduce-"))
+            rules.begin_exit(turn, bracket, f.CloseReason.MANUAL, rest, level, level)
 
     def _unprotected_too_long(self, turn: Turn, bracket: BracketState, level: Decimal) -> None:
         for order in (turn.order(bracket.stop_order), turn.order(bracket.exit_order)):
-            if order is not None and order.status in (OrderStatus.PLANNED, OrderStatus.UNKNOWN):
+            if order is not None and order.is_live:
                 turn.look_up(order)
-        rules.begin_exit(turn, bracket, f.CloseReason.KILL, bracket.held, level, level)
+        rules.leave(turn, bracket, f.CloseReason.KILL, level)
+        if bracket.phase is BracketPhase.EXITING:
+            rules.resume(turn, bracket)
         turn.set_timer(f"protect:{bracket.bracket_id}", turn.at_ns + rules.PROTECT_TIMEOUT_NS)
 
     def _on_operator(self, turn: Turn, event: e.OperatorEvent) -> None:
@@ -221,5 +254,25 @@ class Engine:
                 count_losses(turn, self.state.accounts[fact.account_id], fact.lane)
 
 
-def _time_of(event: e.Event) -> int:
-    return event.at_ns
+def _stamped(fact: Stamped, at_ns: int) -> Stamped:
+    """The fact at engine time: what came late is true from now on. A fill keeps the venue's own time."""
+    return fact if fact.at_ns >= at_ns else replace(fact, at_ns=at_ns)
+
+
+def _contradicts(order: OrderState, event: f.VenueEvent) -> bool:
+    """Whether an event cannot be about this order, whatever id it carries. (Too much filled can: it is real.)"""
+    request = order.request
+    if isinstance(event, f.OrderAmended):
+        return not (event.quantity.is_finite() and event.quantity > 0)
+    if not isinstance(event, f.OrderFilled):
+        return False
+    fill = event.fill
+    numbers = (fill.quantity, fill.price, fill.fee)
+    same = (fill.account_id, fill.instrument, fill.side) == (
+        request.account_id,
+        request.instrument,
+        request.side,
+    )
+    return not (
+        same and all(number.is_finite() for number in numbers) and fill.quantity > 0 and fill.price > 0
+    )

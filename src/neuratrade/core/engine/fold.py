@@ -22,7 +22,7 @@ from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.intent import OpenIntent
 from neuratrade.core.model.market import NS_PER_HOUR
 from neuratrade.core.model.orders import OrderRole, OrderStatus
-from neuratrade.core.risk.limits import Limits, with_limit
+from neuratrade.core.risk.limits import limits_of, with_limit
 from neuratrade.core.risk.view import drawdown
 
 HOURS_KEPT = 24
@@ -45,10 +45,8 @@ def _run_started(state: DeskState, fact: f.RunStarted) -> None:
         state.now_ns = fact.at_ns
         if state.governor != "operator":
             _set_running(state)
-    limits = Limits()
-    for name, value in fact.limits.items():
-        limits = with_limit(limits, name, value)
-    state.limits = limits
+        state.limits = limits_of(fact.limits)
+    state.keys[fact.key_id] = fact.public_key
     state.instruments = {item.key: item for item in fact.instruments}
     state.run_id, state.mode, state.finished = fact.run_id, fact.mode, False
 
@@ -111,6 +109,9 @@ def _amend_planned(state: DeskState, fact: f.AmendPlanned) -> None:
 def _order_accepted(state: DeskState, fact: f.OrderAccepted) -> None:
     order = state.orders[fact.client_order_id]
     order.venue_order_id = fact.venue_order_id
+    if order.status is OrderStatus.UNKNOWN:
+        # The answer to a look-up: whatever was asked of it before is asked again.
+        order.asked = ""
     if order.status in (OrderStatus.PLANNED, OrderStatus.UNKNOWN):
         order.status = OrderStatus.WORKING
 
@@ -120,7 +121,11 @@ def _order_filled(state: DeskState, fact: f.OrderFilled) -> None:
     order = state.orders[fill.client_order_id]
     order.trade_ids.append(fill.trade_id)
     order.filled += fill.quantity
-    order.status = OrderStatus.FILLED if order.filled >= order.quantity else OrderStatus.PARTIAL
+    if order.filled >= order.quantity:
+        order.status = OrderStatus.FILLED
+    elif order.status not in (OrderStatus.CANCELLED, OrderStatus.EXPIRED):
+        # A fill that was late behind its order's end must not bring that order back to life.
+        order.status = OrderStatus.PARTIAL
     instrument = state.instruments[fill.instrument]
     account = state.accounts[fill.account_id]
     book_fill(account, instrument, fill)
@@ -144,7 +149,8 @@ def _order_filled(state: DeskState, fact: f.OrderFilled) -> None:
         bracket.exit_value += value
         stopped = f.CloseReason.TRAIL if bracket.trailed else f.CloseReason.SL
         by_stop = order.request.role is OrderRole.STOP
-        bracket.last_exit_reason = stopped if by_stop else bracket.exit_reason
+        left_for = bracket.exit_reason or bracket.last_exit_reason or f.CloseReason.KILL
+        bracket.last_exit_reason = stopped if by_stop else left_for
 
 
 def _order_done(status: OrderStatus) -> Callable[[DeskState, Any], None]:
@@ -159,7 +165,9 @@ def _order_done(status: OrderStatus) -> Callable[[DeskState, Any], None]:
 
 def _order_amended(state: DeskState, fact: f.OrderAmended) -> None:
     order = state.orders[fact.client_order_id]
-    order.quantity, order.stop_price, order.asked = fact.quantity, fact.stop_price, ""
+    order.quantity, order.stop_price = fact.quantity, fact.stop_price
+    if order.asked == "amend":
+        order.asked = ""
 
 
 def _request_rejected(state: DeskState, fact: f.RequestRejected) -> None:
@@ -174,7 +182,7 @@ def _trigger_fired(state: DeskState, fact: f.TriggerFired) -> None:
     bracket = state.brackets[fact.bracket_id]
     bracket.phase = BracketPhase.EXITING
     bracket.exit_reason, bracket.exit_quantity = fact.reason, fact.quantity
-    bracket.exit_level = fact.level
+    bracket.exit_level, bracket.exit_order = fact.level, None
     if fact.reason is f.CloseReason.TP:
         bracket.rungs_done += 1
 
@@ -281,7 +289,8 @@ def _limit_changed(state: DeskState, fact: f.LimitChanged) -> None:
 def _cash_moved(state: DeskState, fact: f.CashMoved) -> None:
     account = state.accounts[fact.account_id]
     credit(account, fact.currency, fact.amount)
-    if fact.kind not in ("deposit", "withdrawal", "transfer"):
+    counted = fact.currency == account.account.currency
+    if not counted or fact.kind not in ("deposit", "withdrawal", "transfer"):
         return
     account.equity += fact.amount
     account.day_start_equity += fact.amount

@@ -2,12 +2,12 @@
 
 Limits count on equity, not on closed trades alone. A rule that would stop the desk for drawdown needs two
 marks in a row at least a second apart, since one bad tick must not flatten a book; a mark with a missing
-price is no mark.
+price is no mark, and one with an old price only keeps new exposure out.
 """
 
 from decimal import Decimal
 
-from neuratrade.core.engine.brackets import begin_exit
+from neuratrade.core.engine.brackets import leave
 from neuratrade.core.engine.ledger import equity_of
 from neuratrade.core.engine.state import AccountState
 from neuratrade.core.engine.turn import Turn
@@ -20,13 +20,15 @@ from neuratrade.core.model.facts import (
     TradingState,
     TradingStateMoved,
 )
-from neuratrade.core.model.market import NS_PER_DAY, NS_PER_MINUTE, NS_PER_SECOND
+from neuratrade.core.model.market import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND
 from neuratrade.core.risk.layer import text
 from neuratrade.core.risk.view import drawdown
 
 MARK_STEP_BPS = Decimal(1)
 _SEVERITY = {TradingState.RUNNING: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
-DAILY = ("daily_loss", "session_drawdown")
+STALE = "stale_marks"
+DAILY = ("daily_loss", "session_drawdown", STALE)
+LIFTING = ("day_roll", "operator", STALE)
 
 
 class Governors:
@@ -36,8 +38,8 @@ class Governors:
         self.day_offset_ns = day_offset_ns
         self._breached: dict[tuple[str, str], int] = {}
 
-    def tick(self, turn: Turn, prices: dict[str, Decimal]) -> None:
-        """Marks every account, rolls its day, applies the rules."""
+    def tick(self, turn: Turn, prices: dict[str, Decimal], stale: frozenset[str] = frozenset()) -> None:
+        """Marks every account, rolls its day, applies the rules. stale: instruments whose price is old."""
         for account in list(turn.state.accounts.values()):
             equity = equity_of(account, turn.state.instruments, prices)
             if equity is None:
@@ -46,7 +48,8 @@ class Governors:
             if _worth_marking(turn, account, equity):
                 held = {key: prices[key] for key, item in account.positions.items() if item.quantity}
                 turn.record(Marked(turn.at_ns, account.account.account_id, equity, held))
-            self._govern(turn, account, equity)
+            fresh = not any(key in stale and item.quantity for key, item in account.positions.items())
+            self._govern(turn, account, equity, fresh=fresh)
 
     def _roll_day(self, turn: Turn, account: AccountState, equity: Decimal) -> None:
         day = (turn.at_ns + self.day_offset_ns) // NS_PER_DAY
@@ -57,14 +60,21 @@ class Governors:
         if not state.latched and state.governor in DAILY:
             move(turn, TradingState.RUNNING, "day_roll", "a new trading day began", "", "", latched=False)
 
-    def _govern(self, turn: Turn, account: AccountState, equity: Decimal) -> None:
-        limits = turn.state.limits
+    def _govern(self, turn: Turn, account: AccountState, equity: Decimal, *, fresh: bool) -> None:
+        limits, state = turn.state.limits, turn.state
+        if fresh and state.governor == STALE and not state.latched:
+            move(turn, TradingState.RUNNING, STALE, "prices are fresh again", "", "", latched=False)
         day = drawdown(account.day_start_equity, equity)
         if self._confirmed(turn, account, "daily_loss", day >= limits.daily_loss_fraction):
             reason = "the day lost too much"
             limit = limits.daily_loss_fraction
             move(turn, TradingState.REDUCING, "daily_loss", reason, text(day), text(limit), latched=False)
         session = drawdown(account.session_peak, equity)
+        deep = drawdown(account.peak_24h, equity)
+        if not fresh:
+            fell = session >= limits.session_drawdown_fraction or deep >= limits.drawdown_24h_fraction
+            self._doubt(turn, account, fell=fell)
+            return
         if self._confirmed(turn, account, "session_drawdown", session >= limits.session_drawdown_fraction):
             reason = "equity fell too far from the session's peak"
             limit = limits.session_drawdown_fraction
@@ -77,12 +87,19 @@ class Governors:
                 text(limit),
                 latched=False,
             )
-        deep = drawdown(account.peak_24h, equity)
         if self._confirmed(turn, account, "drawdown_24h", deep >= limits.drawdown_24h_fraction):
             reason = "equity fell too far from its 24 h peak"
             limit = limits.drawdown_24h_fraction
             move(turn, TradingState.HALTED, "drawdown_24h", reason, text(deep), text(limit), latched=True)
             carry_out(turn, KillPolicy.FLATTEN_ALL, prices=None)
+
+    def _doubt(self, turn: Turn, account: AccountState, *, fell: bool) -> None:
+        """A fall seen on old prices proves nothing: it keeps new exposure out until prices are fresh."""
+        for name in ("session_drawdown", "drawdown_24h"):
+            self._breached.pop((account.account.account_id, name), None)
+        if fell:
+            reason = "equity fell too far, but on old prices"
+            move(turn, TradingState.REDUCING, STALE, reason, "", "", latched=False)
 
     def _confirmed(self, turn: Turn, account: AccountState, name: str, breached: bool) -> bool:
         key = (account.account.account_id, name)
@@ -103,7 +120,7 @@ def move(
     state = turn.state
     lifts = _SEVERITY[to] < _SEVERITY[state.trading_state]
     same = to is state.trading_state and state.latched >= latched
-    if same or (lifts and governor not in ("day_roll", "operator")):
+    if same or (lifts and governor not in LIFTING):
         return
     turn.record(TradingStateMoved(turn.at_ns, to, governor, reason, observed, limit, latched))
     if to is not TradingState.RUNNING:
@@ -124,7 +141,7 @@ def carry_out(turn: Turn, policy: KillPolicy, prices: dict[str, Decimal] | None)
         derivative = turn.instrument_of(bracket).is_derivative
         if policy is KillPolicy.FLATTEN_ALL or (policy is KillPolicy.CLOSE_PERPS and derivative):
             level = (prices or {}).get(bracket.intent.instrument, bracket.stop_price)
-            begin_exit(turn, bracket, CloseReason.KILL, bracket.held, level, level)
+            leave(turn, bracket, CloseReason.KILL, level)
 
 
 def count_losses(turn: Turn, account: AccountState, lane: str) -> None:
@@ -138,7 +155,8 @@ def count_losses(turn: Turn, account: AccountState, lane: str) -> None:
 
 def _worth_marking(turn: Turn, account: AccountState, equity: Decimal) -> bool:
     change = abs(equity - account.equity)
-    if change == 0 and account.marked_ns:
+    # The hour's turn is marked even when nothing moved, or a peak of days ago would count as today's.
+    if change == 0 and account.marked_ns // NS_PER_HOUR == turn.at_ns // NS_PER_HOUR:
         return False
     if turn.at_ns - account.marked_ns >= NS_PER_MINUTE:
         return True

@@ -3,7 +3,7 @@
 import hashlib
 from decimal import Decimal
 
-from neuratrade.core.engine.brackets import begin_exit, guard, open_bracket
+from neuratrade.core.engine.brackets import begin_exit, guard, leave, open_bracket
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.market import MarketView, Said
 from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, DeskState, LaneState
@@ -11,11 +11,13 @@ from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.approval import LayerReport, Verdict
 from neuratrade.core.model.decimals import ZERO, ceil_to, floor_to
 from neuratrade.core.model.facts import CloseReason, IntentJudged, MarketSeen, StopMoved
+from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import (
     AmendIntent,
     BasketIntent,
     CancelIntent,
     CloseIntent,
+    Direction,
     Intent,
     OpenIntent,
     ReduceIntent,
@@ -38,9 +40,7 @@ def propose(said: Said, config: EngineConfig, view: MarketView, run_id: str, at_
     if plan is None:
         return None
     contract = view.instrument
-    sign = plan.direction.sign
-    # A stop rounds towards the entry: never more risk than was planned.
-    snap = ceil_to if sign > 0 else floor_to
+    stop = _towards_entry(contract, plan.direction, plan.stop_price)
     name = f"{run_id}|{said.strategy.name}|{contract.key}|{said.bar.close_ns}"
     digest = hashlib.sha256(name.encode()).hexdigest()
     return OpenIntent(
@@ -50,7 +50,7 @@ def propose(said: Said, config: EngineConfig, view: MarketView, run_id: str, at_
         instrument=contract.key,
         direction=plan.direction,
         trigger_price=contract.round_price(plan.trigger_price),
-        protection=Stop(snap(plan.stop_price, contract.tick), plan.trail_fraction),
+        protection=Stop(stop, plan.trail_fraction),
         take_profits=tuple(
             type(rung)(contract.round_price(rung.price), rung.fraction) for rung in plan.take_profits
         ),
@@ -63,6 +63,11 @@ def propose(said: Said, config: EngineConfig, view: MarketView, run_id: str, at_
         max_hold_ns=plan.max_hold_ns,
         tags={"note": plan.note} if plan.note else {},
     )
+
+
+def _towards_entry(contract: Instrument, direction: Direction, stop: Decimal) -> Decimal:
+    """A stop on the tick grid, rounded towards the entry: never more risk than was planned."""
+    return ceil_to(stop, contract.tick) if direction is Direction.LONG else floor_to(stop, contract.tick)
 
 
 def judge_intent(turn: Turn, intent: Intent, config: EngineConfig, views: dict[str, MarketView]) -> None:
@@ -111,7 +116,7 @@ def _judge_reducing(turn: Turn, intent: Reducing, views: dict[str, MarketView]) 
     level = price if price is not None else bracket.stop_price
     match intent:
         case CloseIntent():
-            begin_exit(turn, bracket, CloseReason.MANUAL, bracket.held, level, level)
+            leave(turn, bracket, CloseReason.MANUAL, level)
         case ReduceIntent(fraction=fraction):
             begin_exit(turn, bracket, CloseReason.MANUAL, bracket.held * fraction, level, level)
         case CancelIntent(reason=reason):
@@ -119,7 +124,8 @@ def _judge_reducing(turn: Turn, intent: Reducing, views: dict[str, MarketView]) 
             if entry is not None:
                 turn.cancel(entry, reason)
         case AmendIntent(stop_price=stop, operator_id=operator):
-            turn.record(StopMoved(turn.at_ns, bracket.bracket_id, stop, operator))
+            snapped = _towards_entry(turn.instrument_of(bracket), bracket.intent.direction, stop)
+            turn.record(StopMoved(turn.at_ns, bracket.bracket_id, snapped, operator))
             guard(turn, bracket)
 
 

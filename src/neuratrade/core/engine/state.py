@@ -165,7 +165,7 @@ class Counts(msgspec.Struct):
 
 
 class DeskState(msgspec.Struct):
-    """Everything durable about a desk."""
+    """Everything durable about a desk. keys: public keys (hex) by key id, of this run and earlier ones."""
 
     run_id: str = ""
     mode: str = ""
@@ -182,6 +182,7 @@ class DeskState(msgspec.Struct):
     state_reason: str = ""
     latched: bool = False
     finished: bool = False
+    keys: dict[str, str] = {}
     outcomes: dict[str, Outcomes] = {}
     counts: Counts = msgspec.field(default_factory=Counts)
 

@@ -6,6 +6,8 @@ to make a command that carries an order.
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.state import BracketState, DeskState, OrderState
 from neuratrade.core.model.approval import Approved
@@ -95,10 +97,17 @@ class Turn:
         self, bracket: BracketState, order: OrderState, quantity: Decimal, stop: Decimal, reason: str
     ) -> None:
         """Asks the venue to move or resize a working stop; `quantity` counts what it already filled."""
-        approved = self._approve(bracket, order.request)
+        # What is checked is the order as it will be, since what it filled so far is not held any more.
+        terms = replace(order.request, quantity=quantity - order.filled, stop_price=stop)
+        approved = self._approve(bracket, terms)
         coid = order.request.client_order_id
         self.record(AmendPlanned(self.at_ns, coid, quantity, stop, reason))
         self.commands.append(AmendOrder(approved, quantity, stop))
+
+    def ask_again(self, order: OrderState) -> None:
+        """Repeats a cancel whose fate a crash left open; the first asking is on record."""
+        request = order.request
+        self.commands.append(CancelOrder(request.account_id, request.instrument, request.client_order_id))
 
     def look_up(self, order: OrderState) -> None:
         """Asks what became of an order. Asking changes nothing, so nothing is recorded."""

@@ -80,6 +80,14 @@ class Approved:
         """Refuses: an approval comes from the gate, never from a constructor."""
         raise Refused("an approved order can only be made by the risk gate; send an intent instead")
 
+    def __init_subclass__(cls) -> None:
+        """Refuses: a subclass could answer with another order than the one that was checked."""
+        raise Refused("Approved cannot be subclassed; send an intent to the risk gate instead")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuses: what was checked is what is sent."""
+        raise Refused(f"an approved order cannot be changed: {name} stays as the risk gate saw it")
+
     @property
     def request(self) -> OrderRequest:
         """The order that is allowed."""
@@ -102,6 +110,6 @@ def seal(
     if objection is not None:
         raise Refused(f"order {request.client_order_id} does not fit its approval: {objection}")
     approved = object.__new__(Approved)
-    approved._request = request
-    approved._envelope = envelope
+    object.__setattr__(approved, "_request", request)
+    object.__setattr__(approved, "_envelope", envelope)
     return approved

@@ -5,37 +5,48 @@ risks more than it was allowed. Prices go to the side that is worse for us where
 to the nearest tick elsewhere.
 """
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
 BASIS_POINTS = Decimal(10_000)
 
+# The quotient is rounded the same way as the result. At the usual 28 digits, half even, a value a hair below
+# a multiple would round up to it before it could be floored.
+_FLOOR = Context(prec=100, rounding=ROUND_FLOOR)
+_CEILING = Context(prec=100, rounding=ROUND_CEILING)
+_NEAREST = Context(prec=100, rounding=ROUND_HALF_EVEN)
+
 
 def floor_to(value: Decimal, step: Decimal) -> Decimal:
     """Largest multiple of `step` that is not above `value`. Raises ValueError for a step <= 0."""
-    return _snap(value, step, ROUND_FLOOR)
+    return _snap(value, step, _FLOOR)
 
 
 def ceil_to(value: Decimal, step: Decimal) -> Decimal:
-    """Smallest multiple of `step` that is not below `value`."""
-    return _snap(value, step, ROUND_CEILING)
+    """Smallest multiple of `step` that is not below `value`. Raises ValueError for a step <= 0."""
+    return _snap(value, step, _CEILING)
 
 
 def nearest(value: Decimal, step: Decimal) -> Decimal:
-    """Multiple of `step` nearest to `value`; halves go to the even multiple."""
-    return _snap(value, step, ROUND_HALF_EVEN)
+    """Multiple of `step` nearest to `value`; halves go to the even one. Raises ValueError for a step <= 0."""
+    return _snap(value, step, _NEAREST)
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:
-    """Whether `value` lies on the grid of `step`."""
-    return value % step == 0
+    """Whether `value` lies on the grid of `step`. Raises ValueError for a step <= 0."""
+    _check_step(step)
+    return _FLOOR.remainder(value, step) == 0
 
 
-def _snap(value: Decimal, step: Decimal, rounding: str) -> Decimal:
+def _snap(value: Decimal, step: Decimal, context: Context) -> Decimal:
+    _check_step(step)
+    return context.multiply(context.quantize(context.divide(value, step), ONE), step)
+
+
+def _check_step(step: Decimal) -> None:
     if step <= 0:
         raise ValueError(f"step must be above zero, got {step}")
-    return (value / step).quantize(ONE, rounding=rounding) * step
 
 
 def decimal_of(value: float) -> Decimal:

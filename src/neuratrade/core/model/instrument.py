@@ -68,7 +68,7 @@ class Instrument(msgspec.Struct, frozen=True):
 
     def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Value of `quantity` at `price`, quote currency, never negative."""
-        return abs(quantity) * price * self.multiplier
+        return abs(quantity * price) * self.multiplier
 
     def round_price(self, price: Decimal) -> Decimal:
         """`price` on the tick grid, nearest tick."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from neuratrade.core.model.decimals import ONE, ZERO
+from neuratrade.core.model.decimals import ONE
 from neuratrade.core.model.market import NS_PER_SECOND
 
 
@@ -109,11 +109,6 @@ class OpenIntent(msgspec.Struct, frozen=True, tag="open"):
     def stop_price(self) -> Decimal | None:
         """The stop's price where protection is a stop."""
         return self.protection.price if isinstance(self.protection, Stop) else None
-
-    @property
-    def target_distance(self) -> Decimal:
-        """Weighted distance from trigger to the targets, quote per base; zero without targets."""
-        return sum((abs(t.price - self.trigger_price) * t.fraction for t in self.take_profits), ZERO)
 
 
 class ReduceIntent(msgspec.Struct, frozen=True, tag="reduce"):

@@ -127,7 +127,9 @@ class Fill(msgspec.Struct, frozen=True):
 def client_order_id(account_id: str, intent_id: str, leg: str, attempt: int) -> str:
     """32 lower-case hex digits: the first 128 bits of SHA-256(account | intent | leg | attempt).
 
-    Derived, not drawn, so that a crash between journal and venue can look the order up again.
+    Derived, not drawn, so that a crash between journal and venue can look the order up again. A `|` or a
+    backslash inside a part is escaped, so that no two orders share a text.
     """
-    text = f"{account_id}|{intent_id}|{leg}|{attempt}"
+    parts = (part.replace("\\", "\\\\").replace("|", "\\|") for part in (account_id, intent_id, leg))
+    text = "|".join((*parts, str(attempt)))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from neuratrade.core.model.approval import LayerReport
 from neuratrade.core.model.intent import Lane, OpenIntent
-from neuratrade.core.risk.layer import approve, at_least, below, missing, text
+from neuratrade.core.risk.layer import approve, at_least, below, missing, seconds, text
 from neuratrade.core.risk.limits import Limits
 from neuratrade.core.risk.view import GateView, drawdown
 
@@ -63,12 +63,11 @@ def loss_streak(_: OpenIntent, view: GateView, limits: Limits) -> LayerReport:
 
 def lane_cooldown(_: OpenIntent, view: GateView, limits: Limits) -> LayerReport:
     """Refuses a lane that lost a moment ago."""
-    limit = f"{limits.lane_cooldown_ns} ns"
+    limit = seconds(limits.lane_cooldown_ns)
     if view.account is None:
         return missing("lane_cooldown", "the account", limit)
     last = view.account.lane_last_loss_ns
     if last is None:
         return approve("lane_cooldown", "no loss yet", limit)
-    return at_least(
-        "lane_cooldown", view.now_ns - last, limits.lane_cooldown_ns, "the lane lost just now (ns)"
-    )
+    since_ns = view.now_ns - last
+    return at_least("lane_cooldown", since_ns, limits.lane_cooldown_ns, "the lane lost just now", seconds)

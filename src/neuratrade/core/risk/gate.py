@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from neuratrade.core.model.approval import Envelope, LayerReport, Signer, Verdict
-from neuratrade.core.model.decimals import ZERO
+from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.intent import OpenIntent
 from neuratrade.core.model.orders import Side
 from neuratrade.core.risk import counters, intake, quality, sizing
@@ -100,18 +100,20 @@ def _clamp(intent: OpenIntent, view: GateView, limits: Limits, reports: list[Lay
         allowed, reason, observed, limit = cap(intent, view, limits)
         if allowed is None:
             reports.append(missing(name, reason, limit))
-        elif allowed < quantity:
-            verdict = Verdict.APPROVE if name == "quantity" else Verdict.RESIZE
-            reports.append(LayerReport(name, verdict, reason, observed, limit, allowed))
-            quantity = allowed
-        else:
-            reports.append(LayerReport(name, Verdict.APPROVE, "", observed, limit, quantity))
+            continue
+        clamps = allowed < quantity
+        quantity = max(min(allowed, quantity), ZERO)
+        verdict = Verdict.RESIZE if clamps and name != "quantity" else Verdict.APPROVE
+        left = quantity if quantity.is_finite() else None
+        reports.append(LayerReport(name, verdict, reason if clamps else "", observed, limit, left))
     quantity = _scale("regime_size", view.regime.value, sizing.regime_factor(view), quantity, reports)
     budget = sizing.budget_factor(view, limits)
     if budget is None:
         reports.append(missing("risk_budget", "equity", ""))
         return quantity
-    return _scale("risk_budget", text(budget), budget * view.size_factor, quantity, reports)
+    # No posture or phase may grow a size past the caps before it.
+    factor = max(min(budget * view.size_factor, ONE), ZERO)
+    return _scale("risk_budget", text(budget), factor, quantity, reports)
 
 
 def _scale(
@@ -144,7 +146,6 @@ def _lot(intent: OpenIntent, view: GateView, quantity: Decimal) -> LayerReport:
 
 
 def _envelope(intent: OpenIntent, view: GateView, quantity: Decimal, signer: Signer | None) -> Envelope:
-    rest_ns = intent.entry_expiry_ns or intent.max_hold_ns or intent.ttl_ns
     envelope = Envelope(
         approval_id=f"{intent.intent_id}/{view.now_ns}",
         account_id=intent.account_id,
@@ -153,7 +154,7 @@ def _envelope(intent: OpenIntent, view: GateView, quantity: Decimal, signer: Sig
         side=Side.BUY if intent.direction.sign > 0 else Side.SELL,
         max_quantity=quantity,
         issued_ns=view.now_ns,
-        expires_ns=view.now_ns + rest_ns,
+        expires_ns=view.now_ns + intake.entry_rest_ns(intent),
         key_id="" if signer is None else signer.key_id,
     )
     if signer is None:

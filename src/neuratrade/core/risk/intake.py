@@ -4,17 +4,29 @@ from neuratrade.core.model.account import AccountKind
 from neuratrade.core.model.approval import LayerReport
 from neuratrade.core.model.facts import TradingState
 from neuratrade.core.model.intent import OpenIntent, Stop
-from neuratrade.core.risk.layer import approve, at_most, missing, refuse, text
+from neuratrade.core.risk.layer import approve, at_most, missing, refuse, seconds, text
 from neuratrade.core.risk.limits import Limits
 from neuratrade.core.risk.view import GateView
+
+
+def entry_rest_ns(intent: OpenIntent) -> int:
+    """How long the entry may rest: its own expiry, else until the hold time ends, else its time to live."""
+    for rest_ns in (intent.entry_expiry_ns, intent.max_hold_ns):
+        if rest_ns is not None:
+            return rest_ns
+    return intent.ttl_ns
 
 
 def ttl(intent: OpenIntent, view: GateView, limits: Limits) -> LayerReport:
     """Refuses a proposal older than its time to live, or dated further ahead than clocks may differ."""
     age_ns = view.now_ns - intent.created_ns
     if age_ns < -limits.future_tolerance_ns:
-        return refuse("ttl", "dated in the future", f"{age_ns} ns", f">= -{limits.future_tolerance_ns} ns")
-    return at_most("ttl", age_ns, intent.ttl_ns, "older than its time to live (ns)")
+        limit = f">= {seconds(-limits.future_tolerance_ns)}"
+        return refuse("ttl", "dated in the future", seconds(age_ns), limit)
+    rest_ns = entry_rest_ns(intent)
+    if rest_ns < 0:
+        return refuse("ttl", "its entry would end before it begins", seconds(rest_ns), ">= 0 s")
+    return at_most("ttl", age_ns, intent.ttl_ns, "older than its time to live", seconds)
 
 
 def duplicate(intent: OpenIntent, view: GateView, _: Limits) -> LayerReport:
@@ -84,5 +96,5 @@ def warm_up(_: OpenIntent, view: GateView, __: Limits) -> LayerReport:
 def stale_data(_: OpenIntent, view: GateView, limits: Limits) -> LayerReport:
     """Refuses to judge on a price that is too old."""
     if view.price is None or view.price_age_ns is None:
-        return missing("stale_data", "a price", f"{limits.price_age_ns} ns")
-    return at_most("stale_data", view.price_age_ns, limits.price_age_ns, "the last price is too old (ns)")
+        return missing("stale_data", "a price", seconds(limits.price_age_ns))
+    return at_most("stale_data", view.price_age_ns, limits.price_age_ns, "the last price is too old", seconds)

@@ -5,16 +5,21 @@ how much of the size before it may stay, and leaves the refusal of nothing to th
 """
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import NamedTuple
 
 from neuratrade.core.model.approval import LayerReport, Verdict
 from neuratrade.core.model.intent import OpenIntent
+from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.risk.limits import Limits
 from neuratrade.core.risk.view import GateView
 
 Check = Callable[[OpenIntent, GateView, Limits], LayerReport]
 SizeCap = Callable[[OpenIntent, GateView, Limits], "Cap"]
+Show = Callable[[Decimal | int], str]
+
+_EIGHT_DIGITS = Context(prec=8)
+_PLAIN_EXPONENT = 15
 
 
 class Cap(NamedTuple):
@@ -27,10 +32,21 @@ class Cap(NamedTuple):
 
 
 def text(value: Decimal | int | None) -> str:
-    """A number for people: at most eight significant digits, `unknown` for None."""
+    """A number for people: at most eight significant digits, an exponent only where huge or tiny.
+
+    `unknown` for None.
+    """
     if value is None:
         return "unknown"
-    return str(value) if isinstance(value, int) else format(value.normalize(), ".8g")
+    if isinstance(value, int):
+        return str(value)
+    short = value.normalize(_EIGHT_DIGITS)
+    return format(short, "f") if abs(short.adjusted()) <= _PLAIN_EXPONENT else str(short)
+
+
+def seconds(value_ns: Decimal | int) -> str:
+    """A span for people, from nanoseconds."""
+    return f"{text(Decimal(value_ns) / NS_PER_SECOND)} s"
 
 
 def approve(name: str, observed: str, limit: str) -> LayerReport:
@@ -48,22 +64,28 @@ def missing(name: str, what: str, limit: str) -> LayerReport:
     return LayerReport(name, Verdict.NOT_EVALUATED, f"{what} is not known", "unknown", limit)
 
 
-def at_most(name: str, observed: Decimal | int, limit: Decimal | int, reason: str) -> LayerReport:
+def at_most(
+    name: str, observed: Decimal | int, limit: Decimal | int, reason: str, show: Show = text
+) -> LayerReport:
     """Approves while `observed` is not above `limit`."""
     if observed <= limit:
-        return approve(name, text(observed), text(limit))
-    return refuse(name, reason, text(observed), text(limit))
+        return approve(name, show(observed), show(limit))
+    return refuse(name, reason, show(observed), show(limit))
 
 
-def below(name: str, observed: Decimal | int, limit: Decimal | int, reason: str) -> LayerReport:
+def below(
+    name: str, observed: Decimal | int, limit: Decimal | int, reason: str, show: Show = text
+) -> LayerReport:
     """Approves while `observed` is under `limit`."""
     if observed < limit:
-        return approve(name, text(observed), text(limit))
-    return refuse(name, reason, text(observed), text(limit))
+        return approve(name, show(observed), show(limit))
+    return refuse(name, reason, show(observed), show(limit))
 
 
-def at_least(name: str, observed: Decimal | int, limit: Decimal | int, reason: str) -> LayerReport:
+def at_least(
+    name: str, observed: Decimal | int, limit: Decimal | int, reason: str, show: Show = text
+) -> LayerReport:
     """Approves while `observed` is not under `limit`."""
     if observed >= limit:
-        return approve(name, text(observed), text(limit))
-    return refuse(name, reason, text(observed), text(limit))
+        return approve(name, show(observed), show(limit))
+    return refuse(name, reason, show(observed), show(limit))

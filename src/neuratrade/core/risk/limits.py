@@ -5,6 +5,7 @@ Everything is a fraction, a count, a duration or an amount, and its name says wh
 """
 
 import difflib
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
@@ -60,6 +61,8 @@ CEILING_NAMES = (
 )
 DEFAULTS = Limits()
 NAMES = tuple(f.name for f in msgspec.structs.fields(Limits))
+LARGEST_EXPONENT = 18
+"""Decimal places a limit may lie above or below one: beyond it, arithmetic with prices could overflow."""
 
 
 def parse_limit(name: str, value: str) -> Decimal | int:
@@ -75,6 +78,8 @@ def parse_limit(name: str, value: str) -> Decimal | int:
         raise UsageError(f"limit {name}: {value!r} is not a number") from None
     if not number.is_finite() or number < 0:
         raise UsageError(f"limit {name}: {value!r} must be a finite number, zero or above")
+    if number and abs(number.adjusted()) > LARGEST_EXPONENT:
+        raise UsageError(f"limit {name}: {value!r} is too large or too small to reckon with")
     if isinstance(current, int):
         if number != number.to_integral_value():
             raise UsageError(f"limit {name}: {value!r} must be a whole number")
@@ -85,6 +90,14 @@ def parse_limit(name: str, value: str) -> Decimal | int:
 def with_limit(limits: Limits, name: str, value: str) -> Limits:
     """`limits` with one number replaced (whatif and backtests: ceilings too). Raises UsageError."""
     return msgspec.structs.replace(limits, **{name: parse_limit(name, value)})
+
+
+def limits_of(values: Mapping[str, str]) -> Limits:
+    """The defaults with these limits, given as text, in their place. Raises UsageError."""
+    limits = DEFAULTS
+    for name, value in values.items():
+        limits = with_limit(limits, name, value)
+    return limits
 
 
 def operator_limit(limits: Limits, name: str, value: str) -> Limits:

@@ -13,8 +13,8 @@ def objection(
 ) -> str | None:
     """Why the order may not leave, or None.
 
-    now_ns: engine time. used: entry quantity already planned under this envelope. held: signed quantity
-    the bracket holds now; an order that reduces may neither grow nor flip it.
+    now_ns: engine time. used: entry quantity already planned under this envelope, zero or above. held: signed
+    quantity the bracket holds now; an order that reduces may neither grow nor flip it.
     """
     same = (
         request.account_id == envelope.account_id
@@ -23,14 +23,18 @@ def objection(
     )
     if not same:
         return "it names another account, instrument or bracket"
-    if request.quantity <= 0:
-        return f"its quantity {request.quantity} is not above zero"
+    if not request.quantity.is_finite() or request.quantity <= 0:
+        return f"its quantity {request.quantity} is not a number above zero"
     if request.role.reduces:
         return _reducing(request, held)
     if request.side is not envelope.side:
         return f"entries go {envelope.side.value} only"
     if now_ns > envelope.expires_ns:
         return f"the approval expired {now_ns - envelope.expires_ns} ns ago"
+    if request.expires_ns is not None and request.expires_ns > envelope.expires_ns:
+        return f"it would rest {request.expires_ns - envelope.expires_ns} ns longer than approved"
+    if used < 0:
+        return f"the quantity used so far, {used}, cannot be below zero"
     if used + request.quantity > envelope.max_quantity:
         return f"{used} + {request.quantity} is more than the approved {envelope.max_quantity}"
     return None

@@ -4,28 +4,46 @@ from decimal import Decimal
 
 from neuratrade.core.model.approval import LayerReport
 from neuratrade.core.model.decimals import BASIS_POINTS, ZERO
-from neuratrade.core.model.instrument import Instrument
-from neuratrade.core.model.intent import EntryType, Hedged, OpenIntent
+from neuratrade.core.model.instrument import Instrument, InstrumentKind
+from neuratrade.core.model.intent import DefinedRisk, Direction, EntryType, Hedged, OpenIntent, Stop
 from neuratrade.core.regime import Regime
 from neuratrade.core.risk.layer import approve, at_least, at_most, missing, refuse, text
 from neuratrade.core.risk.limits import Limits
 from neuratrade.core.risk.view import GateView
 
 
-def stop_distance_of(intent: OpenIntent) -> Decimal | None:
-    """Distance from trigger to stop, quote per base; None where protection is not a stop."""
+def entry_price(intent: OpenIntent, view: GateView) -> Decimal:
+    """Price the entry is reckoned at, quote per base: a limit's own, else the worse of trigger and market.
+
+    A market or stop entry fills where the market is. Measured from a kinder trigger, a stop would look nearer
+    and a target further than they are.
+    """
+    if intent.order_type is EntryType.LIMIT or view.price is None:
+        return intent.trigger_price
+    worse = max if intent.direction is Direction.LONG else min
+    return worse(intent.trigger_price, view.price)
+
+
+def stop_distance_of(intent: OpenIntent, view: GateView) -> Decimal | None:
+    """Distance from entry to stop, quote per base; None where protection is not a stop."""
     stop = intent.stop_price
-    return None if stop is None else abs(intent.trigger_price - stop)
+    return None if stop is None else abs(entry_price(intent, view) - stop)
+
+
+def target_gain(intent: OpenIntent, view: GateView) -> Decimal:
+    """Weighted distance from entry to the targets, quote per base; negative for targets already passed."""
+    entry, sign = entry_price(intent, view), intent.direction.sign
+    return sum(((rung.price - entry) * sign * rung.fraction for rung in intent.take_profits), ZERO)
 
 
 def round_trip_cost(intent: OpenIntent, contract: Instrument, spread: Decimal) -> Decimal:
     """Expected cost of getting in and out, as a fraction of notional: both fees and one spread.
 
-    A resting limit entry pays the maker fee; every exit is counted as taking.
+    A resting limit entry pays the maker fee; every exit is counted as taking. A crossed book costs no spread.
     """
     resting = intent.order_type is EntryType.LIMIT
     entry_bps = contract.maker_fee_bps if resting else contract.taker_fee_bps
-    return (entry_bps + contract.taker_fee_bps) / BASIS_POINTS + spread
+    return (entry_bps + contract.taker_fee_bps) / BASIS_POINTS + max(spread, ZERO)
 
 
 def confidence(intent: OpenIntent, _: GateView, limits: Limits) -> LayerReport:
@@ -34,18 +52,41 @@ def confidence(intent: OpenIntent, _: GateView, limits: Limits) -> LayerReport:
 
 
 def protection(intent: OpenIntent, view: GateView, _: Limits) -> LayerReport:
-    """Refuses a stop that is on the wrong side of the entry or that the market has already passed."""
-    stop = intent.stop_price
-    if isinstance(intent.protection, Hedged):
-        return refuse("protection", "a hedged leg can only be opened with its basket", "hedged", "stop")
-    if stop is None:
-        return approve("protection", "defined risk", "stop or defined risk")
+    """Refuses an entry that nothing protects, and targets that are none.
+
+    A stop must lie behind the entry and must not have been passed by the market. Only a binary outcome limits
+    its own loss: elsewhere a stop is wanted. A hedged leg needs its basket.
+    """
     sign = intent.direction.sign
-    if (intent.trigger_price - stop) * sign <= 0:
-        return refuse("protection", "the stop is on the wrong side of the entry", text(stop), "behind entry")
     wrong = [rung.price for rung in intent.take_profits if (rung.price - intent.trigger_price) * sign <= 0]
     if wrong:
         return refuse("protection", "a target is on the wrong side of the entry", text(wrong[0]), "ahead")
+    shares = [rung.fraction for rung in intent.take_profits]
+    if sum(shares) > 1 or any(share <= 0 for share in shares):
+        seen = " + ".join(text(share) for share in shares)
+        return refuse("protection", "the targets share out more than there is", seen, "above 0, sum <= 1")
+    match intent.protection:
+        case Stop(price=stop):
+            return _stop_protection(intent, view, stop)
+        case DefinedRisk():
+            return _defined_risk(view)
+        case Hedged():
+            return refuse("protection", "a hedged leg can only be opened with its basket", "hedged", "stop")
+
+
+def _defined_risk(view: GateView) -> LayerReport:
+    if view.instrument is None:
+        return missing("protection", "the instrument", "stop or binary outcome")
+    kind = view.instrument.kind
+    if kind is not InstrumentKind.BINARY or view.instrument.price_ceiling is None:
+        return refuse("protection", "only a binary outcome limits its own loss", kind.value, "a stop")
+    return approve("protection", "defined risk", "stop or binary outcome")
+
+
+def _stop_protection(intent: OpenIntent, view: GateView, stop: Decimal) -> LayerReport:
+    sign = intent.direction.sign
+    if (intent.trigger_price - stop) * sign <= 0:
+        return refuse("protection", "the stop is on the wrong side of the entry", text(stop), "behind entry")
     if view.price is None:
         return missing("protection", "a price", "stop not yet passed")
     if (view.price - stop) * sign <= 0:
@@ -53,19 +94,21 @@ def protection(intent: OpenIntent, view: GateView, _: Limits) -> LayerReport:
     return approve("protection", text(stop), "behind entry and market")
 
 
-def stop_distance(intent: OpenIntent, _: GateView, limits: Limits) -> LayerReport:
+def stop_distance(intent: OpenIntent, view: GateView, limits: Limits) -> LayerReport:
     """Refuses stops further than the ceiling."""
-    distance = stop_distance_of(intent)
+    distance, entry = stop_distance_of(intent, view), entry_price(intent, view)
     if distance is None:
         return approve("stop_distance", "no stop price", text(limits.stop_distance_fraction))
-    fraction = distance / intent.trigger_price
+    if entry <= 0:
+        return missing("stop_distance", "an entry price above zero", text(limits.stop_distance_fraction))
+    fraction = distance / entry
     return at_most("stop_distance", fraction, limits.stop_distance_fraction, "the stop is too far away")
 
 
 def stop_atr(intent: OpenIntent, view: GateView, limits: Limits) -> LayerReport:
     """Refuses stops inside the noise or so far that they protect nothing, in average true ranges."""
     bounds = f"{text(limits.stop_min_atr)}..{text(limits.stop_max_atr)} ATR"
-    distance = stop_distance_of(intent)
+    distance = stop_distance_of(intent, view)
     if distance is None:
         return approve("stop_atr", "no stop price", bounds)
     if view.atr is None or view.atr <= 0:
@@ -89,14 +132,19 @@ def fat_finger(intent: OpenIntent, view: GateView, limits: Limits) -> LayerRepor
 def cost(intent: OpenIntent, view: GateView, limits: Limits) -> LayerReport:
     """Refuses trades whose target hardly pays for the round trip."""
     wanted = f">= {text(limits.cost_multiple)} x round trip"
-    if view.instrument is None or view.spread_fraction is None:
-        return missing("cost", "the cost of a round trip", wanted)
+    if view.instrument is None:
+        return missing("cost", "the instrument", wanted)
+    if view.spread_fraction is None:
+        return missing("cost", "the spread", wanted)
     if not intent.take_profits:
         return approve("cost", "no target", wanted)
-    target = intent.target_distance / intent.trigger_price
+    entry = entry_price(intent, view)
+    if entry <= 0:
+        return missing("cost", "an entry price above zero", wanted)
+    target = target_gain(intent, view) / entry
     price_of_trip = round_trip_cost(intent, view.instrument, view.spread_fraction)
     observed = f"target {text(target)}, round trip {text(price_of_trip)}"
-    if target < price_of_trip * limits.cost_multiple:
+    if target <= 0 or target < price_of_trip * limits.cost_multiple:
         return refuse("cost", "the target hardly pays for the round trip", observed, wanted)
     return approve("cost", observed, wanted)
 

@@ -7,30 +7,52 @@ So tightening any limit can only shrink a size, and "why" shows every cap that w
 from decimal import Decimal
 
 from neuratrade.core.model.decimals import ONE, ZERO
-from neuratrade.core.model.intent import DefinedRisk, Hedged, OpenIntent, Stop
+from neuratrade.core.model.instrument import InstrumentKind
+from neuratrade.core.model.intent import DefinedRisk, Direction, EntryType, Hedged, OpenIntent, Stop
 from neuratrade.core.regime import Regime
 from neuratrade.core.risk.layer import Cap, text
 from neuratrade.core.risk.limits import Limits
-from neuratrade.core.risk.quality import round_trip_cost
+from neuratrade.core.risk.quality import entry_price, round_trip_cost, target_gain
 from neuratrade.core.risk.view import GateView, drawdown
 
 REGIME_FACTOR = {Regime.HIGH_VOLATILITY: Decimal("0.5"), Regime.CRASH: ZERO}
+BUDGET_FLOOR = Decimal("0.1")
+"""Least share a drawdown leaves of a size. At the limit itself the drawdown layer refuses, and says why."""
+_UNIT = "the worth of one unit"
 
 
 def risk_per_unit(intent: OpenIntent, view: GateView) -> Decimal | None:
-    """What one unit loses when its protection works, quote currency, costs included."""
-    contract = view.instrument
-    if contract is None or view.spread_fraction is None:
+    """What one unit loses when its protection works, quote currency, costs included; None where not known."""
+    contract, notional = view.instrument, unit_notional(intent, view)
+    if contract is None or notional is None or view.spread_fraction is None:
         return None
-    unit = intent.trigger_price * contract.multiplier
-    costs = unit * round_trip_cost(intent, contract, view.spread_fraction)
+    costs = notional * round_trip_cost(intent, contract, view.spread_fraction)
+    entry = entry_price(intent, view)
     match intent.protection:
         case Stop(price=stop):
-            return abs(intent.trigger_price - stop) * contract.multiplier + costs
+            return abs(entry - stop) * contract.multiplier + costs
+        case DefinedRisk() if intent.direction is Direction.LONG:
+            return (entry - contract.price_floor) * contract.multiplier + costs
         case DefinedRisk():
-            return unit + costs
+            top = contract.price_ceiling
+            return None if top is None else (top - entry) * contract.multiplier + costs
         case Hedged(loss_cap=cap):
-            return cap if intent.quantity is None else cap / intent.quantity
+            return cap / intent.quantity if intent.quantity else cap
+
+
+def unit_notional(intent: OpenIntent, view: GateView) -> Decimal | None:
+    """What one unit is worth when it is entered, quote currency, at most; None where not known.
+
+    Only a limit to buy is sure to pay no more than its price.
+    """
+    if view.instrument is None:
+        return None
+    price = intent.trigger_price
+    bounded = intent.order_type is EntryType.LIMIT and intent.direction is Direction.LONG
+    if view.price is not None and not bounded:
+        price = max(price, view.price)
+    value = price * view.instrument.multiplier
+    return value if value > 0 else None
 
 
 def requested(intent: OpenIntent, _: GateView, __: Limits) -> Cap:
@@ -47,71 +69,96 @@ def risk_per_trade(intent: OpenIntent, view: GateView, limits: Limits) -> Cap:
 
 def atr_size(_: OpenIntent, view: GateView, limits: Limits) -> Cap:
     """One average true range moves the position by at most this share of equity."""
-    equity, contract = _equity(view), view.instrument
-    if equity is None or contract is None or not view.atr:
-        return Cap(None, "equity, instrument or average true range", "unknown", "")
+    equity, contract, limit = _equity(view), view.instrument, text(limits.atr_risk_fraction)
+    if equity is None:
+        return _unknown("equity", limit)
+    if contract is None or contract.multiplier <= 0:
+        return _unknown("the instrument", limit)
+    if view.atr is None or view.atr <= 0:
+        return _unknown("the average true range", limit)
     quantity = equity * limits.atr_risk_fraction / (view.atr * contract.multiplier)
-    return Cap(quantity, "volatility", f"ATR {text(view.atr)}", text(limits.atr_risk_fraction))
+    return Cap(quantity, "volatility", f"ATR {text(view.atr)}", limit)
 
 
 def kelly(intent: OpenIntent, view: GateView, limits: Limits) -> Cap:
-    """Fractional Kelly from the calibrated win rate; a small fixed risk until there is enough evidence.
+    """Fractional Kelly from the calibrated win rate; at most a small fixed risk until evidence is enough.
 
     f = p - (1 - p) / b, with b the payoff net of costs; the risked share is f x kelly_fraction.
-    Source: Kelly 1956. No edge left after costs means no size.
+    Source: Kelly 1956. No edge left after costs means no size. A win rate from few outcomes may shrink the
+    small fixed risk but never exceed it, so that asking for more outcomes cannot admit a larger size.
     """
-    enough = view.win_rate_outcomes >= limits.kelly_min_outcomes
-    if view.win_rate is None or not enough:
+    enough = view.win_rate is not None and view.win_rate_outcomes >= limits.kelly_min_outcomes
+    if view.win_rate is None:
         cap = _risk_cap(intent, view, limits.uncalibrated_risk_fraction, "not calibrated yet")
         return cap._replace(observed=f"{view.win_rate_outcomes} outcomes")
-    per_unit = risk_per_unit(intent, view)
-    if per_unit is None or view.instrument is None or view.spread_fraction is None:
-        return Cap(None, "cost of a round trip", "unknown", "")
-    trip = round_trip_cost(intent, view.instrument, view.spread_fraction) * intent.trigger_price
-    gain = (intent.target_distance - trip) * view.instrument.multiplier if intent.take_profits else per_unit
-    share = view.win_rate - (ONE - view.win_rate) * per_unit / gain if gain > 0 else ZERO
-    cap = _risk_cap(intent, view, max(share, ZERO) * limits.kelly_fraction, "fractional Kelly")
-    return cap._replace(observed=f"win rate {text(view.win_rate)}, Kelly {text(share)}")
+    share = _kelly_share(intent, view, view.win_rate)
+    if share is None:
+        return _risk_cap(intent, view, limits.kelly_fraction, "fractional Kelly")
+    fraction = share * limits.kelly_fraction
+    if not enough:
+        fraction = min(fraction, limits.uncalibrated_risk_fraction)
+    cap = _risk_cap(intent, view, fraction, "fractional Kelly" if enough else "not calibrated yet")
+    outcomes = f"{view.win_rate_outcomes} outcomes"
+    return cap._replace(observed=f"win rate {text(view.win_rate)} of {outcomes}, Kelly {text(share)}")
+
+
+def _kelly_share(intent: OpenIntent, view: GateView, win_rate: Decimal) -> Decimal | None:
+    """Kelly's share of equity to risk, zero where there is no edge; None where a unit's risk is not known."""
+    per_unit, notional = risk_per_unit(intent, view), unit_notional(intent, view)
+    contract, spread = view.instrument, view.spread_fraction
+    if per_unit is None or notional is None or contract is None or spread is None:
+        return None
+    trip = round_trip_cost(intent, contract, spread) * notional
+    gain = target_gain(intent, view) * contract.multiplier - trip if intent.take_profits else per_unit
+    return max(win_rate - (ONE - win_rate) * per_unit / gain, ZERO) if gain > 0 else ZERO
 
 
 def position_cap(intent: OpenIntent, view: GateView, limits: Limits) -> Cap:
-    """Position in one instrument stays within its share of equity (derivatives with margin: futures)."""
-    equity, contract = _equity(view), view.instrument
-    if equity is None or contract is None or view.account is None:
-        return Cap(None, "equity or instrument", "unknown", "")
-    room = max(equity * limits.position_fraction - view.account.instrument_notional, ZERO)
-    unit = intent.trigger_price * contract.multiplier
-    if contract.kind.value == "future":
-        unit *= contract.initial_margin
-    return Cap(room / unit, "position cap", f"room {text(room)}", text(limits.position_fraction))
+    """Position in one instrument stays within its share of equity (of futures the initial margin counts)."""
+    equity, contract, limit = _equity(view), view.instrument, text(limits.position_fraction)
+    if equity is None or view.account is None:
+        return _unknown("equity", limit)
+    unit = unit_notional(intent, view)
+    if contract is None or unit is None:
+        return _unknown(_UNIT, limit)
+    margin = contract.initial_margin if contract.kind is InstrumentKind.FUTURE else ONE
+    if margin <= 0:
+        return _unknown("the initial margin", limit)
+    room = max(equity * limits.position_fraction - view.account.instrument_notional * margin, ZERO)
+    return Cap(room / (unit * margin), "position cap", f"room {text(room)}", limit)
 
 
 def leverage(intent: OpenIntent, view: GateView, limits: Limits) -> Cap:
     """All positions together stay within the leverage ceiling."""
-    equity, contract = _equity(view), view.instrument
-    if equity is None or contract is None or view.account is None:
-        return Cap(None, "equity or instrument", "unknown", "")
+    equity, unit, limit = _equity(view), unit_notional(intent, view), text(limits.leverage)
+    if equity is None or view.account is None:
+        return _unknown("equity", limit)
+    if unit is None:
+        return _unknown(_UNIT, limit)
     room = max(equity * limits.leverage - view.account.gross_notional, ZERO)
-    quantity = room / (intent.trigger_price * contract.multiplier)
-    return Cap(quantity, "leverage", f"room {text(room)}", text(limits.leverage))
+    return Cap(room / unit, "leverage", f"room {text(room)}", limit)
 
 
 def usd_caps(intent: OpenIntent, view: GateView, limits: Limits) -> Cap:
     """One order and all positions together stay within fixed amounts."""
-    if view.instrument is None or view.account is None:
-        return Cap(None, "instrument or account", "unknown", "")
+    unit, limit = unit_notional(intent, view), f"{text(limits.order_usd)}, {text(limits.total_usd)} in all"
+    if view.account is None:
+        return _unknown("the account", limit)
+    if unit is None:
+        return _unknown(_UNIT, limit)
     room = max(min(limits.order_usd, limits.total_usd - view.account.gross_notional), ZERO)
-    quantity = room / (intent.trigger_price * view.instrument.multiplier)
-    return Cap(quantity, "amount cap", f"room {text(room)}", text(limits.order_usd))
+    return Cap(room / unit, "amount cap", f"room {text(room)}", limit)
 
 
 def liquidity(intent: OpenIntent, view: GateView, limits: Limits) -> Cap:
     """An order is a small part of what the market trades in a day."""
-    if view.volume_24h is None or view.instrument is None:
-        return Cap(None, "24 hours of volume", "unknown", text(limits.volume_24h_share_fraction))
+    unit, limit = unit_notional(intent, view), text(limits.volume_24h_share_fraction)
+    if view.volume_24h is None:
+        return _unknown("24 hours of volume", limit)
+    if unit is None:
+        return _unknown(_UNIT, limit)
     room = view.volume_24h * limits.volume_24h_share_fraction
-    quantity = room / (intent.trigger_price * view.instrument.multiplier)
-    return Cap(quantity, "liquidity", f"24 h {text(view.volume_24h)}", text(limits.volume_24h_share_fraction))
+    return Cap(room / unit, "liquidity", f"24 h {text(view.volume_24h)}", limit)
 
 
 def regime_factor(view: GateView) -> Decimal:
@@ -120,21 +167,32 @@ def regime_factor(view: GateView) -> Decimal:
 
 
 def budget_factor(view: GateView, limits: Limits) -> Decimal | None:
-    """Shrinks from 1 to 0 as the 24 h drawdown uses up its limit; None without equity."""
+    """Shrinks from 1 to a tenth as the 24 h drawdown uses up its limit; None without equity."""
     equity = _equity(view)
     if equity is None or view.account is None:
         return None
     if limits.drawdown_24h_fraction <= 0:
-        return ZERO
+        return BUDGET_FLOOR
     used = drawdown(view.account.peak_24h, equity) / limits.drawdown_24h_fraction
-    return max(ONE - used, ZERO)
+    return max(ONE - used, BUDGET_FLOOR)
 
 
 def _risk_cap(intent: OpenIntent, view: GateView, fraction: Decimal, reason: str) -> Cap:
-    equity, per_unit = _equity(view), risk_per_unit(intent, view)
-    if equity is None or per_unit is None or per_unit <= 0:
-        return Cap(None, "equity or risk per unit", "unknown", text(fraction))
-    return Cap(equity * fraction / per_unit, reason, f"{text(per_unit)} a unit", text(fraction))
+    equity, limit = _equity(view), text(fraction)
+    if equity is None:
+        return _unknown("equity", limit)
+    if view.instrument is None:
+        return _unknown("the instrument", limit)
+    if view.spread_fraction is None:
+        return _unknown("the spread", limit)
+    per_unit = risk_per_unit(intent, view)
+    if per_unit is None or per_unit <= 0:
+        return _unknown("a unit's risk above zero", limit)
+    return Cap(equity * fraction / per_unit, reason, f"{text(per_unit)} a unit", limit)
+
+
+def _unknown(what: str, limit: str) -> Cap:
+    return Cap(None, what, "unknown", limit)
 
 
 def _equity(view: GateView) -> Decimal | None:

@@ -93,8 +93,12 @@ class PaperExchange:
                     order.stop_price,
                     filled=order.filled,
                     fills=len(order.trade_ids),
+                    triggered=order.request.order_type is OrderType.STOP and order.filled > 0,
                     resting=True,
                 )
+                if order.request.expires_ns is not None:
+                    due_ns = max(order.request.expires_ns, state.now_ns)
+                    self._push(due_ns, Arrival("expire", coid))
 
     # requests
 
@@ -147,7 +151,7 @@ class PaperExchange:
     def see_quote(self, quote: Quote) -> None:
         """A new best bid and ask."""
         tape = self._tapes[quote.instrument]
-        tape.quote = quote
+        tape.quote, tape.taken = quote, {}
         tape.last = quote.mid if quote.mid is not None else tape.last
         self._match(quote.instrument, quote.at_ns)
 
@@ -162,6 +166,8 @@ class PaperExchange:
 
     def _live_through(self, bar: Bar, phase: Phase, at_ns: int) -> None:
         tape = self._tapes[bar.instrument]
+        if tape.bar is None or tape.bar.open_ns != bar.open_ns:
+            tape.taken = {}
         tape.bar, tape.phase, tape.last = bar, phase, bar.open if phase is Phase.OPEN else bar.close
         self._match(bar.instrument, at_ns)
 
@@ -172,6 +178,10 @@ class PaperExchange:
         here.sort(key=lambda order: order.request.order_type is not OrderType.STOP)
         for order in here:
             self._try_fill(order, at_ns)
+            if order.request.time_in_force is TimeInForce.IOC and order.remaining > 0:
+                self._end(
+                    order, f.OrderCancelled(at_ns, order.request.client_order_id, "IOC remainder"), at_ns
+                )
 
     # arrivals
 
@@ -199,12 +209,14 @@ class PaperExchange:
                     self._end(order, f.OrderExpired(at_ns, coid), at_ns)
             case "cancel" if order is not None:
                 self._end(order, f.OrderCancelled(at_ns, coid, "asked"), at_ns)
-            case "amend" if order is not None and arrival.quantity > order.filled:
+            case "amend" if order is not None and self._may_amend(order, arrival):
                 order.quantity, order.stop_price = arrival.quantity, arrival.stop_price
                 self._answer(f.OrderAmended(at_ns, coid, order.quantity, arrival.stop_price), at_ns)
                 self._try_fill(order, at_ns)
             case _:
-                self._answer(f.RequestRejected(at_ns, coid, "no such working order"), at_ns)
+                self._answer(
+                    f.RequestRejected(at_ns, coid, "no such working order, or terms off its grid"), at_ns
+                )
 
     def _take(self, request: OrderRequest, at_ns: int) -> None:
         objection = self._objection(request)
@@ -227,6 +239,13 @@ class PaperExchange:
                 self._end(order, f.OrderCancelled(at_ns, request.client_order_id, "IOC remainder"), at_ns)
         elif request.expires_ns is not None:
             self._push(max(request.expires_ns, at_ns), Arrival("expire", request.client_order_id))
+
+    def _may_amend(self, order: Resting, arrival: Arrival) -> bool:
+        contract = self.instruments[order.request.instrument]
+        on_grid = is_multiple(arrival.quantity, contract.lot) and is_multiple(
+            arrival.stop_price, contract.tick
+        )
+        return on_grid and arrival.quantity > order.filled and contract.admits_price(arrival.stop_price)
 
     def _is_shut(self, instrument: str) -> bool:
         tape = self._tapes[instrument]
@@ -307,6 +326,8 @@ class PaperExchange:
         )
         book_fill(self.account, contract, fill)
         order.filled += quantity
+        tape = self._tapes[request.instrument]
+        tape.taken[request.side] = tape.taken.get(request.side, ZERO) + quantity
         event = f.OrderFilled(at_ns, fill)
         self._remember(request.client_order_id, event)
         self._answer(event, at_ns)

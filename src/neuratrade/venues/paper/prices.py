@@ -2,7 +2,8 @@
 
 Bars: a bar tells a range, not a path. At the open, orders meet the open. Over the range, stops come first,
 so a bar that touches both stop and target is a stop; a stop the price jumped over fills at the open, not at
-its level. A limit fills at its level or at a better open.
+its level. A limit that rested fills at its level or at a better open. Over the range the open is past: what
+was sent or moved since then trades at its level, never at a price from before it was there.
 """
 
 from decimal import Decimal
@@ -10,7 +11,7 @@ from enum import Enum
 
 import msgspec
 
-from neuratrade.core.model.decimals import BASIS_POINTS, ONE, ceil_to, floor_to
+from neuratrade.core.model.decimals import BASIS_POINTS, ONE, ZERO, ceil_to, floor_to
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import Bar, Quote
 from neuratrade.core.model.orders import Side
@@ -26,17 +27,21 @@ class Phase(Enum):
 
 
 class Tape(msgspec.Struct):
-    """What the venue knows of one market: the bar being lived through, or the last quote."""
+    """What the venue knows of one market: the bar being lived through, or the last quote.
+
+    taken: how much of it our orders took already, by their side.
+    """
 
     bar: Bar | None = None
     phase: Phase = Phase.SHUT
     quote: Quote | None = None
     last: Decimal | None = None
+    taken: dict[Side, Decimal] = {}
 
 
 def taking_price(contract: Instrument, costs: PaperCosts, side: Side, base: Decimal, spread: bool) -> Decimal:
     """The price of taking liquidity around `base`: half the spread (where `spread`) and slippage worse."""
-    worse = costs.slippage_bps / BASIS_POINTS + (costs.spread_fraction / 2 if spread else Decimal(0))
+    worse = costs.slippage_bps / BASIS_POINTS + (costs.spread_fraction / 2 if spread else ZERO)
     raw = base * (ONE + worse * side.sign)
     return ceil_to(raw, contract.tick) if side is Side.BUY else floor_to(raw, contract.tick)
 
@@ -59,10 +64,8 @@ def stop_base(tape: Tape, side: Side, stop: Decimal) -> Decimal | None:
     bar = tape.bar
     if bar is None or tape.phase is Phase.SHUT:
         return None
-    if (bar.open - stop) * side.sign >= 0:
-        return bar.open
     if tape.phase is Phase.OPEN:
-        return None
+        return bar.open if (bar.open - stop) * side.sign >= 0 else None
     extreme = bar.high if side is Side.BUY else bar.low
     return stop if (extreme - stop) * side.sign >= 0 else None
 
@@ -85,22 +88,20 @@ def limit_price(tape: Tape, side: Side, limit: Decimal, *, resting: bool, throug
     bar = tape.bar
     if bar is None or tape.phase is Phase.SHUT:
         return None
-    if (limit - bar.open) * sign >= 0:
-        return bar.open
-    if tape.phase is Phase.OPEN:
-        return None
+    at_open = tape.phase is Phase.OPEN
     extreme = bar.low if side is Side.BUY else bar.high
-    room = (limit - extreme) * sign
-    if room > 0 or (room == 0 and not (resting and through)):
-        return limit
-    return None
+    room = (limit - (bar.open if at_open else extreme)) * sign
+    if room < 0 or (room == 0 and resting and through):
+        return None
+    return bar.open if at_open else limit
 
 
 def takeable(tape: Tape, side: Side, contract: Instrument, costs: PaperCosts) -> Decimal:
-    """The most one order may take now, units of base, rounded down to the lot."""
+    """The most that may still be taken of this bar or quote, units of base, rounded down to the lot."""
     if tape.quote is not None:
         size = tape.quote.ask_size if side is Side.BUY else tape.quote.bid_size
-        return contract.round_quantity(size)
-    if tape.bar is None:
-        return Decimal(0)
-    return contract.round_quantity(tape.bar.volume * costs.participation_fraction)
+    elif tape.bar is not None:
+        size = tape.bar.volume * costs.participation_fraction
+    else:
+        return ZERO
+    return contract.round_quantity(max(size - tape.taken.get(side, ZERO), ZERO))
