@@ -1,7 +1,8 @@
 """What a journal promises holds on every database it can live in: one suite, SQLite and PostgreSQL."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from tests.unit.store.sample_facts import (
     write,
 )
 
+REST = "run_id, account_id, at_ns, kind, payload, prev_hash, hash"
 AMOUNT = "123456789012345678.000000000000000001"
 
 
@@ -56,6 +58,15 @@ def checkpoints(tmp_path: Path) -> Path:
 def reopen(where: str, checkpoints: Path) -> Callable[[], Journal]:
     """Opens the journal as a new process would."""
     return lambda: Journal.open(where, signer=Ed25519Signer(), checkpoints=checkpoints, segment_rows=10)
+
+
+@contextmanager
+def closing_without_commit(journal: Journal) -> Iterator[Journal]:
+    """A journal that is let go as it is."""
+    try:
+        yield journal
+    finally:
+        journal.abandon()
 
 
 def execute(where: str, *statements: str) -> None:
@@ -125,9 +136,9 @@ def test_rows_are_committed_read_back_and_proven(
     [
         "UPDATE journal SET payload = 'x' WHERE seq = 2",
         "DELETE FROM journal WHERE seq = 3",
-        "INSERT INTO journal SELECT 99, run_id, account_id, at_ns, kind, payload, prev_hash, hash FROM journal "
-        "WHERE seq = 3",
-        "INSERT INTO journal SELECT * FROM journal WHERE seq = 2 ON CONFLICT (seq) DO UPDATE SET payload = 'x'",
+        f"INSERT INTO journal SELECT 99, {REST} FROM journal WHERE seq = 3",
+        f"INSERT INTO journal SELECT 2, {REST} FROM journal WHERE seq = 2 "
+        "ON CONFLICT (seq) DO UPDATE SET payload = 'x'",
         "UPDATE segments SET last_seq = 9",
         "DELETE FROM segments",
         "UPDATE emergency_moved SET seq = 9",
@@ -171,13 +182,14 @@ def test_tampering_behind_the_guards_is_named(where: str, checkpoints: Path) -> 
 def test_two_writers_never_fork_the_chain(where: str, reopen: Callable[[], Journal]) -> None:
     first = reopen()
     write(first, marked(1))
-    second = None
+
+    def write_second() -> None:
+        with closing_without_commit(reopen()) as second:
+            write(first, marked(2))
+            write(second, marked(3))
+
     with pytest.raises(JournalTaken):
-        second = reopen()
-        write(first, marked(2))
-        write(second, marked(3))
-    if second is not None:
-        second.abandon()
+        write_second()
     write(first, marked(4))
     first.close()
     report = verify_chain(where, None)

@@ -22,7 +22,6 @@ A bar with an unusable or non-positive price is UNKNOWN and leaves no trace.
 
 import math
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -34,19 +33,10 @@ from neuratrade.core.indicators.provider import check_bars, column_bits
 from neuratrade.core.indicators.trend import ADX_CELLS, push_adx
 from neuratrade.core.indicators.volatility import ATR_CELLS, push_atr
 from neuratrade.core.indicators.window import RING_CELLS, SUM_CELLS, push, push_sum, recent
+from neuratrade.core.model.regime import Regime
 
 _LARGEST_RETURN: Final = 10.0
 """A bar that multiplies the price further is an error or a redenomination; its square must not drown all."""
-
-
-class Regime(StrEnum):
-    """What kind of market it is."""
-
-    UNKNOWN = "unknown"
-    RANGE = "range"
-    TREND = "trend"
-    HIGH_VOLATILITY = "high_volatility"
-    CRASH = "crash"
 
 
 REGIMES: Final = tuple(Regime)

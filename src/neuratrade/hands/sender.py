@@ -13,7 +13,7 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Approved, Envelope
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.errors import Refused
-from neuratrade.core.model.orders import OrderRole
+from neuratrade.core.model.orders import OrderRequest, OrderRole
 from neuratrade.core.risk.permit import objection
 
 Verify = Callable[[str, bytes, bytes], bool]
@@ -27,9 +27,9 @@ class Sender:
         self._keys: dict[str, str] = {}
         self._used: dict[str, Decimal] = {}
         self._held: dict[str, Decimal] = {}
-        self._roles: dict[str, tuple[str, OrderRole]] = {}
+        self._planned: dict[str, OrderRequest] = {}
         self._envelopes: dict[str, Envelope] = {}
-        self._checked: set[bytes] = set()
+        self._checked: set[Envelope] = set()
 
     def restore(self, state: DeskState) -> None:
         """Takes its books from durable state after a restart."""
@@ -39,7 +39,7 @@ class Sender:
             self._used[bracket.bracket_id] = bracket.entry_used
             self._held[bracket.bracket_id] = bracket.held_signed
         for coid, order in state.orders.items():
-            self._roles[coid] = (order.request.bracket_id, order.request.role)
+            self._planned[coid] = order.request
 
     def learn(self, fact: f.Fact) -> None:
         """Keeps the books: call with every fact, in order, also with those of the journal at start."""
@@ -47,16 +47,16 @@ class Sender:
             case f.RunStarted(key_id=key_id, public_key=public_key):
                 self._keys[key_id] = public_key
                 if fact.fresh:
-                    self._used, self._held, self._roles = {}, {}, {}
+                    self._used, self._held, self._planned = {}, {}, {}
             case f.IntentJudged(envelope=envelope) if envelope is not None:
                 self._envelopes[envelope.bracket_id] = envelope
             case f.OrderPlanned(request=request):
-                self._roles[request.client_order_id] = (request.bracket_id, request.role)
+                self._planned[request.client_order_id] = request
                 if request.role is OrderRole.ENTRY:
                     used = self._used.get(request.bracket_id, ZERO)
                     self._used[request.bracket_id] = used + request.quantity
-            case f.OrderFilled(fill=fill) if fill.client_order_id in self._roles:
-                bracket_id = self._roles[fill.client_order_id][0]
+            case f.OrderFilled(fill=fill) if fill.client_order_id in self._planned:
+                bracket_id = self._planned[fill.client_order_id].bracket_id
                 held = self._held.get(bracket_id, ZERO)
                 self._held[bracket_id] = held + fill.quantity * fill.side.sign
             case f.BracketClosed(bracket_id=bracket_id):
@@ -68,8 +68,8 @@ class Sender:
         """Raises Refused when the order may not leave."""
         request, envelope = approved.request, approved.envelope
         self._check_signature(envelope)
-        if request.client_order_id not in self._roles:
-            raise Refused(f"order {request.client_order_id} was not journaled before it was to be sent")
+        if self._planned.get(request.client_order_id) != request:
+            raise Refused(f"order {request.client_order_id} was not journaled before it was to be sent, or not like this")
         if self._envelopes.get(envelope.bracket_id) != envelope:
             raise Refused(f"approval {envelope.approval_id} is not the one that was journaled")
         used = self._used.get(request.bracket_id, ZERO)
@@ -81,19 +81,19 @@ class Sender:
             raise Refused(f"order {request.client_order_id} was stopped at the sender: {found}")
 
     def _check_signature(self, envelope: Envelope) -> None:
-        if envelope.signature in self._checked:
+        if envelope in self._checked:
             return
         public_key = self._keys.get(envelope.key_id)
         if public_key is None:
             raise Refused(f"approval {envelope.approval_id} is signed with unknown key {envelope.key_id!r}")
         if not self._verify(public_key, envelope.signed_text(), envelope.signature):
             raise Refused(f"approval {envelope.approval_id} has a signature that does not fit")
-        self._checked.add(envelope.signature)
+        self._checked.add(envelope)
 
     def _forget(self, bracket_id: str) -> None:
         envelope = self._envelopes.pop(bracket_id, None)
         if envelope is not None:
-            self._checked.discard(envelope.signature)
+            self._checked.discard(envelope)
         self._used.pop(bracket_id, None)
         self._held.pop(bracket_id, None)
-        self._roles = {key: kept for key, kept in self._roles.items() if kept[0] != bracket_id}
+        self._planned = {key: kept for key, kept in self._planned.items() if kept.bracket_id != bracket_id}

@@ -9,7 +9,6 @@ crash in the middle of a migration would then leave half a schema.
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -29,10 +28,6 @@ _SQLITE_SETTINGS = (
     "PRAGMA checkpoint_fullfsync = ON",
     "PRAGMA foreign_keys = ON",
 )
-
-
-class _SqliteConnection(Protocol):
-    isolation_level: str | None
 
 
 def database_url(where: str | Path) -> URL:
@@ -69,17 +64,19 @@ def connect(where: str | Path, *, read_only: bool = False) -> Engine:
     Raises DatabaseAbsent when `read_only` and the SQLite file does not exist: reading must not create it.
     """
     url = database_url(where)
-    file = sqlite_file(url)
-    if file is not None and read_only and not file.is_file():
-        raise DatabaseAbsent(f"there is no database at {file}: nothing has run in this home folder yet")
-    if file is not None and not read_only:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600, exist_ok=True)
     if url.get_backend_name() == "postgresql":
         engine = _postgres_engine(url)
         _prepare_postgres(engine, read_only=read_only)
         return engine
-    engine = create_engine(url) if file is None else create_engine(url, creator=_existing_only(file))
+    file = sqlite_file(url)
+    if file is None:
+        raise DatabaseMismatch("a journal in memory is none: give the path of a file")
+    if read_only and not file.is_file():
+        raise DatabaseAbsent(f"there is no database at {file}: nothing has run in this home folder yet")
+    if not read_only:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600, exist_ok=True)
+    engine = create_engine(url, creator=_existing_only(file))
     _prepare_sqlite(engine, read_only=read_only)
     return engine
 
@@ -94,13 +91,12 @@ def _postgres_engine(url: URL) -> Engine:
 def _existing_only(file: Path) -> Callable[[], sqlite3.Connection]:
     """Connects to a file that is there: a desk whose database vanished must not go on with an empty one."""
     address = f"{file.absolute().as_uri()}?mode=rw"
-    return lambda: sqlite3.connect(address, uri=True, check_same_thread=False)
+    return lambda: sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
 
 def _prepare_sqlite(engine: Engine, *, read_only: bool) -> None:
     @event.listens_for(engine, "connect")
     def configure(raw: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        _leave_transactions_to_us(raw)
         cursor = raw.cursor()
         for setting in (*_SQLITE_SETTINGS, *(["PRAGMA query_only = ON"] if read_only else [])):
             cursor.execute(setting)
@@ -116,11 +112,6 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool) -> None:
 def writing(engine: Engine) -> Engine:
     """The same engine, whose transactions are going to write."""
     return engine.execution_options(**{_WRITES: True})
-
-
-def _leave_transactions_to_us(raw: DBAPIConnection) -> None:
-    connection: _SqliteConnection = raw  # type: ignore[assignment]
-    connection.isolation_level = None
 
 
 def _prepare_postgres(engine: Engine, *, read_only: bool) -> None:

@@ -7,9 +7,10 @@ A database written by a newer program is refused untouched.
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import DatabaseError
 
 from neuratrade.store.database import connect
-from neuratrade.store.errors import DatabaseMismatch
+from neuratrade.store.errors import DatabaseAbsent, DatabaseMismatch
 
 HEAD = "0002_projections"
 
@@ -27,6 +28,23 @@ def upgrade_engine(engine: Engine) -> None:
     """The same for a database that is already connected."""
     if version_of(engine) != HEAD:
         _run_migrations(engine)
+
+
+def require_head(engine: Engine) -> None:
+    """Raises DatabaseAbsent where there is no journal, DatabaseMismatch for another schema than ours."""
+    try:
+        found = version_of(engine)
+    except DatabaseError as error:
+        raise DatabaseMismatch(f"{engine.url!r} cannot be read as a database: {error.orig}") from error
+    if found is None:
+        raise DatabaseAbsent(
+            f"the database at {engine.url!r} holds no journal yet: run `neuratrade run` first"
+        )
+    if found != HEAD:
+        raise DatabaseMismatch(
+            f"the database at {engine.url!r} stands at schema {found!r}, this program reads {HEAD!r}: "
+            "`neuratrade run` upgrades an older one; for a newer one, upgrade the program"
+        )
 
 
 def version_of(engine: Engine) -> str | None:

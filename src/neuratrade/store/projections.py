@@ -5,7 +5,7 @@ How far the journal was applied is written in the transaction that applies it: a
 nor applies one twice. Decimals are kept to the last digit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
@@ -56,7 +56,7 @@ class Projector:
 
     def _apply_batch(self, connection: Connection, goal: int) -> int:
         after = _applied(connection)
-        rows = list(islice(self._reader.rows(after, upto=goal, kinds=KINDS), self._batch_rows))
+        rows = list(islice(self._rows(after, goal), self._batch_rows))
         reached = rows[-1].seq if len(rows) == self._batch_rows else goal
         self._apply(connection, rows, after)
         moved = connection.execute(update(projected).where(projected.c.name == _NAME).values(seq=reached))
@@ -74,6 +74,9 @@ class Projector:
         _apply_all(fact_rows, rows)
         fact_rows.flush()
 
+    def _rows(self, after: int, goal: int) -> Iterator[JournalRow]:
+        return self._reader.rows(after, upto=goal, kinds=KINDS, page_rows=self._batch_rows)
+
     def _last_start(self, connection: Connection, upto: int) -> RunStarted | None:
         """The run that was under way at a row: its instruments are needed to book fills."""
         started = select(func.max(journal.c.seq)).where(
@@ -82,7 +85,7 @@ class Projector:
         seq = connection.scalar(started)
         if seq is None:
             return None
-        fact = next(self._reader.rows(seq - 1, upto=seq)).fact()
+        fact = next(self._reader.rows(seq - 1, upto=seq, page_rows=1)).fact()
         return fact if isinstance(fact, RunStarted) else None
 
 

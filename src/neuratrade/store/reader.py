@@ -10,6 +10,7 @@ from sqlalchemy import Engine, select
 from neuratrade.core.model.facts import Fact, decode_fact
 from neuratrade.store.chain import GENESIS
 from neuratrade.store.database import connect
+from neuratrade.store.migrate import require_head
 from neuratrade.store.schema import journal
 
 PAGE_ROWS = 4_000
@@ -41,17 +42,32 @@ class JournalReader:
 
     @classmethod
     def open(cls, where: str | Path) -> "JournalReader":
-        """A reader that cannot write. Raises DatabaseAbsent when there is no such SQLite file."""
-        return cls(connect(where, read_only=True))
+        """A reader that cannot write.
+
+        Raises DatabaseAbsent when there is no journal there, DatabaseMismatch when it is one of another
+        version of this program.
+        """
+        engine = connect(where, read_only=True)
+        try:
+            require_head(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine)
 
     def rows(
-        self, after_seq: int = 0, *, upto: int | None = None, kinds: tuple[str, ...] = ()
+        self,
+        after_seq: int = 0,
+        *,
+        upto: int | None = None,
+        kinds: tuple[str, ...] = (),
+        page_rows: int = PAGE_ROWS,
     ) -> Iterator[JournalRow]:
         """Rows in order with after_seq < seq <= upto; only those of `kinds` when any are given."""
         while True:
-            page = self._page(after_seq, upto, kinds)
+            page = self._page(after_seq, upto, kinds, page_rows)
             yield from page
-            if len(page) < PAGE_ROWS:
+            if len(page) < page_rows:
                 return
             after_seq = page[-1].seq
 
@@ -74,11 +90,13 @@ class JournalReader:
     ) -> None:
         self.close()
 
-    def _page(self, after_seq: int, upto: int | None, kinds: tuple[str, ...]) -> list[JournalRow]:
-        wanted = select(*journal.c).where(journal.c.seq > after_seq).order_by(journal.c.seq).limit(PAGE_ROWS)
+    def _page(
+        self, after_seq: int, upto: int | None, kinds: tuple[str, ...], page_rows: int
+    ) -> list[JournalRow]:
+        wanted = select(*journal.c).where(journal.c.seq > after_seq).order_by(journal.c.seq).limit(page_rows)
         if upto is not None:
             wanted = wanted.where(journal.c.seq <= upto)
         if kinds:
             wanted = wanted.where(journal.c.kind.in_(kinds))
         with self.engine.connect() as connection:
-            return [JournalRow(*row) for row in connection.execute(wanted)]
+            return [JournalRow(*row) for row in connection.execute(wanted).all()]

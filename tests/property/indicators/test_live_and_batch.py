@@ -71,6 +71,7 @@ def test_a_set_restored_half_way_goes_on_with_the_same_bits(data: st.DataObject)
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_value_does_not_depend_on_later_bars(name: str, data: st.DataObject) -> None:
     spec, bars = data.draw(specs(name)), data.draw(hostile_tables())

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -110,6 +110,7 @@ def test_an_indicator_equals_talib(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_the_first_complete_row_comes_after_exactly_the_warm_up(name: str, data: st.DataObject) -> None:
     spec = data.draw(specs(name))

@@ -1,4 +1,4 @@
-"""Whatever happened: rows made again equal the rows made on the way, and no two rows hash alike by framing."""
+"""Whatever happened: rows made again equal those made on the way, and no two rows hash alike."""
 
 import tempfile
 from decimal import Decimal

@@ -94,6 +94,13 @@ def test_talib_offers_what_we_do_not_have_under_its_own_name() -> None:
     assert np.isnan(cci[:13]).all()
 
 
+def test_a_long_talib_stream_still_gives_the_bits_of_the_batch() -> None:
+    spec, long = indicator("ema"), np.tile(BARS, (20, 1))
+    live = TALIB.live([spec])
+    rows = np.array([live.update(*bar[:5]) for bar in long.tolist()])
+    assert rows.tobytes() == TALIB.batch(spec, long).tobytes()
+
+
 def test_a_candle_pattern_is_unknown_until_warm() -> None:
     doji = TALIB.batch(IndicatorSpec("ta_cdldoji"), BARS)
     assert np.isnan(doji[:10]).all()

@@ -12,7 +12,8 @@ from neuratrade.core.indicators.native import NativeProvider
 from neuratrade.core.indicators.provider import bar_table
 from neuratrade.core.indicators.registry import DEFINITIONS, indicator, warm_up_of
 from neuratrade.core.indicators.ta_lib import TaLibProvider
-from neuratrade.core.regime import REGIMES, Regime, RegimeParams, detect_regimes
+from neuratrade.core.model.regime import Regime
+from neuratrade.core.regime import REGIMES, RegimeParams, detect_regimes
 
 NATIVE = NativeProvider()
 COLUMNS = ("open", "high", "low", "close", "volume")

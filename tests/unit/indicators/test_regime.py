@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from neuratrade.core.indicators.provider import bar_table
-from neuratrade.core.regime import REGIMES, Regime, RegimeDetector, RegimeParams, detect_regimes
+from neuratrade.core.model.regime import Regime
+from neuratrade.core.regime import REGIMES, RegimeDetector, RegimeParams, detect_regimes
 
 SMALL = RegimeParams(window=200, crash_bars=20, crash_hold=5)
 
@@ -49,6 +50,20 @@ def test_wide_bars_are_high_volatility_and_that_ends_below_the_calm_rank() -> No
     assert Regime.HIGH_VOLATILITY not in found[:400]
     assert set(found[403:430]) == {Regime.HIGH_VOLATILITY}
     assert Regime.HIGH_VOLATILITY not in found[520:]
+
+
+def test_a_regime_is_left_later_than_it_would_be_entered() -> None:
+    spread = np.full(700, 0.1)
+    spread[400:430] = 1.0
+    climb = 100.0 + 0.05 * np.arange(150)
+    closes = np.concatenate([calm(400), climb, climb[-1] + calm(150) - 100.0])
+    for bars, regime, changes in (
+        (market(calm(700), spread), Regime.HIGH_VOLATILITY, {"calm_rank": SMALL.wild_rank}),
+        (market(closes), Regime.TREND, {"range_adx": SMALL.trend_adx}),
+    ):
+        same_threshold = regimes(bars, msgspec.structs.replace(SMALL, **changes))
+        assert regimes(bars).index(regime) == same_threshold.index(regime)
+        assert regimes(bars).count(regime) > same_threshold.count(regime)
 
 
 @pytest.mark.parametrize("bars_of_fall", [1, 10])

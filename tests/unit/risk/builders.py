@@ -15,7 +15,7 @@ from neuratrade.core.model.facts import TradingState
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.intent import DefinedRisk, Direction, OpenIntent, Stop, TakeProfit
 from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.core.regime import Regime
+from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.gate import Judgement, judge
 from neuratrade.core.risk.limits import DEFAULTS, Limits
 from neuratrade.core.risk.view import AccountView, GateView
@@ -95,7 +95,6 @@ ACCOUNT = AccountView(
     open_brackets=0,
     trades_today=0,
     lane_session_losses=0,
-    lane_losses=0,
     lane_last_loss_ns=None,
 )
 VIEW = GateView(

@@ -11,7 +11,7 @@ from neuratrade.core.model.approval import Verdict
 from neuratrade.core.model.facts import TradingState
 from neuratrade.core.model.intent import DefinedRisk, EntryType, Hedged, Lane, Stop, TakeProfit
 from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND
-from neuratrade.core.regime import Regime
+from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.gate import LAYER_NAMES
 from tests.unit.risk.builders import (
     ACCOUNT,

@@ -1,4 +1,4 @@
-"""Facts as a desk makes them, small enough to reason about: one account, one instrument, one bracket a time."""
+"""Facts as a desk makes them, small enough to reason about: one account, one instrument."""
 
 from decimal import Decimal
 from pathlib import Path

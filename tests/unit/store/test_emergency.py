@@ -1,5 +1,8 @@
 """Facts the journal could not take reach it later, each exactly once, whatever is killed in between."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -132,35 +135,60 @@ def test_a_line_that_was_changed_is_kept_out_and_counted(path: Path, emergency: 
         assert b"90000" in Path(result.kept_at).read_bytes()
 
 
+@contextmanager
+def no_room(path: Path) -> Iterator[None]:
+    """A database that can be read but takes nothing more."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+        connection.commit()
+        yield
+        connection.execute("DROP TRIGGER full")
+        connection.commit()
+
+
 def test_while_the_journal_stays_unwritable_the_file_stays(path: Path, emergency: EmergencyFile) -> None:
     record(emergency, 1, 2)
-    journal = open_journal(path)
-    path.rename(path.with_suffix(".away"))
-    with pytest.raises(JournalUnwritable):
-        write(journal, marked(9))
-    for _ in range(2):
-        with pytest.raises(JournalUnwritable):
-            emergency.reconcile(journal)
-    assert emergency.path.exists()
-    assert emergency.take_buffer(journal) == 1
-    path.with_suffix(".away").rename(path)
-    assert emergency.reconcile(journal).moved == 3
-    assert [row.at_ns for row in journal.rows()] == [1, 2, 9]
-    journal.close()
+    with open_journal(path) as journal:
+        with no_room(path):
+            with pytest.raises(JournalUnwritable):
+                write(journal, marked(9))
+            for _ in range(2):
+                with pytest.raises(JournalUnwritable):
+                    emergency.reconcile(journal)
+            assert emergency.path.exists()
+            assert emergency.take_buffer(journal) == 1
+        assert emergency.reconcile(journal).moved == 3
+        assert [row.at_ns for row in journal.rows()] == [1, 2, 9]
 
 
-def test_a_failed_reconciliation_can_be_finished_by_a_plain_commit_and_doubles_nothing(
-    path: Path, emergency: EmergencyFile
+@pytest.mark.parametrize("finish", ["commit", "reconcile"])
+def test_a_failed_reconciliation_is_finished_later_and_doubles_nothing(
+    path: Path, emergency: EmergencyFile, finish: str
 ) -> None:
     record(emergency, 1, 2)
+    with open_journal(path) as journal:
+        with no_room(path):
+            with pytest.raises(JournalUnwritable):
+                write(journal, marked(9))
+            with pytest.raises(JournalUnwritable):
+                emergency.reconcile(journal)
+        if finish == "commit":
+            assert journal.commit() == 3
+        result = emergency.reconcile(journal)
+        assert result.moved + result.already_there == 2
+        assert [row.at_ns for row in journal.rows()] == [9, 1, 2]
+
+
+def test_a_journal_that_cannot_be_read_leaves_the_file_where_it_is(
+    path: Path, emergency: EmergencyFile
+) -> None:
+    record(emergency, 1)
     journal = open_journal(path)
     path.rename(path.with_suffix(".away"))
-    with pytest.raises(JournalUnwritable):
-        write(journal, marked(9))
-    with pytest.raises(JournalUnwritable):
+    journal.engine.dispose()
+    with pytest.raises(JournalUnwritable, match="cannot be read"):
         emergency.reconcile(journal)
-    path.with_suffix(".away").rename(path)
-    assert journal.commit() == 3
-    assert emergency.reconcile(journal).already_there == 2
-    assert [row.at_ns for row in journal.rows()] == [9, 1, 2]
-    journal.close()
+    assert emergency.path.exists()
+    journal.abandon()

@@ -17,6 +17,8 @@ from neuratrade.store.reader import PAGE_ROWS, JournalReader
 from neuratrade.store.writer import Group, Writer
 from tests.unit.store.sample_facts import ACCOUNT, RUN, filled, marked, run_started, signed_journal, write
 
+REST = "run_id, account_id, at_ns, kind, payload, prev_hash, hash"
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -97,9 +99,12 @@ def test_reading_a_journal_that_is_not_there_does_not_make_one(path: Path) -> No
 
 def test_a_reader_cannot_write(path: Path) -> None:
     signed_journal(path, 3)
-    with JournalReader.open(path) as reader, reader.engine.connect() as connection:
-        with pytest.raises(OperationalError, match="readonly"):
-            connection.exec_driver_sql("DELETE FROM snapshots")
+    with (
+        JournalReader.open(path) as reader,
+        reader.engine.connect() as connection,
+        pytest.raises(OperationalError, match="readonly"),
+    ):
+        connection.exec_driver_sql("DELETE FROM snapshots")
 
 
 @pytest.mark.parametrize(
@@ -108,11 +113,11 @@ def test_a_reader_cannot_write(path: Path) -> None:
         "UPDATE journal SET payload = 'x' WHERE seq = 2",
         "DELETE FROM journal WHERE seq = 5",
         "DELETE FROM journal",
-        "INSERT OR REPLACE INTO journal SELECT 2, run_id, account_id, at_ns, kind, 'x', prev_hash, hash FROM journal WHERE seq = 2",
+        f"INSERT OR REPLACE INTO journal SELECT 2, {REST} FROM journal WHERE seq = 2",
         "REPLACE INTO journal SELECT * FROM journal WHERE seq = 5",
-        "INSERT INTO journal SELECT * FROM journal WHERE seq = 5 ON CONFLICT (seq) DO UPDATE SET payload = 'x'",
-        "INSERT INTO journal SELECT 99, run_id, account_id, at_ns, kind, payload, prev_hash, hash FROM journal WHERE seq = 5",
-        "INSERT INTO journal (run_id, account_id, at_ns, kind, payload, prev_hash, hash) VALUES ('r', 'a', 1, 'k', 'p', x'', x'')",
+        "INSERT INTO journal SELECT * FROM journal WHERE seq = 5 ON CONFLICT DO UPDATE SET payload = 'x'",
+        f"INSERT INTO journal SELECT 99, {REST} FROM journal WHERE seq = 5",
+        f"INSERT INTO journal ({REST}) SELECT {REST} FROM journal WHERE seq = 5",
         "UPDATE segments SET hash = x'00'",
         "DELETE FROM segments",
         "INSERT OR REPLACE INTO segments VALUES (1, 3, x'00')",
@@ -166,6 +171,30 @@ def test_a_group_whose_answer_was_lost_is_not_written_twice(
             patched.setattr(Writer, "write", commit_then_fail)
             assert write(journal, marked(2), marked(3)) == 3
         assert write(journal, marked(4)) == 4
+        assert [row.at_ns for row in journal.rows()] == [1, 2, 3, 4]
+
+
+def test_what_came_after_a_group_whose_answer_was_lost_is_written_behind_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit reaches the disk, the answer is lost, and for a while the database cannot be asked."""
+    real = Writer.write
+
+    def commit_then_vanish(self: Writer, group: Group) -> None:
+        real(self, group)
+        path.rename(path.with_suffix(".away"))
+        raise OSError("the disk went away")
+
+    with Journal.open(path, signer=Ed25519Signer()) as journal:
+        write(journal, marked(1))
+        with monkeypatch.context() as patched:
+            patched.setattr(Writer, "write", commit_then_vanish)
+            with pytest.raises(JournalUnwritable, match="the disk went away"):
+                write(journal, marked(2), marked(3))
+        journal.append(marked(4), run_id=RUN, account_id=ACCOUNT)
+        assert [fact.seq for fact in journal.buffered()] == [2, 3, None]
+        path.with_suffix(".away").rename(path)
+        assert journal.commit() == 4
         assert [row.at_ns for row in journal.rows()] == [1, 2, 3, 4]
 
 

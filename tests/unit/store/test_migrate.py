@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from neuratrade.store.database import connect
-from neuratrade.store.errors import DatabaseMismatch
+from neuratrade.store.errors import DatabaseAbsent, DatabaseMismatch
 from neuratrade.store.migrate import HEAD, upgrade, version_of
+from neuratrade.store.reader import JournalReader
 from neuratrade.store.schema import metadata
 
 
@@ -57,10 +59,30 @@ def test_a_database_of_a_newer_program_is_refused_untouched(tmp_path: Path) -> N
     raw = sqlite3.connect(path)
     raw.execute("UPDATE alembic_version SET version_num = '9999_future'")
     raw.commit()
-    with pytest.raises(DatabaseMismatch, match="'9999_future'.*newer version"):
+    with pytest.raises(DatabaseMismatch, match=r"'9999_future'.*newer version"):
         upgrade(path)
     assert raw.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999_future",)
     raw.close()
+
+
+def test_reading_asks_for_a_journal_of_this_version(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("CREATE TABLE x (y)")
+        with pytest.raises(DatabaseAbsent, match="holds no journal yet"):
+            JournalReader.open(path)
+        upgrade(path)
+        JournalReader.open(path).close()
+        raw.execute("UPDATE alembic_version SET version_num = '0001_journal'")
+        raw.commit()
+        with pytest.raises(DatabaseMismatch, match="stands at schema '0001_journal'"):
+            JournalReader.open(path)
+
+
+def test_reading_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
+    (tmp_path / "desk.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(DatabaseMismatch, match="cannot be read as a database"):
+        JournalReader.open(tmp_path / "desk.db")
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -84,6 +106,7 @@ def test_a_migration_that_fails_half_way_leaves_nothing_behind(tmp_path: Path) -
     ("url", "problem"),
     [
         ("mysql://user:secret@localhost/x", "mysql databases are not supported"),
+        ("sqlite:///:memory:", "in memory"),
         ("post gres://user:secret@localhost/x", "no database URL"),
     ],
 )

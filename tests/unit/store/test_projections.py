@@ -144,7 +144,7 @@ def test_closing_by_hand_is_a_decision_about_the_same_bracket_and_not_its_intent
     close = CloseIntent("c1", ACCOUNT, "owner", "i1", "enough", 5)
     write(journal, judged("i1"), planned("i1"), filled("i1"))
     write(journal, f.IntentJudged(6, close, True, Decimal(1), (), f.MarketSeen()), closed("i1"))
-    Projector(journal.engine).project()
+    Projector(journal.engine, batch_rows=1).project()
     opened, by_hand = rows_of(journal, decisions)
     assert (by_hand["kind"], by_hand["bracket_id"], by_hand["instrument"]) == ("close", "i1", BTC.key)
     assert (opened["outcome"], by_hand["outcome"]) == ("TP", "")

@@ -61,6 +61,13 @@ def test_a_damaged_snapshot_is_passed_over_for_an_older_one_or_for_none(
     assert snapshots.latest() is None
 
 
+def test_a_snapshot_of_another_history_is_passed_over(journal: Journal, raw: sqlite3.Connection) -> None:
+    Snapshots(journal.engine).save(7, b"state")
+    raw.execute("DROP TRIGGER journal_no_update")
+    raw.execute("UPDATE journal SET hash = zeroblob(32) WHERE seq = 7")
+    assert Snapshots(journal.engine).latest() is None
+
+
 def test_a_snapshot_of_a_row_that_is_not_there_is_refused(journal: Journal) -> None:
     with pytest.raises(ValueError, match="no journal row 11"):
         Snapshots(journal.engine).save(11, b"state")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from neuratrade.core.model.intent import Direction, EntryType, Lane, TakeProfit
 from neuratrade.core.model.market import NS_PER_MINUTE
-from neuratrade.core.regime import Regime
+from neuratrade.core.model.regime import Regime
 from neuratrade.core.strategies.dna import Distance, Dna, ExitDna, Target
 from neuratrade.core.strategies.registry import KINDS, build_strategies, build_strategy, default_settings
 from neuratrade.core.strategies.rule import RuleStrategy, bracket_levels

@@ -101,6 +101,7 @@ def after_refused_request(turn: Turn, bracket: BracketState, order: OrderState, 
         guard(turn, bracket)
     elif asked == "amend":
         turn.cancel(order, "the venue refused to amend it: replace")
+        _note_protection(turn, bracket)
     else:
         turn.look_up(order)
 

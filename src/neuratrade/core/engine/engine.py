@@ -74,12 +74,8 @@ class Engine:
                 self._on_operator(turn, event)
             case e.FeedStalled(instrument=key, stalled=stalled):
                 self.views[key].stalled = stalled
-            case f.CashMoved(account_id=account_id) if account_id not in self.state.accounts:
-                self.strays += 1
-            case f.RunStarted():
-                turn.record(event)
-            case f.RunEnded() | f.DoorRefused() | f.CashMoved():
-                turn.record(_stamped(event, at_ns))
+            case f.RunStarted() | f.RunEnded() | f.DoorRefused() | f.CashMoved():
+                self._note(turn, event)
             case _:
                 self._on_venue(turn, event)
         self._after(turn)
@@ -150,6 +146,14 @@ class Engine:
             for item in self.state.brackets.values()
             if item.intent.instrument == instrument and item.phase is BracketPhase.OPEN
         ]
+
+    def _note(self, turn: Turn, event: f.RunStarted | f.RunEnded | f.DoorRefused | f.CashMoved) -> None:
+        if isinstance(event, f.RunStarted):
+            turn.record(event)
+        elif isinstance(event, f.CashMoved) and event.account_id not in self.state.accounts:
+            self.strays += 1
+        else:
+            turn.record(_stamped(event, turn.at_ns))
 
     def _on_venue(self, turn: Turn, event: f.VenueEvent) -> None:
         coid = event.fill.client_order_id if isinstance(event, f.OrderFilled) else event.client_order_id
@@ -251,7 +255,7 @@ class Engine:
     def _after(self, turn: Turn) -> None:
         for fact in list(turn.facts):
             if isinstance(fact, f.BracketClosed) and fact.pnl < 0:
-                count_losses(turn, self.state.accounts[fact.account_id], fact.lane)
+                count_losses(turn, self.state.accounts[fact.account_id])
 
 
 def _stamped(fact: Stamped, at_ns: int) -> Stamped:
@@ -260,7 +264,7 @@ def _stamped(fact: Stamped, at_ns: int) -> Stamped:
 
 
 def _contradicts(order: OrderState, event: f.VenueEvent) -> bool:
-    """Whether an event cannot be about this order, whatever id it carries. (Too much filled can: it is real.)"""
+    """Whether an event cannot be about this order, whatever its id. Too much filled can: that is real."""
     request = order.request
     if isinstance(event, f.OrderAmended):
         return not (event.quantity.is_finite() and event.quantity > 0)

@@ -232,17 +232,18 @@ def _bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
 
 def _count_outcome(state: DeskState, bracket: BracketState, fact: f.BracketClosed) -> None:
     intent = bracket.intent
-    lane = state.accounts[intent.account_id].lanes.setdefault(intent.lane.value, LaneState())
+    account = state.accounts[intent.account_id]
+    lane = account.lanes.setdefault(intent.lane.value, LaneState())
     outcome = state.outcomes.setdefault(intent.strategy_ref, Outcomes())
     outcome.closed += 1
     if fact.pnl < 0:
         lane.session_losses += 1
-        lane.losses += 1
+        account.losses += 1
         lane.last_loss_ns = fact.at_ns
     elif fact.pnl > 0:
         outcome.won += 1
         state.counts.wins += 1
-        lane.session_losses = lane.losses = 0
+        lane.session_losses = account.losses = 0
 
 
 def _timer_set(state: DeskState, fact: f.TimerSet) -> None:

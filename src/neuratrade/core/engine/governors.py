@@ -144,12 +144,12 @@ def carry_out(turn: Turn, policy: KillPolicy, prices: dict[str, Decimal] | None)
             leave(turn, bracket, CloseReason.KILL, level)
 
 
-def count_losses(turn: Turn, account: AccountState, lane: str) -> None:
-    """After a bracket closed: too many losses in a row in one lane halt the desk until a person resumes."""
-    losses = account.lanes[lane].losses if lane in account.lanes else 0
+def count_losses(turn: Turn, account: AccountState) -> None:
+    """After a bracket closed: too many losses in a row, whatever the lane, halt until a person resumes."""
+    losses = account.losses
     limit = turn.state.limits.kill_losses
     if losses >= limit:
-        reason = f"{losses} losses in a row in lane {lane}"
+        reason = f"{losses} losses in a row"
         move(turn, TradingState.HALTED, "loss_streak", reason, str(losses), str(limit), latched=True)
 
 

@@ -23,7 +23,7 @@ from neuratrade.core.model.intent import (
     ReduceIntent,
     Stop,
 )
-from neuratrade.core.regime import Regime
+from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.gate import judge
 from neuratrade.core.risk.layer import approve, refuse
 from neuratrade.core.risk.view import AccountView, GateView
@@ -219,7 +219,6 @@ def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -
         open_brackets=len(brackets),
         trades_today=account.opened_today + entering,
         lane_session_losses=lane.session_losses,
-        lane_losses=lane.losses,
         lane_last_loss_ns=lane.last_loss_ns,
     )
 

@@ -16,7 +16,8 @@ from neuratrade.core.indicators.registry import indicator
 from neuratrade.core.model.decimals import ZERO, decimal_of
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import NS_PER_DAY, Bar, Quote
-from neuratrade.core.regime import Regime, RegimeDetector
+from neuratrade.core.model.regime import Regime
+from neuratrade.core.regime import RegimeDetector
 from neuratrade.core.strategies.port import Row, Strategy
 
 GATE_ATR = indicator("atr", 14)

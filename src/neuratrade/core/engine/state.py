@@ -109,17 +109,16 @@ class BracketState(msgspec.Struct):
 
 
 class LaneState(msgspec.Struct):
-    """Losses in a row of one lane."""
+    """Losses in a row of one lane in this session."""
 
     session_losses: int = 0
-    losses: int = 0
     last_loss_ns: int | None = None
 
 
 class AccountState(msgspec.Struct):
     """Money, holdings and counters of one account. balances: amount by currency.
 
-    hour_peaks: best equity by hour number, of the last 24 hours.
+    hour_peaks: best equity by hour number, of the last 24 hours. losses: in a row, across sessions and lanes.
     """
 
     account: Account
@@ -133,6 +132,7 @@ class AccountState(msgspec.Struct):
     hour_peaks: list[tuple[int, Decimal]] = []
     opened_today: int = 0
     lanes: dict[str, LaneState] = {}
+    losses: int = 0
     max_drawdown: Decimal = ZERO
     peak: Decimal = ZERO
 

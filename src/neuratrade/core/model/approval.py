@@ -27,7 +27,7 @@ class Verdict(StrEnum):
     @property
     def blocks(self) -> bool:
         """Whether this verdict keeps new exposure out."""
-        return self in (Verdict.REFUSE, Verdict.NOT_EVALUATED)
+        return self is Verdict.REFUSE or self is Verdict.NOT_EVALUATED
 
 
 class LayerReport(msgspec.Struct, frozen=True):

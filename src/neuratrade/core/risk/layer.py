@@ -6,6 +6,7 @@ how much of the size before it may stay, and leaves the refusal of nothing to th
 
 from collections.abc import Callable
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from neuratrade.core.model.approval import LayerReport, Verdict
@@ -31,6 +32,7 @@ class Cap(NamedTuple):
     limit: str
 
 
+@lru_cache(maxsize=1024)  # Half of all texts are limits, the same ones at each judgement.
 def text(value: Decimal | int | None) -> str:
     """A number for people: at most eight significant digits, an exponent only where huge or tiny.
 
@@ -44,6 +46,7 @@ def text(value: Decimal | int | None) -> str:
     return format(short, "f") if abs(short.adjusted()) <= _PLAIN_EXPONENT else str(short)
 
 
+@lru_cache(maxsize=256)
 def seconds(value_ns: Decimal | int) -> str:
     """A span for people, from nanoseconds."""
     return f"{text(Decimal(value_ns) / NS_PER_SECOND)} s"

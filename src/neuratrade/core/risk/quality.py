@@ -6,7 +6,7 @@ from neuratrade.core.model.approval import LayerReport
 from neuratrade.core.model.decimals import BASIS_POINTS, ZERO
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.intent import DefinedRisk, Direction, EntryType, Hedged, OpenIntent, Stop
-from neuratrade.core.regime import Regime
+from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.layer import approve, at_least, at_most, missing, refuse, text
 from neuratrade.core.risk.limits import Limits
 from neuratrade.core.risk.view import GateView

@@ -9,7 +9,7 @@ from decimal import Decimal
 from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.instrument import InstrumentKind
 from neuratrade.core.model.intent import DefinedRisk, Direction, EntryType, Hedged, OpenIntent, Stop
-from neuratrade.core.regime import Regime
+from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.layer import Cap, text
 from neuratrade.core.risk.limits import Limits
 from neuratrade.core.risk.quality import entry_price, round_trip_cost, target_gain

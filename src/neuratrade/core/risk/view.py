@@ -12,7 +12,7 @@ from neuratrade.core.model.account import Account
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.facts import MarketSeen, TradingState
 from neuratrade.core.model.instrument import Instrument
-from neuratrade.core.regime import Regime
+from neuratrade.core.model.regime import Regime
 
 
 class AccountView(msgspec.Struct, frozen=True):
@@ -30,7 +30,6 @@ class AccountView(msgspec.Struct, frozen=True):
     open_brackets: int
     trades_today: int
     lane_session_losses: int
-    lane_losses: int
     lane_last_loss_ns: int | None
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neuratrade.core.indicators.kernel import kernel
 from neuratrade.core.indicators.registry import indicator
 from neuratrade.core.model.intent import EntryType, Lane
-from neuratrade.core.regime import Regime
+from neuratrade.core.model.regime import Regime
 from neuratrade.core.strategies.dna import Distance, ExitDna, StrategyDna, Target
 from neuratrade.core.strategies.port import Row
 from neuratrade.core.strategies.rule import ATR, Kind, Parameter, Signals, Values, known

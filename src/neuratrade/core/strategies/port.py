@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from neuratrade.core.indicators.spec import IndicatorSpec
 from neuratrade.core.model.intent import Direction, EntryType, Lane, TakeProfit
 from neuratrade.core.model.market import Bar
-from neuratrade.core.regime import Regime
+from neuratrade.core.model.regime import Regime
 
 Row = NDArray[np.float64]
 

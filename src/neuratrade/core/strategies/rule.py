@@ -20,7 +20,7 @@ from neuratrade.core.indicators.spec import IndicatorSpec
 from neuratrade.core.model.decimals import ONE, ZERO, decimal_of
 from neuratrade.core.model.intent import Direction, Lane, TakeProfit
 from neuratrade.core.model.market import NS_PER_MINUTE, Bar
-from neuratrade.core.regime import Regime
+from neuratrade.core.model.regime import Regime
 from neuratrade.core.strategies.dna import AssetDna, ExitDna, StrategyDna
 from neuratrade.core.strategies.port import Proposal, Row
 

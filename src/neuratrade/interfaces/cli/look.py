@@ -66,7 +66,7 @@ def limits_used(state: DeskState) -> list[tuple[str, Decimal, Decimal]]:
         ),
         (
             "loss_streak",
-            Decimal(max((lane.losses for lane in account.lanes.values()), default=0)),
+            Decimal(account.losses),
             Decimal(limits.kill_losses),
         ),
     ]

@@ -1,27 +1,28 @@
 """The `neuratrade` command: one file a group of commands, each imported only when it is used."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from neuratrade import __version__
-from neuratrade.core.model.errors import NeuraTradeError, UsageError
-from neuratrade.interfaces.cli.output import FAILED, OK, WRONG_USAGE, print_error
+from neuratrade.interfaces.cli.ending import end_with
 
 app = typer.Typer(
     name="neuratrade",
     help="An autonomous trading desk: agents, rules and people propose, deterministic hands dispose.",
+    epilog="Example: neuratrade run --speed max --json",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain help costs half the time of a drawn one, and fits any width.
+    rich_markup_mode=None,
 )
 intent_app = typer.Typer(help="Propose a trade, or see the form a proposal has.", no_args_is_help=True)
 audit_app = typer.Typer(help="Prove that the journal is whole.", no_args_is_help=True)
 data_app = typer.Typer(help="Check, import and list recorded market data.", no_args_is_help=True)
-app.add_typer(intent_app, name="intent")
-app.add_typer(audit_app, name="audit")
-app.add_typer(data_app, name="data")
+app.add_typer(intent_app, name="intent", epilog="Example: neuratrade intent submit idea.json")
+app.add_typer(audit_app, name="audit", epilog="Example: neuratrade audit verify --json")
+app.add_typer(data_app, name="data", epilog="Example: neuratrade data list")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; journaled.")]
@@ -52,7 +53,10 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over with a fresh paper account.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Open the desk and trade the recorded market on paper; go on where it was stopped."""
+    """Trade the recorded market on paper.
+
+    Goes on where it was stopped; after a run that ended it starts over with a fresh account.
+    """
     from neuratrade.interfaces.cli.run import run_desk
 
     run_desk(speed, data, dna, fresh=fresh, as_json=as_json)
@@ -91,7 +95,10 @@ def why(
     refused: Annotated[bool, typer.Option("--refused", help="List refusals only.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Every layer's answer to a decision, taken or refused; without an ID the newest decisions."""
+    """Why a decision was taken or refused.
+
+    Shows every layer's answer to it; without an ID lists the newest decisions.
+    """
     from neuratrade.interfaces.cli.why import list_decisions, show_decision
 
     if wanted:
@@ -105,7 +112,10 @@ def whatif(
     limit: Annotated[list[str], typer.Option(help="NAME=VALUE; may be given several times.")],
     as_json: Json = False,
 ) -> None:
-    """The last run again under other limits: what would have been traded, refused and earned."""
+    """The last run again under other limits.
+
+    Shows what would have been traded, refused and earned.
+    """
     from neuratrade.interfaces.cli.whatif import show_whatif
 
     show_whatif(limit, as_json=as_json)
@@ -119,7 +129,7 @@ def halt(
     ] = "cancel_entries",
     as_json: Json = False,
 ) -> None:
-    """Stop new exposure at once; works whether a desk runs or not."""
+    """Stop new exposure, whether a desk runs or not."""
     from neuratrade.interfaces.cli.operate import halt_desk
 
     halt_desk(reason, policy, as_json=as_json)
@@ -148,7 +158,10 @@ def limit(
     reason: Reason,
     as_json: Json = False,
 ) -> None:
-    """Change a default limit of the running desk; ceilings can only be tightened."""
+    """Change a limit of the running desk.
+
+    Hard ceilings can only be tightened.
+    """
     from neuratrade.interfaces.cli.operate import change_limit
 
     change_limit(name, value, reason, as_json=as_json)
@@ -167,7 +180,9 @@ def intent_submit(
 
 
 @intent_app.command("schema", epilog="Example: neuratrade intent schema > intent.schema.json")
-def intent_schema() -> None:
+def intent_schema(
+    as_json: Annotated[bool, typer.Option("--json", help="Changes nothing: a schema is JSON.")] = False,
+) -> None:
     """The JSON Schema of a proposal."""
     from neuratrade.interfaces.cli.intent import print_schema
 
@@ -176,7 +191,10 @@ def intent_schema() -> None:
 
 @audit_app.command("verify", epilog="Example: neuratrade audit verify --json")
 def audit_verify(as_json: Json = False) -> None:
-    """Check every row, link, seal and checkpoint of the journal; exit 1 at the first that is broken."""
+    """Prove the journal, row by row.
+
+    Checks every row, link, seal and checkpoint; exits 1 and names the first that is broken.
+    """
     from neuratrade.interfaces.cli.audit import verify_journal
 
     verify_journal(as_json=as_json)
@@ -219,16 +237,4 @@ def data_list(as_json: Json = False) -> None:
 
 def main() -> None:
     """Entry point: exit codes 0 done, 1 refused or failed, 2 wrong usage; errors on stderr."""
-    code = OK
-    try:
-        app()
-    except UsageError as error:
-        print_error(str(error))
-        code = WRONG_USAGE
-    except NeuraTradeError as error:
-        print_error(str(error))
-        code = FAILED
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = FAILED
-    sys.exit(code)
+    end_with(app)

@@ -12,9 +12,9 @@ class PaperCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     latency_ms: there and back; half each way. spread_fraction: of the price, where only bars are known.
     slippage_bps: what taking moves the price against us, basis points. participation_fraction: how much
-    of a bar's volume our orders of one side may take; of a quote they may take its size. through: a resting limit fills only when
-    the price goes through it, not when it merely touches. reject_fraction: share of entries refused,
-    drawn from seed and order id, so the same run always meets the same fate.
+    of a bar's volume our orders of one side may take; of a quote they may take its size. through: a
+    resting limit fills only when the price goes through it, not when it merely touches. reject_fraction:
+    share of entries refused, drawn from seed and order id, so the same run always meets the same fate.
     """
 
     latency_ms: int = 50

@@ -1,0 +1,313 @@
+"""The stop: there from the first fill, for every unit filled, and the time it is not there is counted."""
+
+import pytest
+
+from neuratrade.core.engine.brackets import PROTECT_TIMEOUT_NS
+from neuratrade.core.model import commands as c
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.intent import DefinedRisk, Direction, EntryType
+from neuratrade.core.model.market import Quote
+from neuratrade.core.model.orders import OrderRole, OrderStatus, OrderType, Side, TimeInForce
+from tests.simulation.hand import Hand
+from tests.simulation.world import BINARY, SPOT, D, intent
+
+ENTRY, STOP, TARGET, EXIT = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET, OrderRole.EXIT
+
+
+@pytest.mark.parametrize(
+    ("kind", "order_type", "in_force"),
+    [
+        (EntryType.MARKET, OrderType.MARKET, TimeInForce.IOC),
+        (EntryType.LIMIT, OrderType.LIMIT, TimeInForce.GTD),
+        (EntryType.STOP, OrderType.STOP, TimeInForce.GTD),
+    ],
+)
+def test_each_kind_of_entry_is_sent_as_the_order_it_is(
+    kind: EntryType, order_type: OrderType, in_force: TimeInForce
+) -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=kind, trigger="100.3"))
+    (command,) = hand.commands
+    assert isinstance(command, c.SubmitOrder)
+    request = command.order.request
+    assert (request.order_type, request.time_in_force, request.side) == (order_type, in_force, Side.BUY)
+    level = {EntryType.LIMIT: request.limit_price, EntryType.STOP: request.stop_price}.get(kind)
+    assert level == (None if kind is EntryType.MARKET else D("100.3"))
+    assert (request.expires_ns is None) == (kind is EntryType.MARKET)
+
+
+@pytest.mark.parametrize("direction", [Direction.LONG, Direction.SHORT])
+def test_the_first_partial_fill_sends_a_stop_for_what_was_filled(direction: Direction) -> None:
+    hand = Hand()
+    stop = 95 if direction is Direction.LONG else 105
+    target = 110 if direction is Direction.LONG else 90
+    hand.propose(intent(direction=direction, stop=stop, targets=((target, 1),), order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.3", 100)
+    request = hand.order(STOP).request
+    assert (request.quantity, request.stop_price) == (D("0.3"), D(stop))
+    assert request.side is (Side.SELL if direction is Direction.LONG else Side.BUY)
+    assert not hand.bracket.protected
+    hand.accept(STOP)
+    assert hand.bracket.protected
+
+
+def test_each_further_fill_resizes_the_stop() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.3", 100)
+    hand.accept(STOP)
+    hand.fill(ENTRY, "0.2", 100)
+    (command,) = hand.commands
+    assert isinstance(command, c.AmendOrder)
+    assert (command.quantity, command.stop_price) == (D("0.5"), D(95))
+    hand.amended(STOP, "0.5", 95)
+    assert hand.bracket.protected
+
+
+def test_a_fill_while_an_amend_is_outstanding_amends_again_after_it() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.3", 100)
+    hand.accept(STOP)
+    hand.fill(ENTRY, "0.2", 100)
+    hand.fill(ENTRY, "0.5", 100)
+    assert hand.commands == []
+    hand.amended(STOP, "0.5", 95)
+    assert not hand.bracket.protected
+    (command,) = hand.commands
+    assert isinstance(command, c.AmendOrder)
+    assert command.quantity == D(1)
+    hand.amended(STOP, 1, 95)
+    assert hand.bracket.protected
+
+
+def test_a_fill_before_the_stop_is_accepted_waits_for_the_acceptance() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.3", 100)
+    hand.fill(ENTRY, "0.7", 100)
+    assert hand.commands == []
+    hand.accept(STOP)
+    (command,) = hand.commands
+    assert isinstance(command, c.AmendOrder)
+    assert command.quantity == D(1)
+
+
+def test_unprotected_time_counts_from_the_fill_to_the_working_stop() -> None:
+    hand = Hand()
+    hand.propose(intent())
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    hand.wait(120)
+    hand.accept(STOP)
+    hand.wait(60_000)
+    hand.fill(STOP, 1, 95)
+    assert hand.closed.unprotected_ms == 120
+    assert hand.state.counts.unprotected_ms_max == 120
+
+
+def test_unprotected_time_counts_the_gap_of_a_resize_and_of_an_exit() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.5", 100)
+    hand.wait(10)
+    hand.accept(STOP)
+    hand.wait(1000)
+    hand.fill(ENTRY, "0.5", 100)
+    hand.wait(20)
+    hand.amended(STOP, 1, 95)
+    hand.wait(1000)
+    hand.quote(110)
+    hand.wait(30)
+    hand.cancelled(STOP)
+    hand.wait(40)
+    hand.fill(TARGET, 1, 110)
+    assert hand.closed.unprotected_ms == 10 + 20 + 30 + 40
+
+
+def test_a_position_that_stays_unprotected_too_long_is_left() -> None:
+    hand = Hand()
+    hand.propose(intent())
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    hand.wait(PROTECT_TIMEOUT_NS // 1_000_000 - 1)
+    assert not hand.leaving()
+    hand.wait(1)
+    assert hand.leaving()
+    lookups = [item for item in hand.commands if isinstance(item, c.LookUpOrder)]
+    assert [item.client_order_id for item in lookups] == [hand.coid(STOP)]
+    hand.not_found(STOP)
+    hand.fill(EXIT, 1, 99)
+    assert hand.closed.reason is f.CloseReason.KILL
+    assert hand.closed.unprotected_ms == 5000
+
+
+def test_a_stop_in_time_is_no_reason_to_leave() -> None:
+    hand = Hand()
+    hand.propose(intent())
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    hand.wait(4999)
+    hand.accept(STOP)
+    hand.wait(60_000)
+    assert not hand.leaving()
+    assert hand.bracket.protected
+
+
+def test_a_rejected_stop_is_sent_again_under_another_id_and_three_rejects_leave() -> None:
+    hand = Hand()
+    hand.propose(intent())
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    seen = set()
+    for _ in range(3):
+        seen.add(hand.coid(STOP))
+        hand.rejected(STOP)
+    assert len(seen) == 3
+    assert hand.order(STOP).status is OrderStatus.REJECTED
+    hand.accept(EXIT)
+    hand.fill(EXIT, 1, 99)
+    assert hand.closed.reason is f.CloseReason.KILL
+
+
+def test_a_rejected_exit_puts_the_stop_back_and_tries_again() -> None:
+    hand = Hand()
+    hand.enter(intent(hold_s=60))
+    hand.seconds(60)
+    hand.cancelled(STOP)
+    hand.rejected(EXIT)
+    hand.accept(STOP)
+    assert hand.bracket.protected
+    hand.seconds(1)
+    assert hand.leaving()
+    hand.cancelled(STOP)
+    hand.fill(EXIT, 1, 101)
+    assert hand.closed.reason is f.CloseReason.TIME
+
+
+def test_a_stop_that_vanished_is_sent_again() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    hand.cancelled(STOP)
+    assert not hand.bracket.protected
+    hand.accept(STOP)
+    assert hand.bracket.protected
+
+
+def test_what_a_stop_left_unfilled_stays_under_it() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    hand.fill(STOP, "0.6", 95)
+    assert hand.commands == []
+    assert hand.bracket.protected
+    hand.fill(STOP, "0.4", 94)
+    assert hand.closed.reason is f.CloseReason.SL
+    assert hand.closed.exit_price == D("94.6")
+
+
+def test_the_trail_follows_even_when_the_stop_filled_in_part() -> None:
+    hand = Hand()
+    hand.enter(intent(trail="0.05", targets=()))
+    hand.fill(STOP, "0.6", 95)
+    hand.quote(120)
+    (command,) = hand.commands
+    assert isinstance(command, c.AmendOrder)
+    assert (command.quantity, command.stop_price) == (D(1), D(114))
+    assert command.order.request.quantity == D("0.4")
+
+
+def test_a_refused_amend_replaces_the_stop_and_counts_the_gap() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.5", 100)
+    hand.accept(STOP)
+    hand.fill(ENTRY, "0.5", 100)
+    hand.refused(STOP)
+    (command,) = hand.commands
+    assert isinstance(command, c.CancelOrder)
+    hand.wait(70)
+    hand.cancelled(STOP)
+    assert hand.order(STOP).request.quantity == 1
+    hand.wait(30)
+    hand.accept(STOP)
+    hand.fill(STOP, 1, 95)
+    assert hand.closed.unprotected_ms == 100
+
+
+def test_a_trail_whose_amend_is_refused_does_not_count_as_protection_while_it_is_replaced() -> None:
+    hand = Hand()
+    hand.enter(intent(trail="0.05", targets=()))
+    hand.quote(120)
+    hand.refused(STOP)
+    assert hand.bracket.protected is False
+    hand.cancelled(STOP)
+    hand.accept(STOP)
+    assert hand.order(STOP).stop_price == 114
+
+
+def test_spot_protects_what_can_be_sold_and_tracks_the_dust() -> None:
+    hand = Hand()
+    hand.propose(intent(instrument=SPOT))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100, fee="0.001", currency="ETH")
+    assert hand.order(STOP).request.quantity == D("0.99")
+    hand.accept(STOP)
+    assert hand.bracket.protected
+    hand.fill(STOP, "0.99", 95, fee="0.09405")
+    account = hand.state.accounts["paper"]
+    assert account.positions[SPOT.key].quantity == D("0.009")
+    closed = hand.closed
+    # Bought 1 for 100, lost 0.001 to the fee, sold 0.99 at 95; the dust of 0.009 is still worth what it cost.
+    assert closed.pnl == D("94.05") - D("0.09405") + D("0.9") - 100
+    assert closed.fees == D("0.1") + D("0.09405")
+
+
+def test_defined_risk_needs_no_stop_and_leaves_at_its_target() -> None:
+    hand = Hand()
+    premium = DefinedRisk(D("0.5"))
+    hand.propose(intent(instrument=BINARY, trigger="0.5", targets=(("0.8", 1),), protection=premium))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, "0.5")
+    assert hand.commands == []
+    assert hand.bracket.protected
+    hand.step(Quote(BINARY.key, hand.now_ns, D("0.8"), D("0.81"), D(100), D(100)))
+    hand.fill(TARGET, 1, "0.8")
+    assert hand.closed.reason is f.CloseReason.TP
+    assert hand.closed.pnl == D("0.3")
+
+
+def test_the_stop_that_did_its_work_cancels_what_is_left_of_the_entry() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.5", 100)
+    hand.accept(STOP)
+    hand.fill(STOP, "0.5", 95)
+    assert [type(item) for item in hand.commands] == [c.CancelOrder]
+    hand.fill(ENTRY, "0.1", 95)
+    assert hand.order(STOP).request.quantity == D("0.1")
+    hand.accept(STOP)
+    hand.cancelled(ENTRY)
+    hand.fill(STOP, "0.1", 94)
+    assert hand.closed.entered == D("0.6")
+    assert hand.closed.reason is f.CloseReason.SL
+
+
+def test_a_stop_amended_while_its_cancel_is_under_way_does_not_count_as_protection() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.5", 100)
+    hand.accept(STOP)
+    hand.fill(ENTRY, "0.5", 100)
+    hand.quote(110)
+    assert hand.order(STOP).asked == "cancel"
+    hand.amended(STOP, 1, 95)
+    assert hand.order(STOP).asked == "cancel"
+    assert not hand.bracket.protected
