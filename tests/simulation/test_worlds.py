@@ -2,8 +2,11 @@
 
 import random
 
+import msgspec
 import pytest
 
+from neuratrade.core.engine.ledger import book_fill
+from neuratrade.core.engine.state import AccountState
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import Direction, EntryType
@@ -24,7 +27,10 @@ def check_books(run: Run) -> None:
     check_replay(run.recorder.facts, run.state)
     check_order_of_time(run.recorder.facts)
     check_stops_only_tighten(run.recorder.facts)
-    account = run.state.accounts["paper"]
+    account = msgspec.json.decode(msgspec.json.encode(run.state.accounts["paper"]), type=AccountState)
+    for _, _, told in sorted(run.exchange._queue):
+        if isinstance(told, f.OrderFilled):
+            book_fill(account, INSTRUMENTS[told.fill.instrument], told.fill)  # an answer still on its way
     check_same_books(account, run.exchange.account)
     check_ledger(account, INSTRUMENTS, CASH, run.exchange.fills, PRICE)
 

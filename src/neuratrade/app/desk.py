@@ -12,16 +12,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from neuratrade import __version__
 from neuratrade.app.config import FILE_NAME, Config, load_config
 from neuratrade.app.dna import default_dna, load_dna
 from neuratrade.app.engine_room import Setup, engine_config, open_data, replay_of
+from neuratrade.app.kernels import prepare_kernels
+from neuratrade.app.looking import made, readable
 from neuratrade.app.rebuild import rebuild_state
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.engine.state import DeskState, state_bytes
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.facts import Fact, IntentJudged, RunEnded, RunStarted
 from neuratrade.core.strategies.dna import Dna
+from neuratrade.core.strategies.registry import build_strategies
 from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.clock import Clock, SystemClock
 from neuratrade.feeds.dataset import Dataset
@@ -29,6 +34,7 @@ from neuratrade.feeds.port import event_ns
 from neuratrade.feeds.replay import ReplayFeed
 from neuratrade.hands.door import Door
 from neuratrade.hands.halt_file import HaltFile
+from neuratrade.hands.inbound import Inbound
 from neuratrade.hands.inbox.folder import FolderInbox
 from neuratrade.hands.inbox.submit import CONTROL, INTENTS
 from neuratrade.hands.recorder import JournalRecorder
@@ -46,7 +52,7 @@ from neuratrade.venues.paper.exchange import PaperExchange
 
 HISTORY_BARS = 30 * 24 * 60
 SNAPSHOT_ROWS = 20_000
-RECENT_FACTS = 200
+DECISIONS_KEPT = 100
 
 Progress = Callable[[str, int, int], None]
 
@@ -68,14 +74,17 @@ class Desk:
         self.home = home
         self.config = config
         self.setup = setup
-        self.recent: deque[Fact] = deque(maxlen=RECENT_FACTS)
+        self.decisions: deque[IntentJudged] = deque(maxlen=DECISIONS_KEPT)
         self.resumed = False
         self.run_id = ""
         self.snapshot_seq = 0
+        self.bars_before = 0
+        self.bars_in_all = 0
         self.last_head: tuple[int, bytes] = (0, b"")
         self.feed: ReplayFeed
         self.simulated: SimulatedDesk
         self.runner: Runner
+        self.recorder: JournalRecorder
         self.journal: Journal
         self._stack = stack
 
@@ -92,11 +101,26 @@ class Desk:
         """Shows `watcher` every fact from now on, after it is safe."""
         self.simulated.watch(watcher)
 
+    def keep_decision(self, fact: Fact) -> None:
+        """Keeps the newest decisions for whoever looks at the running desk."""
+        if isinstance(fact, IntentJudged):
+            self.decisions.append(fact)
+
+    @property
+    def bars(self) -> int:
+        """Bars of this run so far, those before a restart included."""
+        return self.bars_before + self.simulated.bars_seen
+
     def keep_house(self) -> None:
-        """Snapshots now and then, so that the next start is fast."""
+        """Snapshots now and then, so that the next start is fast; back to the journal when it can be."""
+        if self.simulated.journal_failed:
+            if self.recorder.return_to_journal():
+                self.runner.health.note("the journal can be written again; resume when you have looked")
+                self.simulated.flush()
+            return
         seq, _ = self.journal.head()
         if seq - self.snapshot_seq >= SNAPSHOT_ROWS:
-            self._save_snapshot(seq)
+            self._save_snapshot()
 
     def recall(self, intent_id: str) -> IntentJudged | None:
         """The first decision on an intent, from the journal; None when there is none."""
@@ -110,11 +134,16 @@ class Desk:
         """Leaves the journal complete, signed and projected, and gives the home back."""
         with self._stack:
             self.simulated.flush()
+            if self.simulated.journal_failed and self.recorder.return_to_journal():
+                self.simulated.flush()
             self.last_head = self.journal.head()
-            seq, _ = self.last_head
-            if not self.simulated.journal_failed:
-                self._save_snapshot(seq)
+            if self.simulated.journal_failed:
+                return
+            self._save_snapshot()
+            try:
                 Projector(self.journal.engine).project()
+            except SQLAlchemyError as error:
+                self.runner.health.note(f"rows for people are not up to date ({_cause(error)})")
 
     def __enter__(self) -> "Desk":
         return self
@@ -122,15 +151,23 @@ class Desk:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _save_snapshot(self, seq: int) -> None:
-        if seq > self.snapshot_seq:
+    def _save_snapshot(self) -> None:
+        # The state must not be ahead of the row it is kept for.
+        self.simulated.flush()
+        seq, _ = self.journal.head()
+        if self.simulated.journal_failed or seq <= self.snapshot_seq:
+            return
+        self.snapshot_seq = seq
+        try:
             Snapshots(self.journal.engine).save(seq, state_bytes(self.state))
-            self.snapshot_seq = seq
+        except SQLAlchemyError as error:
+            # It only saves time: the next start folds more rows.
+            self.runner.health.note(f"no snapshot could be kept ({_cause(error)})")
 
 
 def open_desk(home: Home, options: Options, progress: Progress, clock: Clock | None = None) -> Desk:
     """Opens the desk of a home. Raises UsageError for bad configuration, HomeLocked when one runs there."""
-    home.create()
+    made(home)
     config = load_config(home.config / FILE_NAME)
     dna = _dna(options.dna or config.dna)
     dataset = open_data(Catalogue(home.root / "data"), options.data or config.data)
@@ -138,11 +175,14 @@ def open_desk(home: Home, options: Options, progress: Progress, clock: Clock | N
     stack = ExitStack()
     try:
         stack.enter_context(HomeLock(home))
+        prepare_kernels(build_strategies(dna), progress)
         desk = Desk(home, config, setup, stack)
         signer = Ed25519Signer()
-        desk.journal = stack.enter_context(Journal.open(home.database, signer=signer))
-        EmergencyFile(home.emergency).reconcile(desk.journal)
-        state, seq = rebuild_state(JournalReader(desk.journal.engine), Snapshots(desk.journal.engine))
+        journal = Journal.open(home.journal, signer=signer, checkpoints=home.checkpoints)
+        desk.journal = stack.enter_context(journal)
+        with readable(home):
+            EmergencyFile(home.emergency).reconcile(desk.journal)
+            state, seq = rebuild_state(JournalReader(desk.journal.engine), Snapshots(desk.journal.engine))
         desk.snapshot_seq = seq
         _wire(desk, dataset, state, signer, options, clock or SystemClock())
         _start(desk, dataset, signer, progress)
@@ -150,6 +190,10 @@ def open_desk(home: Home, options: Options, progress: Progress, clock: Clock | N
         stack.close()
         raise
     return desk
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error)
 
 
 def _dna(path: str | None) -> Dna:
@@ -181,15 +225,25 @@ def _wire(
         sender.restore(state)
     run_id = state.run_id if desk.resumed else uuid.uuid4().hex[:12]
     account_id = setup.account.account_id
-    recorder = JournalRecorder(desk.journal, EmergencyFile(desk.home.emergency), run_id, account_id)
-    desk.simulated = SimulatedDesk(engine, exchange, recorder, sender, (desk.recent.append,))
+    desk.recorder = JournalRecorder(desk.journal, EmergencyFile(desk.home.emergency), run_id, account_id)
+    desk.simulated = SimulatedDesk(engine, exchange, desk.recorder, sender, (desk.keep_decision,))
     desk.feed = replay_of(dataset, state.now_ns if desk.resumed else None, options.speed)
+    if desk.resumed:
+        desk.bars_before = replay_of(dataset, None, None).total_bars - desk.feed.total_bars
+    desk.bars_in_all = desk.bars_before + desk.feed.total_bars
     door = Door(instruments, setup.account.venue, account_id, setup.operator_id)
     inboxes = Inboxes(
         door, FolderInbox(desk.home.root / INTENTS), FolderInbox(desk.home.root / CONTROL, "control")
     )
     desk.runner = Runner(
-        desk.simulated, desk.feed, inboxes, HaltFile(desk.home.root), clock, desk.keep_house, desk.recall
+        desk.simulated,
+        desk.feed,
+        inboxes,
+        HaltFile(desk.home.root),
+        clock,
+        desk.keep_house,
+        desk.recall,
+        inbound=Inbound(conflates=False),
     )
     desk.run_id = run_id
 

@@ -1,10 +1,12 @@
 """What a person may do to a desk that is not running: its acts are journaled all the same."""
 
+from neuratrade.app.looking import made, readable
 from neuratrade.app.rebuild import rebuild_state
 from neuratrade.core.engine.governors import move
 from neuratrade.core.engine.turn import Turn
-from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.facts import OperatorActed, TradingState
+from neuratrade.store.emergency import EmergencyFile
+from neuratrade.store.errors import DatabaseAbsent
 from neuratrade.store.home import Home, HomeLock
 from neuratrade.store.journal import Journal
 from neuratrade.store.keys import Ed25519Signer
@@ -15,13 +17,20 @@ from neuratrade.store.snapshots import Snapshots
 def resume_offline(home: Home, operator_id: str, reason: str) -> str:
     """Lifts a halt in the journal of a home where no desk runs; returns the trading state after it.
 
-    Raises UsageError when there is no desk's journal, HomeLocked when a desk runs after all.
+    Raises DatabaseAbsent when there is no desk's journal, HomeLocked when a desk runs after all.
     """
-    if not home.database.exists():
-        raise UsageError(f"{home.root}: no journal here yet, so there is nothing to resume")
-    with HomeLock(home), Journal.open(home.database, signer=Ed25519Signer()) as journal:
+    if not home.has_journal:
+        raise DatabaseAbsent(f"{home.root}: no journal here yet, so there is nothing to resume")
+    signer = Ed25519Signer()
+    checkpoints = home.checkpoints
+    with (
+        readable(home),
+        HomeLock(made(home)),
+        Journal.open(home.journal, signer=signer, checkpoints=checkpoints) as journal,
+    ):
+        EmergencyFile(home.emergency).reconcile(journal)
         state, _ = rebuild_state(JournalReader(journal.engine), Snapshots(journal.engine))
-        if not state.accounts:
+        if not state.accounts or state.finished:
             return TradingState.RUNNING.value
         turn = Turn(state, state.now_ns)
         turn.record(OperatorActed(turn.at_ns, operator_id, "resume", reason))

@@ -53,7 +53,9 @@ class MemoryRecorder:
 class JournalRecorder:
     """Writes facts to the journal in groups; when it cannot be written, to the emergency file.
 
-    After a failure `emergency` stays True until a commit succeeds: only orders that reduce may leave.
+    Once a fact went to the emergency file, all later ones follow it there, so that their order is kept,
+    until `return_to_journal` has brought the whole file back. Where that file cannot be written either,
+    the facts wait in memory and are tried again with the next flush.
     """
 
     def __init__(self, journal: Journal, emergency: EmergencyFile, run_id: str, account_id: str) -> None:
@@ -63,6 +65,7 @@ class JournalRecorder:
         self._account_id = account_id
         self._waiting = 0
         self._pressing = False
+        self._diverted = False
 
     def record(self, facts: Sequence[Fact]) -> None:
         """Takes facts into the journal's buffer."""
@@ -77,11 +80,39 @@ class JournalRecorder:
         return self._pressing or self._waiting >= GROUP_FACTS
 
     def flush(self) -> None:
-        """Commits the group, fsynced. Raises JournalUnwritable; the facts are then in the emergency file."""
+        """Commits the group, fsynced.
+
+        Raises JournalUnwritable; the facts are then in the emergency file, or still here if need be.
+        """
+        self._waiting, self._pressing = 0, False
+        if not self._diverted:
+            try:
+                self._journal.commit()
+            except JournalUnwritable as error:
+                self._divert(str(error))
+                raise
+            return
+        self._divert("facts of before are still in the emergency file")
+        raise JournalUnwritable(f"{self._emergency_file.path} must be moved back into the journal first")
+
+    def return_to_journal(self) -> bool:
+        """Moves the emergency file back into the journal if that can be written; whether all is there."""
+        if not self._diverted:
+            return True
         try:
-            self._journal.commit()
-        except JournalUnwritable:
             self._emergency_file.take_buffer(self._journal)
-            raise
-        finally:
-            self._waiting, self._pressing = 0, False
+            self._emergency_file.reconcile(self._journal)
+        except (JournalUnwritable, OSError):
+            return False
+        self._diverted = False
+        return True
+
+    def _divert(self, why: str) -> None:
+        try:
+            self._emergency_file.take_buffer(self._journal)
+        except OSError as error:
+            raise JournalUnwritable(
+                f"{why}; {self._emergency_file.path} cannot be written either ({error.strerror}): "
+                "the facts wait in memory"
+            ) from error
+        self._diverted = True

@@ -2,24 +2,27 @@
 
 It owns no decision. It brings events to the desk in the order of their lanes, gives verdicts back to the
 inbox they came from once they are journaled, watches the HALT file and its own lag, and on the way out
-leaves the journal complete.
+leaves the journal complete. A stream that breaks ends the run at once with its error, since a desk that no
+longer hears its HALT file or its market must not look as if it did. A verdict that cannot be handed back
+is no such thing: it stands in the journal.
 """
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
-from neuratrade.core.model.errors import UsageError
+from neuratrade.core.model.errors import Retryable, UsageError
 from neuratrade.core.model.market import NS_PER_SECOND, Quote, Trade
 from neuratrade.feeds.clock import Clock
 from neuratrade.feeds.port import Feed
 from neuratrade.hands.door import Admitted, Door
 from neuratrade.hands.findings import refusal
-from neuratrade.hands.halt_file import HaltFile, HaltSeen
-from neuratrade.hands.inbound import FeedEnded, HaltChanged, Inbound, Item, StopAsked
+from neuratrade.hands.halt_file import POLL_S, HaltFile, HaltSeen
+from neuratrade.hands.inbound import FeedEnded, HaltChanged, Inbound, Item, StopAsked, StreamBroke
 from neuratrade.hands.inbox.control import read_request
 from neuratrade.hands.inbox.delivery import Delivery
 from neuratrade.hands.inbox.folder import FolderInbox
@@ -28,17 +31,28 @@ from neuratrade.hands.simulated import SimulatedDesk
 WATCHDOG_S = 0.25
 LAG_WARNING_S = 1.0
 YIELD_EVERY = 32
+TROUBLES_KEPT = 50
 HALT_FILE_OPERATOR = "halt-file"
 
 
 @dataclass(slots=True)
 class Health:
-    """How the loop is doing. lag: how much later than planned the watchdog woke, seconds."""
+    """How the loop is doing.
+
+    lag_s, worst_lag_s: how much later than planned the watchdog woke, seconds. late: how often that was
+    worth a warning. troubles: the newest things that went wrong and did not end the run; noted: how many.
+    """
 
     lag_s: float = 0.0
     worst_lag_s: float = 0.0
     late: int = 0
-    troubles: list[str] = field(default_factory=list)
+    troubles: deque[str] = field(default_factory=lambda: deque(maxlen=TROUBLES_KEPT))
+    noted: int = 0
+
+    def note(self, what: str) -> None:
+        """Keeps a trouble for whoever looks."""
+        self.troubles.append(what)
+        self.noted += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +79,11 @@ class Runner:
         clock: Clock,
         housekeeping: Callable[[], None],
         recall: Callable[[str], f.IntentJudged | None],
+        *,
+        inbound: Inbound | None = None,
     ) -> None:
         self.desk = desk
-        self.inbound = Inbound()
+        self.inbound = Inbound() if inbound is None else inbound
         self.health = Health()
         self._feed = feed
         self._inboxes = inboxes
@@ -84,8 +100,10 @@ class Runner:
     async def run(self) -> f.RunEnded:
         """Runs to the end. Raises what broke a stream; the journal is complete in every case."""
         tasks = [asyncio.create_task(stream, name=name) for name, stream in self._streams().items()]
+        for task in tasks:
+            task.add_done_callback(self._stream_ended)
         try:
-            return await self._serve(tasks)
+            return await self._serve()
         finally:
             for task in tasks:
                 task.cancel()
@@ -96,13 +114,13 @@ class Runner:
         sleep, put = self._clock_sleep, self.inbound.put_delivery
         return {
             "feed": self._read_feed(),
-            "intents": self._inboxes.intents.watch(put, sleep, self._note_trouble),
-            "control": self._inboxes.control.watch(self._put_request, sleep, self._note_trouble),
-            "halt file": self._halt_file.watch(self._halt_changed, sleep),
+            "intents": self._inboxes.intents.watch(put, sleep, self.health.note),
+            "control": self._inboxes.control.watch(self._put_request, sleep, self.health.note),
+            "halt file": self._watch_halt_file(),
             "watchdog": self._watch_lag(),
         }
 
-    async def _serve(self, tasks: list[asyncio.Task[None]]) -> f.RunEnded:
+    async def _serve(self) -> f.RunEnded:
         # A HALT file that is there already counts before the first price does.
         seen = self._halt_file.look()
         if seen is not None:
@@ -117,7 +135,6 @@ class Runner:
             served += 1
             if served % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-                _raise_if_broken(tasks)
             now_ns = self._clock.now_ns()
             if now_ns >= next_upkeep_ns:
                 next_upkeep_ns = now_ns + NS_PER_SECOND
@@ -135,6 +152,9 @@ class Runner:
                 self._on_halt_file(seen)
             case StopAsked(reason=reason):
                 return self._end(reason, finished=False)
+            case StreamBroke(name=name, problem=problem):
+                self._end(f"the stream {name!r} broke: {problem}", finished=False)
+                raise problem
             case FeedEnded(problem=problem):
                 if problem is not None:
                     self._end(f"the feed broke: {problem}", finished=False)
@@ -179,7 +199,7 @@ class Runner:
         ):
             # A file that is delivered again after a crash gets the answer it would have got before it.
             judged = self._recall(found.intent.intent_id) or judged
-        inbox.answer(delivery.name, _verdict(judged, found.notes))
+        self._answer(inbox, delivery.name, _verdict(found.intent.intent_id, judged, found.notes))
 
     def _handle_request(self, delivery: Delivery) -> None:
         inbox, now_ns = self._inboxes.control, self.desk.engine.state.now_ns
@@ -204,13 +224,16 @@ class Runner:
             return
         state = self.desk.engine.state
         done = {"state": state.trading_state.value, "reason": state.state_reason}
-        inbox.answer(delivery.name, json.dumps(done).encode())
+        self._answer(inbox, delivery.name, json.dumps(done).encode())
 
     def _obey(self, event: e.OperatorEvent) -> None:
         if isinstance(event, e.Resume) and self._halt_file.look() is not None:
             raise UsageError("resume: the HALT file is still there; remove it first, then resume")
         self.desk.take(event)
         self.desk.flush()
+        if isinstance(event, e.Resume):
+            # The same file, made again before anybody noticed that it was gone, halts again.
+            self._halted_by_file = None
 
     def _refusal(self, delivery: Delivery) -> f.DoorRefused:
         now_ns = self.desk.engine.state.now_ns
@@ -219,7 +242,16 @@ class Runner:
     def _turn_away(self, inbox: FolderInbox, refused: f.DoorRefused) -> None:
         self.desk.take(refused)
         self.desk.flush()
-        inbox.reject(refused.name, refused.errors)
+        try:
+            inbox.reject(refused.name, refused.errors)
+        except Retryable as error:
+            self.health.note(str(error))
+
+    def _answer(self, inbox: FolderInbox, name: str, verdict: bytes) -> None:
+        try:
+            inbox.answer(name, verdict)
+        except Retryable as error:
+            self.health.note(str(error))
 
     # streams
 
@@ -235,8 +267,18 @@ class Runner:
     async def _put_request(self, delivery: Delivery) -> None:
         self.inbound.put_control(delivery)
 
-    async def _halt_changed(self, seen: HaltSeen | None) -> None:
-        self.inbound.put_control(HaltChanged(seen))
+    def _stream_ended(self, task: asyncio.Task[None]) -> None:
+        problem = None if task.cancelled() else task.exception()
+        if problem is not None:
+            self.inbound.put_control(StreamBroke(task.get_name(), problem))
+
+    async def _watch_halt_file(self) -> None:
+        """Tells of every look that differs from what the desk last acted on, not only from the last look."""
+        while True:
+            seen = self._halt_file.look()
+            if seen != self._halted_by_file:
+                self.inbound.put_control(HaltChanged(seen))
+            await self._clock_sleep(POLL_S)
 
     def _on_halt_file(self, seen: HaltSeen | None) -> None:
         if seen == self._halted_by_file:
@@ -256,33 +298,22 @@ class Runner:
             self.health.worst_lag_s = max(self.health.worst_lag_s, lag_s)
             if lag_s > LAG_WARNING_S:
                 self.health.late += 1
-                self._note_trouble(f"the loop was {lag_s:.1f} s late: something blocks it")
+                self.health.note(f"the loop was {lag_s:.1f} s late: something blocks it")
 
     async def _clock_sleep(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
 
-    def _note_trouble(self, what: str) -> None:
-        self.health.troubles.append(what)
 
-
-def _raise_if_broken(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        if task.done() and not task.cancelled():
-            error = task.exception()
-            if error is not None:
-                raise error
-
-
-def _verdict(judged: f.IntentJudged | None, notes: tuple[str, ...]) -> bytes:
-    if judged is None:
-        return b'{"approved": false, "reason": "the desk could not judge it; see the journal"}'
-    blocking = [layer for layer in judged.layers if layer.verdict.blocks]
+def _verdict(intent_id: str, judged: f.IntentJudged | None, notes: tuple[str, ...]) -> bytes:
+    blocking: Iterable[tuple[str, str]] = [("desk", "the desk did not judge it; see `neuratrade status`")]
+    if judged is not None:
+        blocking = [(layer.name, layer.reason) for layer in judged.layers if layer.verdict.blocks]
     return json.dumps(
         {
-            "intent_id": judged.intent.intent_id,
-            "approved": judged.approved,
-            "quantity": str(judged.quantity),
-            "refused_by": [{"layer": layer.name, "reason": layer.reason} for layer in blocking],
+            "intent_id": intent_id,
+            "approved": judged is not None and judged.approved,
+            "quantity": "0" if judged is None else str(judged.quantity),
+            "refused_by": [{"layer": name, "reason": reason} for name, reason in blocking],
             "notes": list(notes),
         }
     ).encode()

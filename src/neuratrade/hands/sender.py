@@ -8,6 +8,8 @@ journal has, so a restart does not make a used approval fresh.
 from collections.abc import Callable
 from decimal import Decimal
 
+import msgspec
+
 from neuratrade.core.engine.state import DeskState
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Approved, Envelope
@@ -28,6 +30,7 @@ class Sender:
         self._used: dict[str, Decimal] = {}
         self._held: dict[str, Decimal] = {}
         self._planned: dict[str, OrderRequest] = {}
+        self._filled: dict[str, Decimal] = {}
         self._envelopes: dict[str, Envelope] = {}
         self._checked: set[Envelope] = set()
 
@@ -40,6 +43,7 @@ class Sender:
             self._held[bracket.bracket_id] = bracket.held_signed
         for coid, order in state.orders.items():
             self._planned[coid] = order.request
+            self._filled[coid] = order.filled
 
     def learn(self, fact: f.Fact) -> None:
         """Keeps the books: call with every fact, in order, also with those of the journal at start."""
@@ -47,7 +51,7 @@ class Sender:
             case f.RunStarted(key_id=key_id, public_key=public_key):
                 self._keys[key_id] = public_key
                 if fact.fresh:
-                    self._used, self._held, self._planned = {}, {}, {}
+                    self._used, self._held, self._planned, self._filled = {}, {}, {}, {}
             case f.IntentJudged(envelope=envelope) if envelope is not None:
                 self._envelopes[envelope.bracket_id] = envelope
             case f.OrderPlanned(request=request):
@@ -55,10 +59,16 @@ class Sender:
                 if request.role is OrderRole.ENTRY:
                     used = self._used.get(request.bracket_id, ZERO)
                     self._used[request.bracket_id] = used + request.quantity
+            case f.AmendPlanned(client_order_id=coid) if coid in self._planned:
+                left = fact.quantity - self._filled.get(coid, ZERO)
+                terms = {"quantity": left, "stop_price": fact.stop_price}
+                self._planned[coid] = msgspec.structs.replace(self._planned[coid], **terms)
             case f.OrderFilled(fill=fill) if fill.client_order_id in self._planned:
                 bracket_id = self._planned[fill.client_order_id].bracket_id
                 held = self._held.get(bracket_id, ZERO)
                 self._held[bracket_id] = held + fill.quantity * fill.side.sign
+                filled = self._filled.get(fill.client_order_id, ZERO)
+                self._filled[fill.client_order_id] = filled + fill.quantity
             case f.BracketClosed(bracket_id=bracket_id):
                 self._forget(bracket_id)
             case _:
@@ -69,7 +79,8 @@ class Sender:
         request, envelope = approved.request, approved.envelope
         self._check_signature(envelope)
         if self._planned.get(request.client_order_id) != request:
-            raise Refused(f"order {request.client_order_id} was not journaled before it was to be sent, or not like this")
+            coid = request.client_order_id
+            raise Refused(f"order {coid} was not journaled before it was to be sent, or not like this")
         if self._envelopes.get(envelope.bracket_id) != envelope:
             raise Refused(f"approval {envelope.approval_id} is not the one that was journaled")
         used = self._used.get(request.bracket_id, ZERO)
@@ -97,3 +108,4 @@ class Sender:
         self._used.pop(bracket_id, None)
         self._held.pop(bracket_id, None)
         self._planned = {key: kept for key, kept in self._planned.items() if kept.bracket_id != bracket_id}
+        self._filled = {key: kept for key, kept in self._filled.items() if key in self._planned}

@@ -18,19 +18,36 @@ import msgspec
 from neuratrade.store.errors import HomeLocked
 
 VARIABLE = "NEURATRADE_HOME"
+DATABASE_VARIABLE = "NEURATRADE_DATABASE_URL"
 
 
 class Home(msgspec.Struct, frozen=True):
     """A home folder and the places in it."""
 
     root: Path
+    database_url: str = ""
 
     @classmethod
     def resolve(cls, environment: Mapping[str, str] | None = None) -> "Home":
-        """The folder `NEURATRADE_HOME` names, or else the platform's user data folder. Creates nothing."""
+        """The folder `NEURATRADE_HOME` names, or else the platform's user data folder. Creates nothing.
+
+        `NEURATRADE_DATABASE_URL` puts journal and projections into that database (PostgreSQL) instead of a
+        file in the folder; it is read from the environment only, since it may hold a password.
+        """
         known = os.environ if environment is None else environment
         named = known.get(VARIABLE, "").strip()
-        return cls(Path(named).expanduser().absolute() if named else _user_data_folder(known))
+        root = Path(named).expanduser().absolute() if named else _user_data_folder(known)
+        return cls(root, known.get(DATABASE_VARIABLE, "").strip())
+
+    @property
+    def journal(self) -> str | Path:
+        """Where the journal is: the database named, or the SQLite file here."""
+        return self.database_url or self.database
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether there can be a journal to read: a database was named, or the file is there."""
+        return bool(self.database_url) or self.database.is_file()
 
     @property
     def database(self) -> Path:

@@ -2,32 +2,71 @@
 
 from decimal import Decimal
 from fractions import Fraction
-from typing import get_args
+from typing import cast, get_args
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neuratrade.core.model import facts as f
+from neuratrade.core.model.account import Account
+from neuratrade.core.model.approval import Envelope, LayerReport
 from neuratrade.core.model.decimals import ceil_to, floor_to, is_multiple, nearest
-from neuratrade.core.model.orders import client_order_id
+from neuratrade.core.model.facts import MarketSeen
+from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.intent import (
+    AmendIntent,
+    BasketIntent,
+    CancelIntent,
+    CloseIntent,
+    DefinedRisk,
+    Hedged,
+    OpenIntent,
+    ReduceIntent,
+    Stop,
+    TakeProfit,
+)
+from neuratrade.core.model.orders import Fill, OrderRequest, client_order_id
 
-KINDS: tuple[type, ...] = get_args(f.Fact)
+KINDS: tuple[type[msgspec.Struct], ...] = get_args(f.Fact)
 FINITE = st.decimals(allow_nan=False, allow_infinity=False)
 
 st.register_type_strategy(Decimal, FINITE)
 # The codec holds integers of 64 bits: nanoseconds until the year 2262.
 st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))
 # A lone surrogate is no text: the door refuses it.
-st.register_type_strategy(str, st.text(st.characters(exclude_categories=("Cs",)), max_size=20))
+st.register_type_strategy(str, st.text(st.characters(codec="utf-8"), max_size=8))
+
+
+def whole(kind: type[msgspec.Struct]) -> st.SearchStrategy[msgspec.Struct]:
+    """Facts and their parts with every field drawn, those with a default too."""
+    return st.builds(kind, **dict.fromkeys(kind.__struct_fields__, ...))
+
+
+PARTS = (
+    Account, Instrument, LayerReport, Envelope, MarketSeen, OrderRequest, Fill,
+    Stop, DefinedRisk, Hedged, TakeProfit, ReduceIntent, CloseIntent, CancelIntent, AmendIntent,
+)  # fmt: skip
+for part in PARTS:
+    st.register_type_strategy(part, whole(part))
+RUNGS = st.lists(st.from_type(TakeProfit), max_size=2).map(tuple)
+WORDS = st.lists(st.from_type(str), max_size=2).map(tuple)
+TAGS = st.dictionaries(st.from_type(str), st.from_type(str), max_size=2)
+OPENS = st.builds(
+    OpenIntent,
+    **dict.fromkeys(OpenIntent.__struct_fields__, ...)
+    | {"take_profits": RUNGS, "evidence": WORDS, "tags": TAGS},
+)
+st.register_type_strategy(OpenIntent, OPENS)
+st.register_type_strategy(BasketIntent, st.builds(BasketIntent, legs=st.lists(OPENS, max_size=2).map(tuple)))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=25)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_kind_of_fact_comes_back_as_it_was(kind: type, data: st.DataObject) -> None:
-    fact = data.draw(st.from_type(kind))
+    fact = cast("f.Fact", data.draw(whole(kind)))
     payload = f.encode_fact(fact)
     back = f.decode_fact(payload)
     assert type(back) is kind
@@ -39,18 +78,18 @@ def test_every_kind_of_fact_comes_back_as_it_was(kind: type, data: st.DataObject
 
 def test_every_kind_has_a_tag_of_its_own() -> None:
     tags = [kind.__struct_config__.tag for kind in KINDS]
-    assert len(set(tags)) == len(tags) >= 31
+    assert len(set(tags)) == len(tags) >= 30
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=3)
+@settings(max_examples=2, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_fact_without_one_of_its_fields_is_none(kind: type, data: st.DataObject) -> None:
-    whole = msgspec.json.decode(f.encode_fact(data.draw(st.from_type(kind))))
+    fields = msgspec.json.decode(f.encode_fact(cast("f.Fact", data.draw(whole(kind)))))
     required = [field.encode_name for field in msgspec.structs.fields(kind) if field.required]
     assert "at_ns" in required
     for name in required:
-        without = {key: value for key, value in whole.items() if key != name}
+        without = {key: value for key, value in fields.items() if key != name}
         with pytest.raises(msgspec.ValidationError, match=f"missing required field `{name}`"):
             f.decode_fact(msgspec.json.encode(without))
 

@@ -217,6 +217,13 @@ def test_a_used_approval_is_used_also_for_a_sender_restored_from_state() -> None
     sender.check(forged(STOP), NOW_NS)
 
 
+@pytest.mark.xfail(reason="a fresh run forgets what was used but not what was approved", strict=True)
+def test_a_fresh_run_does_not_make_an_approval_of_the_run_before_fresh() -> None:
+    sender = sender_after(judged(), plan(ENTRY), filled(ENTRY, "1"), STARTED, plan(again("1", "c")))
+    with pytest.raises(Refused):
+        sender.check(forged(again("1", "c")), NOW_NS)
+
+
 def test_parts_of_an_approval_add_up_and_no_further() -> None:
     first, second, third = again("0.6", "1"), again("0.4", "2"), again("0.001", "3")
     sender = sender_after(judged(), plan(first))

@@ -1,8 +1,10 @@
 """The providers: sets, positions, snapshots, and what they refuse."""
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,6 +128,30 @@ def test_a_missing_talib_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "talib", None)
     with pytest.raises(ValueError, match=re.escape("install neuratrade[talib]")):
         TaLibProvider()
+
+
+def test_a_kernel_is_compiled_anew_when_a_routine_or_constant_in_another_file_changes(tmp_path: Path) -> None:
+    called = tmp_path / "called.py"
+    (tmp_path / "caller.py").write_text(
+        "import numpy as np\n"
+        "from called import FACTOR, twice\n"
+        "from neuratrade.core.indicators.kernel import Runner, kernel, step\n"
+        "@kernel\ndef between(value):\n    return twice(value) * FACTOR\n"
+        "@step\ndef scaled(state, params, bar, out):\n    out[0] = between(bar[3])\n"
+        "print(Runner([(scaled, 8, 1, (), 1)]).update(0.0, 0.0, 0.0, 1.0, 0.0)[0])\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    printed = []
+    for factor, product in ((1.0, "2.0"), (1.0, "3.0"), (10.0, "3.0")):
+        called.write_text(
+            "from neuratrade.core.indicators.kernel import kernel\n"
+            f"FACTOR = {factor}\n@kernel\ndef twice(value):\n    return value * {product}\n"
+        )
+        run = [sys.executable, str(tmp_path / "caller.py")]
+        printed.append(
+            subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout
+        )
+    assert printed == ["2.0\n", "3.0\n", "30.0\n"]
 
 
 def test_checking_a_spec_does_not_load_the_compiler() -> None:

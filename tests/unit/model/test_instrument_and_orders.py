@@ -111,8 +111,9 @@ def test_the_mid_of_a_one_sided_book_is_the_side_there_is() -> None:
 
 
 def test_intents_cannot_be_changed_and_share_no_tags() -> None:
-    with pytest.raises(AttributeError, match="immutable"):
-        setattr(INTENT, "quantity", D(100))
+    for name in INTENT.__struct_fields__:
+        with pytest.raises(AttributeError, match="immutable"):
+            setattr(INTENT, name, D(100))
     first, second = (
         msgspec.structs.replace(INTENT, tags={}),
         type(INTENT)(*[getattr(INTENT, name) for name in INTENT.__struct_fields__[:11]]),

@@ -50,8 +50,8 @@ AT_IS_ALLOWED: tuple[tuple[str, Changes, Changes, Changes], ...] = (
     ("fat_finger", {"price": d("95.24")}, {"price": d("95.23")}, stop("95.2")),
     (
         "cost",
-        {"take_profits": (TakeProfit(d("100.14")),)},
-        {"take_profits": (TakeProfit(d("100.13")),)},
+        {"take_profits": (TakeProfit(d("100.135")),)},
+        {"take_profits": (TakeProfit(d("100.1349")),)},
         NOTHING,
     ),
     ("slippage", {"spread_fraction": d("0.002")}, {"spread_fraction": d("0.0020001")}, NOTHING),
@@ -79,7 +79,7 @@ AT_IS_ALLOWED: tuple[tuple[str, Changes, Changes, Changes], ...] = (
         NOTHING,
     ),
     ("protection", {"price": d("98.01")}, {"price": d("98")}, NOTHING),
-    ("protection", stop("99.99"), stop("100"), {"atr": d("0.02")}),
+    ("protection", stop("99.99"), stop("100"), {"atr": d("0.02"), "spread_fraction": d("0")}),
     (
         "instrument",
         {"instrument": instrument_with(price_floor=d("97.99"))},
@@ -170,6 +170,20 @@ def test_a_rebate_never_makes_a_target_of_nothing_worth_it() -> None:
         order_type=EntryType.MARKET, trigger_price=Decimal(96), take_profits=(TakeProfit(Decimal(99)),)
     )
     assert "cost" in blocking(answer(passed, view_with(instrument=paid)))
+
+
+def test_a_target_at_the_market_gains_nothing_even_where_nothing_costs_anything() -> None:
+    free = instrument_with(maker_fee_bps=Decimal(0), taker_fee_bps=Decimal(0))
+    view = view_with(instrument=free, spread_fraction=Decimal(0))
+    reached = intent_with(
+        order_type=EntryType.MARKET, trigger_price=Decimal("99.9"), take_profits=(TakeProfit(Decimal(100)),)
+    )
+    assert blocking(answer(reached, view)) == ["cost"]
+
+
+def test_where_no_least_volume_is_set_an_unknown_volume_is_left_to_the_size_layer() -> None:
+    judgement = answer(view=view_with(min_volume_24h=Decimal(0), volume_24h=None))
+    assert blocking(judgement) == ["liquidity"]
 
 
 def test_a_crossed_book_lowers_no_cost() -> None:

@@ -91,6 +91,23 @@ REFUSING = (
     of_intent(
         "protection",
         "the targets share out more than there is",
+        take_profits=(TARGET, TakeProfit(Decimal(105), Decimal(0))),
+    ),
+    Case(
+        "protection",
+        "the stop is on the wrong side of the entry",
+        {"protection": Stop(Decimal(100)), "trigger_price": Decimal(100)},
+        {"price": Decimal(101), "atr": Decimal(1)},
+        {"stop_min_atr": Decimal(0)},
+    ),
+    of_intent(
+        "protection",
+        "a target is on the wrong side of the entry",
+        take_profits=(TARGET, TakeProfit(Decimal(100), Decimal("0.1"))),
+    ),
+    of_intent(
+        "protection",
+        "the targets share out more than there is",
         take_profits=(TARGET, TakeProfit(Decimal(105), Decimal("-0.1"))),
     ),
     of_intent(
@@ -195,6 +212,7 @@ def test_the_quantity_asked_for_is_never_exceeded_however_much_the_limits_allow(
 def test_what_every_case_starts_from_is_approved_whole_by_every_layer() -> None:
     judgement = answer()
     assert {report.verdict for report in judgement.layers} == {Verdict.APPROVE}
+    assert {report.name for report in judgement.layers if report.reason} == {"quantity"}
     assert judgement.quantity == INTENT.quantity
     assert tuple(report.name for report in judgement.layers) == LAYER_NAMES
 

@@ -41,13 +41,23 @@ THE_DEFAULTS = {
     "stop_min_atr": Decimal("0.3"),
     "stop_max_atr": Decimal(5),
     "future_tolerance_ns": 2_000_000_000,
+    "order_usd": Decimal(25_000),
+    "total_usd": Decimal(100_000),
+    "cost_multiple": Decimal("1.5"),
+    "atr_risk_fraction": Decimal("0.01"),
+    "kelly_fraction": Decimal("0.25"),
+    "kelly_min_outcomes": 30,
+    "uncalibrated_risk_fraction": Decimal("0.005"),
+    "volume_24h_share_fraction": Decimal("0.001"),
+    "price_age_ns": 90_000_000_000,
+    "lane_cooldown_ns": 300_000_000_000,
 }
 
 
 def test_the_tables_hold_the_numbers_the_desk_promises() -> None:
     assert {name: str(getattr(CEILINGS, name)) for name in CEILING_NAMES} == THE_CEILINGS
     assert {name: getattr(DEFAULTS, name) for name in THE_DEFAULTS} == THE_DEFAULTS
-    assert Decimal("0.25") <= DEFAULTS.kelly_fraction <= Decimal("0.5")
+    assert set(THE_CEILINGS) | set(THE_DEFAULTS) == set(NAMES)
     assert over_ceiling(DEFAULTS) == []
 
 

@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from neuratrade.core.model.intent import Direction, EntryType, Stop, TakeProfit
+from neuratrade.core.model.approval import Verdict
+from neuratrade.core.model.intent import Direction, EntryType, Hedged, Stop, TakeProfit
 from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.layer import seconds, text
 from neuratrade.core.risk.sizing import budget_factor, regime_factor, risk_per_unit
@@ -15,6 +16,7 @@ from tests.unit.risk.builders import (
     answer,
     binary_bet,
     blocking,
+    clamping,
     instrument_with,
     intent_with,
     limits_with,
@@ -133,6 +135,21 @@ def test_the_size_is_rounded_down_to_the_lot() -> None:
     assert judgement.envelope.max_quantity == D("0.999")
 
 
+def test_a_cap_of_exactly_what_was_asked_makes_nothing_smaller() -> None:
+    judgement = answer(limits=limits_with(position_fraction=D("0.01")))
+    report = report_of(judgement, "position_cap")
+    assert (report.verdict, report.quantity, report.reason) == (Verdict.APPROVE, D(1), "")
+    assert clamping(judgement) == []
+
+
+def test_nothing_is_never_an_order_even_where_the_venue_has_no_minimum() -> None:
+    free = instrument_with(min_quantity=D(0), min_notional=D(0))
+    assert blocking(answer(view=view_with(instrument=free, regime=Regime.CRASH))) == ["lot"]
+    assert "lot" in blocking(answer(view=view_with(instrument=free, equity=D(0))))
+    too_small = intent_with(quantity=D("0.0009"))
+    assert blocking(answer(too_small, view_with(instrument=free))) == ["lot"]
+
+
 def test_a_negative_quantity_or_equity_leaves_nothing() -> None:
     for judgement in (answer(intent_with(quantity=D(-3))), answer(view=view_with(equity=D(-10_000)))):
         assert "lot" in blocking(judgement)
@@ -164,7 +181,40 @@ def test_the_initial_margin_of_a_future_counts_towards_the_position_and_its_noti
 
 
 def test_a_point_of_a_future_is_worth_its_multiplier() -> None:
-    assert risk_per_unit(FUTURE_INTENT, view_with(**RICH)) == 10 * 50 + 250_000 * (D("0.00002") + D("0.0002"))
+    trip = 250_000 * (D("0.00002") + D("0.0002"))
+    assert risk_per_unit(FUTURE_INTENT, view_with(**RICH)) == 10 * 50 + trip
+    known = {"win_rate": D("0.4"), "win_rate_outcomes": 30}
+    limits = limits_with(kelly_fraction=D("0.05"))
+    judgement = answer(FUTURE_INTENT, view_with(**RICH, **MILLION, **known), limits)
+    assert report_of(judgement, "atr_size").quantity == 20
+    loss, gain = Fraction(500 + trip), Fraction(30 * 50 - trip)
+    share = Fraction("0.4") - Fraction("0.6") * loss / gain
+    assert close(report_of(judgement, "kelly").quantity, share / 20 * 1_000_000 / loss)
+
+
+def test_a_gain_that_the_costs_eat_whole_is_no_edge() -> None:
+    known = view_with(win_rate=D("0.9"), win_rate_outcomes=30)
+    eaten = intent_with(take_profits=(TakeProfit(D("100.09")),))
+    assert report_of(answer(eaten, known), "kelly").quantity == 0
+
+
+def test_a_hedged_leg_risks_its_cap_shared_by_its_units() -> None:
+    hedged = intent_with(protection=Hedged("leg", "unwind", D(30)), quantity=D(4))
+    assert risk_per_unit(hedged, view_with()) == D("7.5")
+    for quantity in (None, D(0)):
+        assert (
+            risk_per_unit(
+                intent_with(protection=Hedged("leg", "unwind", D(30)), quantity=quantity), view_with()
+            )
+            == 30
+        )
+
+
+@pytest.mark.parametrize(("direction", "loses"), [(Direction.LONG, "0.3"), (Direction.SHORT, "0.6")])
+def test_a_bet_risks_its_costs_too_and_nothing_below_its_floor(direction: Direction, loses: str) -> None:
+    contract = instrument_with(BINARY, price_floor=D("0.1"), taker_fee_bps=D(100))
+    view = view_with(instrument=contract, price=D("0.4"), spread_fraction=D("0.01"))
+    assert risk_per_unit(binary_bet(direction, "0.4"), view) == D(loses) + D("0.4") * D("0.02")
 
 
 @pytest.mark.parametrize(

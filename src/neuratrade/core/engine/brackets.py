@@ -20,12 +20,16 @@ from neuratrade.core.model.facts import (
     TriggerFired,
 )
 from neuratrade.core.model.intent import Direction, EntryType, Stop
-from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND
+from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole, OrderStatus, OrderType, Side, TimeInForce
 
 PROTECT_TIMEOUT_NS = 5 * NS_PER_SECOND
 EXIT_RETRY_NS = NS_PER_SECOND
+EXIT_PATIENCE_NS = NS_PER_MINUTE
+FIRST_LEGS = 3
+MOST_DOUBLINGS = 5
 MAX_STOP_REJECTS = 3
+WHOLE = (CloseReason.TIME, CloseReason.KILL, CloseReason.MANUAL)
 WORKING = (OrderStatus.WORKING, OrderStatus.PARTIAL)
 
 _ENTRY_TYPES = {
@@ -114,11 +118,11 @@ def resume(turn: Turn, bracket: BracketState) -> None:
         guard(turn, bracket, anew=True)
     elif stop is not None and stop.is_live:
         turn.cancel(stop, "leaving, taken up again")
-        _note_protection(turn, bracket)
     elif leaving is None:
         _send_exit(turn, bracket)
     elif not leaving.is_live:
         _after_exit(turn, bracket)
+    _note_protection(turn, bracket)
 
 
 def guard(turn: Turn, bracket: BracketState, *, anew: bool = False) -> None:
@@ -151,9 +155,11 @@ def leave(turn: Turn, bracket: BracketState, reason: CloseReason, level: Decimal
 
     So it is not forgotten when it comes while the entry may still fill, or while another exit is under way.
     """
-    timer_id = f"exit-{reason.value}:{bracket.bracket_id}"
-    if timer_id not in turn.state.timers:
-        turn.set_timer(timer_id, turn.at_ns + EXIT_RETRY_NS)
+    if _wish_to_leave(turn, bracket) is None:
+        # While an exit is under way its end asks again; the timer is only for an end that never comes.
+        entering = bracket.phase is BracketPhase.ENTERING
+        timer_id = f"exit-{reason.value}:{bracket.bracket_id}"
+        turn.set_timer(timer_id, turn.at_ns + (EXIT_RETRY_NS if entering else EXIT_PATIENCE_NS))
     begin_exit(turn, bracket, reason, bracket.held, level, level)
 
 
@@ -259,13 +265,22 @@ def _after_exit(turn: Turn, bracket: BracketState) -> None:
     missing = bracket.exit_quantity - (ZERO if order is None else order.filled)
     if _close_if_over(turn, bracket):
         return
-    whole = f"exit-{CloseReason.MANUAL.value}:{bracket.bracket_id}" in turn.state.timers
-    if missing > 0 and bracket.exit_reason is CloseReason.MANUAL and not whole:
-        timer_id = f"reduce-{missing:f}:{bracket.bracket_id}"
-        turn.set_timer(timer_id, turn.at_ns + EXIT_RETRY_NS)
+    wish = _wish_to_leave(turn, bracket)
+    if wish is None and missing > 0 and bracket.exit_reason is CloseReason.MANUAL:
+        wish = f"reduce-{missing:f}:{bracket.bracket_id}"
+    if wish is not None:
+        # Less often after each attempt, or a market that takes nothing would be asked every second.
+        attempts = max(bracket.legs - FIRST_LEGS, 0) // 2
+        turn.set_timer(wish, turn.at_ns + (EXIT_RETRY_NS << min(attempts, MOST_DOUBLINGS)))
     complete = missing <= 0 and not _left_by_last_rung(turn, bracket)
     turn.record(ExitEnded(turn.at_ns, bracket.bracket_id, complete))
     guard(turn, bracket)
+
+
+def _wish_to_leave(turn: Turn, bracket: BracketState) -> str | None:
+    """The timer that remembers that this bracket is to be left whole."""
+    ids = (f"exit-{reason.value}:{bracket.bracket_id}" for reason in WHOLE)
+    return next((timer_id for timer_id in ids if timer_id in turn.state.timers), None)
 
 
 def _left_by_last_rung(turn: Turn, bracket: BracketState) -> bool:
@@ -284,9 +299,8 @@ def _is_the_exit(bracket: BracketState, order: OrderState) -> bool:
 
 def _keep_hold_timer(turn: Turn, bracket: BracketState) -> None:
     hold_ns, timer_id = bracket.intent.max_hold_ns, f"hold:{bracket.bracket_id}"
-    leaving = f"exit-{CloseReason.TIME.value}:{bracket.bracket_id}"
-    timers = turn.state.timers
-    if bracket.entered > 0 and hold_ns is not None and timer_id not in timers and leaving not in timers:
+    kept = timer_id in turn.state.timers or _wish_to_leave(turn, bracket) is not None
+    if bracket.entered > 0 and hold_ns is not None and not kept:
         turn.set_timer(timer_id, bracket.opened_ns + hold_ns)
 
 

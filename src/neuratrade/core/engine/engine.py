@@ -180,6 +180,7 @@ class Engine:
                 rules.after_refused_request(turn, bracket, order, asked)
             case f.OrderUnknown():
                 turn.look_up(order)
+                rules.guard(turn, bracket)
             case _:
                 assert_never(event)
 
@@ -231,10 +232,13 @@ class Engine:
         for order in (turn.order(bracket.stop_order), turn.order(bracket.exit_order)):
             if order is not None and order.is_live:
                 turn.look_up(order)
+        leaving = bracket.phase is BracketPhase.EXITING
         rules.leave(turn, bracket, f.CloseReason.KILL, level)
-        if bracket.phase is BracketPhase.EXITING:
+        if leaving:
             rules.resume(turn, bracket)
-        turn.set_timer(f"protect:{bracket.bracket_id}", turn.at_ns + rules.PROTECT_TIMEOUT_NS)
+        if bracket.bracket_id in self.state.brackets:
+            again_ns = rules.EXIT_PATIENCE_NS if leaving else rules.PROTECT_TIMEOUT_NS
+            turn.set_timer(f"protect:{bracket.bracket_id}", turn.at_ns + again_ns)
 
     def _on_operator(self, turn: Turn, event: e.OperatorEvent) -> None:
         at_ns, operator = turn.at_ns, event.operator_id

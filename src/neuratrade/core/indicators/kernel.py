@@ -15,6 +15,8 @@ app chooses the folder (NUMBA_CACHE_DIR) before the first import.
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from hashlib import sha256
+from types import FunctionType
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast
 
 import numba
@@ -50,8 +52,30 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 _STEP_SIGNATURE: Final = "void(CPointer(float64), CPointer(float64), CPointer(float64), CPointer(float64))"
 
 
+def _meaning(function: FunctionType) -> str:
+    """Digest of the code of `function` and of every kernel and constant it refers to."""
+    code = function.__code__
+    parts = [code.co_code.hex(), repr(code.co_consts)]
+    for name in code.co_names:
+        value = function.__globals__.get(name)
+        called = getattr(value, "py_func", None)
+        if isinstance(called, FunctionType):
+            parts.append(f"{name}={_meaning(called)}")
+        elif isinstance(value, int | float):
+            parts.append(f"{name}={value!r}")
+    return sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _name_by_meaning(function: Callable[..., object]) -> None:
+    # numba compiles anew when the file of a function changes, but not when a routine it calls in another
+    # file does: after an update of that file alone, old formulas would go on trading. Its cache goes by name.
+    if isinstance(function, FunctionType):
+        function.__qualname__ = f"{function.__name__}_{_meaning(function)[:16]}"
+
+
 def kernel(function: _Function) -> _Function:
     """Compile a routine that steps share. IEEE arithmetic as written: no reordering, x / 0 is inf or nan."""
+    _name_by_meaning(function)
     return cast(_Function, numba.njit(cache=True, fastmath=False, error_model="numpy")(function))
 
 
@@ -65,6 +89,7 @@ class Step:
     @cached_property
     def address(self) -> int:
         """Address of the machine code; compiles it, or loads it from numba's cache, the first time."""
+        _name_by_meaning(self.function)
         decorate = numba.cfunc(_STEP_SIGNATURE, cache=True, fastmath=False, error_model="numpy")
         compiled = cast(_Callback, decorate(self.function))
         self._compiled = compiled  # the code lives as long as this object

@@ -81,16 +81,20 @@ class NativeProvider:
         return _runner([spec]).run(check_bars(bars))
 
 
-def compile_kernels(report: Callable[[str, int, int], None]) -> None:
-    """Compile all kernels, or load them from numba's cache, telling `report(name, done, all)` before each.
+def compile_kernels(
+    report: Callable[[str, int, int], None], names: Sequence[str] = tuple(STEPS), *, batch: bool = True
+) -> None:
+    """Compile kernels, or load them from numba's cache, telling `report(name, done, all)` before each.
 
     Only the first start on a machine takes long (seconds); a terminal can show progress meanwhile.
+    names: the indicators wanted. batch: whether whole arrays will be computed as well as single bars.
     """
-    total = len(STEPS) + 1
-    for done, (name, step) in enumerate(STEPS.items()):
+    total = len(names) + 1
+    for done, name in enumerate(names):
         report(name, done, total)
-        _ = step.address
+        _ = STEPS[name].address
     report("loops", total - 1, total)
-    spec = indicator("obv")
+    spec = indicator(names[0])
     NativeIndicators([spec]).update(1.0, 1.0, 1.0, 1.0, 1.0)
-    NativeProvider().batch(spec, np.ones((1, BAR_WIDTH)))
+    if batch:
+        NativeProvider().batch(spec, np.ones((1, BAR_WIDTH)))

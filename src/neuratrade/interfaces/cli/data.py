@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
+from neuratrade.app.looking import home_in_use
 from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.check import CheckReport, check_file
-from neuratrade.interfaces.cli.output import FAILED, console, print_error, print_json, table
-from neuratrade.store.home import Home
+from neuratrade.interfaces.cli.output import FAILED, console, print_error, print_json, styled, table
 
 _SHOWN = 20
 
@@ -24,12 +24,12 @@ def check_data(file: str, timeframe: str, *, as_json: bool) -> None:
 
 def _print_report(file: str, report: CheckReport) -> None:
     out = console()
-    verdict = "[green]good[/]" if report.ok else "[red]cannot be used[/]"
-    out.print(f"{file}: {verdict}, {report.rows} rows of {report.timeframe or 'unknown timeframe'}")
+    verdict = styled("good", "green") if report.ok else styled("cannot be used", "red")
+    out.print(f"{file}:", verdict + f", {report.rows} rows of {report.timeframe or 'unknown timeframe'}")
     if report.rows:
         out.print(f"from {report.first} to {report.last}, {len(report.gaps)} gap(s)")
     for finding in report.findings[:_SHOWN]:
-        out.print(f"[yellow]note[/] {finding}", highlight=False)
+        out.print(styled("note", "yellow"), finding)
     _print_errors(report.errors)
 
 
@@ -42,7 +42,7 @@ def _print_errors(errors: list[str]) -> None:
 
 def import_data(file: str, asset: str, venue: str, timeframe: str, dataset: str, *, as_json: bool) -> None:
     """Imports bars whole or not at all; exits 1 when nothing was imported for an error."""
-    catalogue = Catalogue(Home.resolve().root / "data")
+    catalogue = Catalogue(home_in_use().root / "data")
     path = Path(file).expanduser()
     report = catalogue.import_bars(path, asset, venue, timeframe=timeframe or None, dataset=dataset)
     if as_json:
@@ -51,7 +51,7 @@ def import_data(file: str, asset: str, venue: str, timeframe: str, dataset: str,
         out = console()
         out.print(f"{report.instrument}: {report.added} new rows, {report.rows} in dataset {report.dataset}")
         for note in report.notes:
-            out.print(f"[yellow]note[/] {note}", highlight=False)
+            out.print(styled("note", "yellow"), note)
     else:
         _print_errors(report.errors)
     if not report.ok:
@@ -60,7 +60,7 @@ def import_data(file: str, asset: str, venue: str, timeframe: str, dataset: str,
 
 def list_data(*, as_json: bool) -> None:
     """Prints every dataset with its series."""
-    datasets = Catalogue(Home.resolve().root / "data").list()
+    datasets = Catalogue(home_in_use().root / "data").list()
     if as_json:
         print_json([{"name": item.name, "description": item.description} for item in datasets])
         return

@@ -2,14 +2,13 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
 
 from neuratrade.app.desk import Desk
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import OpenIntent
-from neuratrade.interfaces.cli.output import money, number, when
+from neuratrade.interfaces.cli.output import money, number, print_note, when
 
-REFRESH_S = 0.25
+LOOK_EVERY_S = 0.5
 
 
 async def follow(desk: Desk, *, quiet: bool) -> None:
@@ -25,22 +24,36 @@ async def follow(desk: Desk, *, quiet: bool) -> None:
 
 
 async def _print_lines(desk: Desk) -> None:
-    """A line for each thing a person would want to know, as it becomes safe."""
-    desk.watch(_Lines(sys.stdout.write))
-    await asyncio.Event().wait()
+    """A line for each thing a person would want to know, as it becomes safe; troubles on stderr."""
+    desk.watch(_Lines(desk))
+    told = 0
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        health = desk.runner.health
+        if health.noted > told:
+            told = health.noted
+            print_note(health.troubles[-1])
 
 
 class _Lines:
     """Turns facts into lines."""
 
-    def __init__(self, write: Callable[[str], object]) -> None:
-        self._write = write
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._intents: dict[str, OpenIntent] = {}
+        self._reader_left = False
 
     def __call__(self, fact: f.Fact) -> None:
-        text = self._line(fact)
-        if text is not None:
-            self._write(f"{when(fact.at_ns)}  {text}\n")
+        text = None if self._reader_left else self._line(fact)
+        if text is None:
+            return
+        try:
+            sys.stdout.write(f"{when(fact.at_ns)}  {text}\n")
+            sys.stdout.flush()
+        except OSError as error:
+            # Nothing of the desk may break because nobody looks: it ends in order.
+            self._reader_left = True
+            self._desk.runner.ask_to_stop(f"its output cannot be written ({error.strerror})")
 
     def _line(self, fact: f.Fact) -> str | None:
         match fact:
@@ -49,12 +62,15 @@ class _Lines:
                 stop = "none" if intent.stop_price is None else number(intent.stop_price)
                 levels = f"at {number(intent.trigger_price)}, stop {stop}"
                 return f"APPROVED  {_who(intent)} {number(fact.quantity)} {levels}  [{intent.intent_id[:8]}]"
+            case f.IntentJudged(intent=OpenIntent() as intent):
+                blocking = ", ".join(layer.name for layer in fact.layers if layer.verdict.blocks)
+                return f"REFUSED   {_who(intent)} by {blocking}  [{intent.intent_id[:8]}]"
             case f.BracketClosed(bracket_id=bracket_id):
                 opened = self._intents.pop(bracket_id, None)
-                who = "" if opened is None else _who(opened)
-                return f"CLOSED    {who} by {fact.reason.value}, net {money(fact.pnl)}  [{bracket_id[:8]}]"
+                who = "" if opened is None else f"{_who(opened)} "
+                return f"CLOSED    {who}by {fact.reason.value}, net {money(fact.pnl)}  [{bracket_id[:8]}]"
             case f.TradingStateMoved():
-                return f"{fact.state.value}  by {fact.governor}: {fact.reason}"
+                return f"{fact.state.value:9} by {fact.governor}: {fact.reason}"
             case f.DoorRefused():
                 return f"TURNED AWAY  {fact.source} {fact.name}: {'; '.join(fact.errors)}"
             case f.DayRolled():

@@ -2,16 +2,15 @@
 
 from decimal import Decimal
 
-from neuratrade.app.looking import look_at
+from neuratrade.app.looking import home_in_use, look_at
 from neuratrade.core.engine.state import BracketState, DeskState
 from neuratrade.core.risk.view import drawdown
 from neuratrade.interfaces.cli.output import console, money, number, percent, print_json, table, when
-from neuratrade.store.home import Home
 
 
 def show_status(*, as_json: bool) -> None:
     """Prints how the desk stands."""
-    look = look_at(Home.resolve())
+    look = look_at(home_in_use())
     state = look.state
     used = limits_used(state)
     if as_json:
@@ -96,7 +95,7 @@ def _status_document(
 
 def show_positions(*, as_json: bool) -> None:
     """Prints open brackets."""
-    state = look_at(Home.resolve()).state
+    state = look_at(home_in_use()).state
     held = [item for item in state.brackets.values() if item.entered > 0]
     if as_json:
         print_json([position_document(item) for item in held])
@@ -141,7 +140,7 @@ def position_document(item: BracketState) -> dict[str, object]:
 
 def show_orders(*, as_json: bool) -> None:
     """Prints orders that may still fill."""
-    state = look_at(Home.resolve()).state
+    state = look_at(home_in_use()).state
     live = [item for item in state.orders.values() if item.is_live]
     if as_json:
         documents = [

@@ -1,69 +1,91 @@
 """halt, resume, flatten, limit: what a person does to a desk."""
 
 import json
-import sys
+import os
 from datetime import UTC, datetime
 from getpass import getuser
+from pathlib import Path
 
-from neuratrade.app.offline import resume_offline
-from neuratrade.core.model.errors import UsageError
+from neuratrade.app.looking import home_in_use, made
+from neuratrade.core.model.errors import Retryable, UsageError
 from neuratrade.core.model.facts import KillPolicy
-from neuratrade.hands.halt_file import raise_halt
+from neuratrade.core.risk.limits import parse_limit
+from neuratrade.hands.halt_file import HaltFile, raise_halt
 from neuratrade.hands.inbox.submit import CONTROL, Answer, Outcome, submit_through_folder
-from neuratrade.interfaces.cli.output import FAILED, console, print_error, print_json
+from neuratrade.interfaces.cli.output import console, print_json
 from neuratrade.store.home import Home, is_held
 
 ANSWER_WITHIN_S = 5.0
+HALT_FILES = frozenset(("halt", "halt.txt"))
 
 
 def halt_desk(reason: str, policy: str, *, as_json: bool) -> None:
     """Puts the HALT file there, and tells a running desk at once."""
     if policy not in list(KillPolicy):
-        raise UsageError(f"policy {policy!r} is unknown: choose one of {', '.join(KillPolicy)}")
-    home = Home.resolve().create()
+        raise UsageError(f"--policy {policy!r} is unknown: choose one of {', '.join(KillPolicy)}")
+    home = made(home_in_use())
     raise_halt(home.root, reason, KillPolicy(policy))
-    if is_held(home):
-        _report(_ask(home, {"action": "halt", "reason": reason, "policy": policy}), "halted", as_json=as_json)
+    if not is_held(home):
+        done = {"state": "HALTED", "running": False}
+        _say(done, "halted: no desk runs, and the next one will start halted", as_json=as_json)
         return
-    _say(
-        {"state": "HALTED", "running": False}, "no desk runs; the next one will start halted", as_json=as_json
-    )
+    answer = _ask(home, {"action": "halt", "reason": reason, "policy": policy})
+    if answer.outcome is Outcome.WITHDRAWN:
+        raise Retryable(
+            f"the HALT file stands in {home.root}, but the desk did not answer in {ANSWER_WITHIN_S:g} s: "
+            "it halts when it sees the file; look with `neuratrade status`"
+        )
+    _report(answer, "halted", as_json=as_json)
 
 
 def resume_desk(reason: str, *, as_json: bool) -> None:
-    """Takes the HALT file away and lifts what a person may lift."""
-    home = Home.resolve()
-    _remove_halt_files(home)
-    if is_held(home):
-        _report(_ask(home, {"action": "resume", "reason": reason}), "resumed", as_json=as_json)
+    """Takes the HALT file away and lifts what a person may lift; puts it back where that failed."""
+    home = home_in_use()
+    if not is_held(home):
+        from neuratrade.app.offline import resume_offline
+
+        state = resume_offline(home, _operator(), reason)
+        _remove_halt_files(home)
+        done = {"state": state, "running": False}
+        _say(done, f"resumed: no desk runs, and the next one starts {state}", as_json=as_json)
         return
-    state = resume_offline(home, _operator(), reason)
-    _say({"state": state, "running": False}, f"no desk runs; the next one starts {state}", as_json=as_json)
+    # A running desk resumes only once the file is gone.
+    seen = HaltFile(home.root).look()
+    _remove_halt_files(home)
+    answer: Answer | None = None
+    try:
+        answer = _ask(home, {"action": "resume", "reason": reason})
+    finally:
+        if seen is not None and (answer is None or answer.outcome is not Outcome.JUDGED):
+            raise_halt(home.root, seen.reason, seen.policy)
+    _report(answer, "resumed", as_json=as_json)
 
 
 def flatten_desk(reason: str, *, as_json: bool) -> None:
     """Leaves everything that is ours and halts. Needs a running desk: only it can send orders."""
-    home = Home.resolve()
-    if not is_held(home):
-        raise UsageError(
-            f"no desk runs in {home.root}: stops that rest at a venue stay; "
-            "start it with `neuratrade run`, then flatten"
-        )
+    home = _held_home("stops that rest at a venue stay; start it with `neuratrade run`, then flatten")
     _report(_ask(home, {"action": "flatten", "reason": reason}), "flattening, halted", as_json=as_json)
 
 
 def change_limit(name: str, value: str, reason: str, *, as_json: bool) -> None:
     """Changes a limit of the running desk."""
-    home = Home.resolve()
-    if not is_held(home):
-        raise UsageError(f"no desk runs in {home.root}: limits of a desk that is not running are in its file")
+    parse_limit(name, value)
+    home = _held_home(f"limits of the next run are in {home_in_use().config}")
     request = {"action": "set_limit", "reason": reason, "name": name, "value": value}
     _report(_ask(home, request), f"{name} = {value}", as_json=as_json)
 
 
+def _held_home(otherwise: str) -> Home:
+    home = home_in_use()
+    if not is_held(home):
+        raise Retryable(f"no desk runs in {home.root}: {otherwise}")
+    return home
+
+
 def _remove_halt_files(home: Home) -> None:
-    for name in ("HALT", "halt", "HALT.txt", "halt.txt"):
-        path = home.root / name
+    with os.scandir(home.root) as entries:
+        paths = [Path(entry.path) for entry in entries if entry.name.casefold() in HALT_FILES]
+    for path in paths:
         if path.is_dir() and not path.is_symlink():
             raise UsageError(f"{path} is a folder: remove it by hand, then resume")
         path.unlink(missing_ok=True)
@@ -83,8 +105,7 @@ def _ask(home: Home, request: dict[str, str]) -> Answer:
 
 def _report(answer: Answer, done: str, *, as_json: bool) -> None:
     if answer.outcome is not Outcome.JUDGED:
-        print_error(answer.text)
-        sys.exit(FAILED)
+        raise Retryable(answer.text)
     _say({"running": True, **json.loads(answer.text)}, done, as_json=as_json)
 
 
@@ -92,4 +113,4 @@ def _say(document: dict[str, object], sentence: str, *, as_json: bool) -> None:
     if as_json:
         print_json(document)
     else:
-        console().print(sentence)
+        console().print(sentence, soft_wrap=True)

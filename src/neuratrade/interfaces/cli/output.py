@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -11,18 +12,31 @@ import msgspec
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-OK, FAILED, WRONG_USAGE = 0, 1, 2
+OK, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+_documents: list[int] = []
 
 
 def print_json(value: object) -> None:
-    """One JSON document on one line; amounts are numbers with all their digits."""
-    sys.stdout.write(
-        _encoder.encode(_tidy(msgspec.to_builtins(value, builtin_types=(Decimal,)))).decode() + "\n"
-    )
+    """One JSON document on one line, UTF-8 whatever the terminal; amounts are numbers with all digits."""
+    write_bytes(_encoder.encode(_tidy(msgspec.to_builtins(value, builtin_types=(Decimal,)))) + b"\n")
+
+
+def write_bytes(document: bytes) -> None:
+    """Writes a document as it is, after everything printed so far."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(document)
+    sys.stdout.buffer.flush()
+    _documents.append(len(document))
+
+
+def json_was_printed() -> bool:
+    """Whether this process has printed its document: a program that reads it expects one."""
+    return bool(_documents)
 
 
 def _tidy(value: object) -> object:
@@ -39,16 +53,41 @@ def _tidy(value: object) -> object:
 
 
 def print_error(message: str) -> None:
-    """An error, on stderr."""
-    for line in message.splitlines():
-        sys.stderr.write(f"error: {line}\n")
+    """An error, on stderr; nothing where stderr cannot be written."""
+    with suppress(OSError):
+        for line in message.splitlines():
+            sys.stderr.write(f"error: {line}\n")
+        sys.stderr.flush()
+
+
+def print_note(message: str) -> None:
+    """Something to know that is no error, on stderr."""
+    with suppress(OSError):
+        sys.stderr.write(f"note: {message}\n")
+        sys.stderr.flush()
 
 
 def console() -> "Console":
-    """Where tables go. Wide enough when it is no terminal, so nothing is cut in a file."""
+    """Where tables go. Wide enough when it is no terminal, so nothing is cut in a file.
+
+    Without markup: what others wrote (reasons, tags, names) is shown as it is, brackets and all.
+    """
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    width = None if sys.stdout.isatty() else 160
+    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+
+
+def styled(text: str, style: str) -> "Text":
+    """Text in a colour."""
+    from rich.text import Text
+
+    return Text(text, style)
+
+
+def verdict_of(*, approved: bool) -> "Text":
+    """The verdict on an intent, in its colour."""
+    return styled("approved", "green") if approved else styled("refused", "red")
 
 
 def table(title: str, *columns: str, right: Iterable[str] = ()) -> "Table":

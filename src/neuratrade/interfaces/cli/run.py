@@ -8,50 +8,71 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from neuratrade.core.model.errors import UsageError
+from neuratrade.core.model.errors import Retryable, UsageError
 from neuratrade.interfaces.cli.output import print_json
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from neuratrade.app.desk import Desk
     from neuratrade.feeds.replay import ReplayFeed
 
 AUTO = -1.0
 AUTO_SECONDS = 90.0
+PATIENCE_S = 2.0
 
 
 def run_desk(speed: str, data: str, dna: str, *, fresh: bool, as_json: bool) -> None:
     """Runs a desk to its end. Raises UsageError for options or files that cannot be used."""
     pace = _parse_speed(speed)
+    # What nohup or a shell told this process to ignore stays ignored.
+    stopping = [item for item in _stopping() if signal.getsignal(item) is not signal.SIG_IGN]
+    for item in stopping:
+        signal.signal(item, _interrupt)
+    try:
+        _open_and_run(pace, data, dna, stopping, fresh=fresh, as_json=as_json)
+    except KeyboardInterrupt as stopped:
+        raise Retryable(
+            f"{stopped} before the desk had begun, so it did nothing; start it again with `neuratrade run`"
+        ) from None
+
+
+def _open_and_run(
+    pace: float | None, data: str, dna: str, stopping: list[signal.Signals], *, fresh: bool, as_json: bool
+) -> None:
     # Something is on the screen before the heavy half is imported.
     say = _Progress(quiet=as_json)
     say.line("NeuraTrade: opening the desk (paper, recorded market, no key, no network)")
+    from neuratrade.app.kernels import choose_cache
+
+    choose_cache()
     from neuratrade.app.desk import Options, open_desk
-    from neuratrade.app.kernels import prepare_kernels
+    from neuratrade.app.looking import home_in_use
     from neuratrade.app.summary import summarise
-    from neuratrade.store.home import Home
 
     began = time.monotonic()
-    prepare_kernels(say.step)
-    options = Options(None, data or None, dna or None, fresh)
-    home = Home.resolve()
-    desk = open_desk(home, options, say.step)
+    home = home_in_use()
+    desk = open_desk(home, Options(None, data or None, dna or None, fresh), say.step)
     say.done()
     with desk:
         desk.feed.speed = pace if pace is not AUTO else _auto_speed(desk.feed)
         if desk.resumed:
             held = len(desk.state.brackets)
             say.line(f"going on with run {desk.run_id}: {held} open bracket(s), protection checked")
-        asyncio.run(_run(desk, as_json=as_json))
-        bars, lag_s = desk.simulated.bars_seen, desk.runner.health.worst_lag_s
+        reason = asyncio.run(_run(desk, stopping, as_json=as_json))
+        # What is left takes a moment and must be done whole.
+        for item in stopping:
+            signal.signal(item, signal.SIG_IGN)
+        lag_s = desk.runner.health.worst_lag_s
     rows, _ = desk.last_head
-    summary = summarise(desk.state, bars)
+    summary = summarise(desk.state, desk.bars)
     if as_json:
         seconds = round(time.monotonic() - began, 2)
-        lag_s = round(lag_s, 3)
-        print_json(msgspec.structs.replace(summary, rows=rows, seconds=seconds, worst_lag_s=lag_s))
+        print_json(msgspec.structs.replace(summary, rows=rows, seconds=seconds, worst_lag_s=round(lag_s, 3)))
     else:
         from neuratrade.interfaces.cli.summary import print_summary
 
+        say.line(f"the desk has stopped: {reason}")
         print_summary(summary, home.root)
 
 
@@ -73,27 +94,37 @@ def _auto_speed(feed: "ReplayFeed") -> float:
     return max(minutes * 60 / AUTO_SECONDS, 1.0)
 
 
-async def _run(desk: "Desk", *, as_json: bool) -> None:
+async def _run(desk: "Desk", stopping: list[signal.Signals], *, as_json: bool) -> str:
+    """Runs to the end and returns the reason of it."""
     from neuratrade.interfaces.cli.live import follow
 
     loop = asyncio.get_running_loop()
-    for name in ("SIGINT", "SIGTERM"):
-        loop.add_signal_handler(getattr(signal, name), desk.runner.ask_to_stop, f"{name} received")
+    for item in stopping:
+        loop.add_signal_handler(item, desk.runner.ask_to_stop, f"{item.name} was received")
     screen = asyncio.create_task(follow(desk, quiet=as_json))
     try:
-        await desk.run()
+        return (await desk.run()).reason
     finally:
         screen.cancel()
         await asyncio.gather(screen, return_exceptions=True)
 
 
+def _stopping() -> list[signal.Signals]:
+    """What asks for an orderly end: Ctrl-C, a service manager, a terminal that is closed."""
+    return [item for item in signal.Signals if item.name in ("SIGINT", "SIGTERM", "SIGHUP")]
+
+
+def _interrupt(number: int, _frame: "FrameType | None") -> None:
+    raise KeyboardInterrupt(f"{signal.Signals(number).name} was received")
+
+
 class _Progress:
-    """One line on stderr that says what the wait is for."""
+    """What the wait is for: a line for each step that matters, and one on stderr that moves."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._tty = sys.stderr.isatty()
-        self._shown = ""
+        self._shown = False
         self._began = time.monotonic()
 
     def line(self, text: str) -> None:
@@ -104,15 +135,14 @@ class _Progress:
 
     def step(self, what: str, done: int, total: int) -> None:
         """Progress; only shown once the wait has been noticed."""
-        if self._quiet or time.monotonic() - self._began < 1.0:
+        if self._quiet or time.monotonic() - self._began < PATIENCE_S:
             return
         share = f"{done / total:4.0%}" if total else ""
         if self._tty:
             sys.stderr.write(f"\r\x1b[Kpreparing {what} {share}")
-            self._shown = what
         elif not self._shown:
-            sys.stderr.write("compiling kernels for this machine (first start only)\n")
-            self._shown = what
+            sys.stderr.write("preparing the desk (the first start on a machine compiles its kernels)\n")
+        self._shown = True
         sys.stderr.flush()
 
     def done(self) -> None:

@@ -1,108 +1,163 @@
-"""The live terminal view: clock, equity, positions with stop and target, last decisions, limits used."""
+"""The live terminal view: clock, equity, limits used, positions with stop and target, last decisions.
+
+It always fits: what must be seen stands above, and the decisions take the lines that are left, one each.
+"""
 
 import asyncio
 from decimal import Decimal
 
-from rich.console import Group
+from rich import box
+from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from neuratrade.app.desk import Desk
 from neuratrade.core.engine.ledger import equity_of
+from neuratrade.core.engine.state import BracketState
 from neuratrade.core.model import facts as f
 from neuratrade.core.risk.view import drawdown
 from neuratrade.interfaces.cli.look import limits_used
-from neuratrade.interfaces.cli.output import money, number, percent, table, when
+from neuratrade.interfaces.cli.output import console, money, number, percent, verdict_of, when
 from neuratrade.interfaces.cli.why import describe
 
 REFRESH_S = 0.25
-DECISIONS = 8
-CLOSED = 5
+POSITIONS = 6
+HEADING = 3
+"""Lines above the first row of a table."""
+WIDE = 100
+"""Columns from which on everything is shown; a narrower terminal gets what matters most."""
 
 
 async def show_screen(desk: Desk) -> None:
     """Draws the desk four times a second until cancelled."""
-    total = desk.feed.total_bars
-    with Live(_draw(desk, total), auto_refresh=False) as live:
+    out = console()
+    with Live(console=out, auto_refresh=False, transient=True, vertical_overflow="crop") as live:
         try:
             while True:
+                live.update(_draw(desk, out.width, out.height), refresh=True)
                 await asyncio.sleep(REFRESH_S)
-                live.update(_draw(desk, total), refresh=True)
         finally:
-            live.update(_draw(desk, total), refresh=True)
+            live.update(_draw(desk, out.width, out.height), refresh=True)
 
 
-def _draw(desk: Desk, total: int) -> Group:
-    return Group(_head(desk, total), _positions(desk), _decisions(desk), _limits(desk))
+def _draw(desk: Desk, width: int, height: int) -> Group:
+    wide = width >= WIDE
+    head, limits = _head(desk, wide=wide), _limits(desk, width)
+    held = list(desk.state.brackets.values())[-POSITIONS:]
+    taken = len(head) + limits.row_count + HEADING + max(len(held), 1)
+    parts: list[RenderableType] = [*head, limits, _positions(desk, held, wide=wide)]
+    left = height - taken - HEADING - 1
+    if left > 0:
+        parts.append(_decisions(desk, left, wide=wide))
+    return Group(*parts)
 
 
-def _head(desk: Desk, total: int) -> Panel:
-    state, simulated = desk.state, desk.simulated
+def _head(desk: Desk, *, wide: bool) -> list[RenderableType]:
+    state = desk.state
     account = next(iter(state.accounts.values()))
-    marks = simulated.engine.marks()
-    equity = equity_of(account, state.instruments, marks) or account.equity
-    line = Text.assemble(
-        (f"{when(state.now_ns)} UTC", "bold"),
-        f"   equity {money(equity)} {account.account.currency}",
-        f"   drawdown {percent(drawdown(account.peak, equity))}",
-        f"   trades {state.counts.trades}  net {money(state.counts.pnl)}   ",
-        (
-            state.trading_state.value,
-            "bold green" if state.trading_state is f.TradingState.RUNNING else "bold red",
-        ),
-        f" {state.state_reason}",
+    equity = equity_of(account, state.instruments, desk.simulated.engine.marks()) or account.equity
+    running = state.trading_state is f.TradingState.RUNNING
+    counts = state.counts
+    lines = [
+        _line(("NeuraTrade", "bold"), f" {state.mode}  run {state.run_id}"),
+        _line((f"{when(state.now_ns)} UTC", "bold")),
+        _line(f"equity {money(equity)} {account.account.currency}"),
+        _line(f"drawdown {percent(drawdown(account.peak, equity))}"),
+        _line(f"trades {counts.trades} ({counts.wins} won)  net {money(counts.pnl)}"),
+    ]
+    if wide:
+        lines = [Text("  ").join(lines[:2]), Text("   ").join(lines[2:])]
+    doing = _line(
+        (state.trading_state.value, "bold green" if running else "bold red"), f" {state.state_reason}"
     )
-    bar = ProgressBar(total=max(total, 1), completed=simulated.bars_seen, width=60)
-    return Panel(Group(line, bar), title=f"NeuraTrade  {state.mode}  run {state.run_id}", title_align="left")
+    done = Table.grid()
+    done.add_row(ProgressBar(max(desk.bars_in_all, 1), desk.bars, width=60 if wide else 30))
+    parts: list[RenderableType] = [*lines, doing, done]
+    health = desk.runner.health
+    if health.noted:
+        parts.append(_line(("trouble ", "bold yellow"), health.troubles[-1]))
+    return parts
 
 
-def _positions(desk: Desk) -> Table:
-    columns = ("id", "instrument", "side", "held", "entry", "price", "stop", "target", "open profit")
-    listed = table("positions", *columns, right=columns[3:])
-    for item in desk.state.brackets.values():
-        view = desk.simulated.engine.views[item.intent.instrument]
-        sign = item.intent.direction.sign
-        price = view.price or item.entry_price
-        profit = (price - item.entry_price) * item.held * sign * view.instrument.multiplier
-        rungs = item.intent.take_profits
-        target = rungs[min(item.rungs_done, len(rungs) - 1)].price if rungs else None
-        listed.add_row(
-            item.bracket_id[:8],
-            item.intent.instrument,
-            item.intent.direction.value,
-            number(item.held) if item.entered else "entering",
-            f"{item.entry_price or item.intent.trigger_price:.8g}",
-            number(price),
-            number(item.stop_price),
-            "none" if target is None else number(target),
-            money(profit if item.entered else Decimal(0)),
-        )
-    return listed
+def _line(*parts: str | tuple[str, str]) -> Text:
+    return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
 
 
-def _decisions(desk: Desk) -> Table:
-    listed = table("last decisions", "id", "time", "what", "verdict", "because")
-    judged = [fact for fact in desk.recent if isinstance(fact, f.IntentJudged)]
-    for fact in judged[-DECISIONS:]:
-        blocking = [f"{layer.name}: {layer.reason}" for layer in fact.layers if layer.verdict.blocks]
-        listed.add_row(
-            fact.intent.intent_id[:8],
-            when(fact.at_ns),
-            describe(fact),
-            "[green]approved[/]" if fact.approved else "[red]refused[/]",
-            "; ".join(blocking) if blocking else f"quantity {number(fact.quantity)}",
-        )
-    return listed
-
-
-def _limits(desk: Desk) -> Table:
-    listed = table("limits used", "limit", "", "used", "of", right=("used", "of"))
+def _limits(desk: Desk, width: int) -> Table:
+    listed = Table.grid(padding=(0, 1))
+    for _ in range(3):
+        listed.add_column(no_wrap=True)
+    bar = max(min(width - 45, 30), 4)
     for name, used, limit in limits_used(desk.state):
         share = float(used / limit) if limit else 1.0
-        listed.add_row(
-            name, ProgressBar(total=1.0, completed=min(share, 1.0), width=30), number(used), number(limit)
-        )
+        colour = "red" if share >= 1 else "green"
+        drawn = ProgressBar(1.0, min(share, 1.0), width=bar, complete_style=colour, finished_style=colour)
+        listed.add_row(name, drawn, f"{number(used)} of {number(limit)}")
     return listed
+
+
+def _positions(desk: Desk, held: list[BracketState], *, wide: bool) -> Table:
+    listed = _listed("positions", "id", "what", "held", "entry", "price", "stop", "target", "open profit")
+    if not wide:
+        listed = _listed("positions", "what", "price", "stop", "open profit")
+    for item in held:
+        cells = _position(desk, item)
+        listed.add_row(*(cells if wide else (cells[1], cells[4], cells[5], cells[7])))
+    if not held:
+        listed.add_row("none")
+    return listed
+
+
+def _position(desk: Desk, item: BracketState) -> tuple[str, ...]:
+    view = desk.simulated.engine.views[item.intent.instrument]
+    price = view.price or item.entry_price
+    profit = (price - item.entry_price) * item.held * item.intent.direction.sign * view.instrument.multiplier
+    rungs = item.intent.take_profits
+    target = rungs[min(item.rungs_done, len(rungs) - 1)].price if rungs else None
+    return (
+        item.bracket_id[:8],
+        f"{item.intent.direction.value} {item.intent.instrument.partition('@')[0]}",
+        number(item.held) if item.entered else "entering",
+        f"{item.entry_price or item.intent.trigger_price:.8g}",
+        number(price),
+        number(item.stop_price) + ("" if item.protected else " NOT SAFE"),
+        "none" if target is None else number(target),
+        money(profit if item.entered else Decimal(0)),
+    )
+
+
+def _decisions(desk: Desk, lines: int, *, wide: bool) -> Table:
+    columns = ("id", "time", "what", "verdict", "because") if wide else ("what", "verdict", "because")
+    listed = _listed("last decisions", *columns)
+    for fact in list(desk.decisions)[-lines:]:
+        blocking = "; ".join(f"{layer.name}: {layer.reason}" for layer in fact.layers if layer.verdict.blocks)
+        cells = (
+            fact.intent.intent_id[:8],
+            when(fact.at_ns)[5:],
+            describe(fact).replace(f"@{_venue(fact)}", ""),
+            verdict_of(approved=fact.approved),
+            blocking or f"quantity {number(fact.quantity)}",
+        )
+        listed.add_row(*(cells if wide else cells[2:]))
+    return listed
+
+
+def _listed(title: str, *columns: str) -> Table:
+    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    made.show_edge = False
+    made.expand = "because" in columns
+    for column in columns:
+        made.add_column(
+            column,
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio=1 if column == "because" else None,
+            min_width=None if column == "because" else len(column),
+        )
+    return made
+
+
+def _venue(fact: f.IntentJudged) -> str:
+    return str(getattr(fact.intent, "instrument", "")).partition("@")[2]

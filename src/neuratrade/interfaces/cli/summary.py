@@ -11,7 +11,8 @@ REFUSALS_SHOWN = 12
 def print_summary(summary: Summary, home: Path) -> None:
     """Prints what a run came to."""
     out = console()
-    totals = table("summary (paper)", "what", "value", right=("value",))
+    title = "summary (paper)" if summary.finished else "summary so far (paper)"
+    totals = table(title, "what", "value", right=("value",))
     totals.add_row("bars", f"{summary.bars:,}")
     totals.add_row("intents", f"{summary.intents} ({summary.approved} approved, {summary.refused} refused)")
     won = f", {summary.wins} won" if summary.trades else ""
@@ -32,7 +33,11 @@ def print_summary(summary: Summary, home: Path) -> None:
     )
     for layer, count in list(summary.refused_by.items())[:REFUSALS_SHOWN]:
         refused.add_row(layer, str(count))
-    out.print(ended)
-    out.print(refused)
-    out.print(f"why:    neuratrade why --last 10    (home: {home})", highlight=False)
-    out.print("proof:  neuratrade audit verify", highlight=False)
+    if summary.closed_by:
+        out.print(ended)
+    if summary.refused_by:
+        out.print(refused)
+    if not summary.finished:
+        out.print("next:   neuratrade run    goes on from here")
+    out.print(f"why:    neuratrade why --last 10    (home: {home})")
+    out.print("proof:  neuratrade audit verify")

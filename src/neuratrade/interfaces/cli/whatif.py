@@ -2,14 +2,13 @@
 
 from decimal import Decimal
 
-from neuratrade.app.looking import reading
+from neuratrade.app.looking import home_in_use, reading
 from neuratrade.app.summary import Summary
 from neuratrade.app.whatif import WhatIf, what_if
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.risk.limits import parse_limit
 from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.interfaces.cli.output import console, money, number, percent, print_json, table
-from neuratrade.store.home import Home
 
 SHOWN = 20
 
@@ -17,7 +16,7 @@ SHOWN = 20
 def show_whatif(limits: list[str], *, as_json: bool) -> None:
     """Prints the comparison. Raises UsageError for limits that cannot be read."""
     changes = dict(_parse(text) for text in limits)
-    home = Home.resolve()
+    home = home_in_use()
     with reading(home) as reader:
         report = what_if(reader, Catalogue(home.root / "data"), changes)
     if as_json:
@@ -37,7 +36,7 @@ def _parse(text: str) -> tuple[str, str]:
 def _print(report: WhatIf) -> None:
     out = console()
     for name, change in report.limits.items():
-        out.print(f"{name}: {change}", highlight=False)
+        out.print(f"{name}: {change}")
     out.print(report.note)
     compared = table("what if", "what", "was", "would be", right=("was", "would be"))
     for label, was, would in _rows(report.before, report.after):

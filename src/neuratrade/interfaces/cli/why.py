@@ -1,32 +1,39 @@
 """why: every layer's answer to a decision."""
 
-from neuratrade.app.looking import reading
+from neuratrade.app.looking import home_in_use, reading
 from neuratrade.app.why import find_decision, last_decisions
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Verdict
 from neuratrade.core.model.intent import OpenIntent
-from neuratrade.interfaces.cli.output import console, money, number, print_json, table, when
-from neuratrade.store.home import Home
+from neuratrade.interfaces.cli.output import (
+    console,
+    money,
+    number,
+    print_json,
+    styled,
+    table,
+    verdict_of,
+    when,
+)
 
 _MARKS = {
-    Verdict.APPROVE: "[green]ok[/]",
-    Verdict.RESIZE: "[yellow]smaller[/]",
-    Verdict.REFUSE: "[red]REFUSE[/]",
-    Verdict.NOT_EVALUATED: "[red]NOT KNOWN[/]",
+    Verdict.APPROVE: ("ok", "green"),
+    Verdict.RESIZE: ("smaller", "yellow"),
+    Verdict.REFUSE: ("REFUSE", "red"),
+    Verdict.NOT_EVALUATED: ("NOT KNOWN", "red"),
 }
 
 
 def show_decision(wanted: str, *, as_json: bool) -> None:
     """Prints one decision whole."""
-    with reading(Home.resolve()) as reader:
+    with reading(home_in_use()) as reader:
         judged, closed = find_decision(reader, wanted)
     if as_json:
         print_json(_document(judged, closed))
         return
     out = console()
     intent = judged.intent
-    verdict = "[green]approved[/]" if judged.approved else "[red]refused[/]"
-    out.print(f"{intent.intent_id}  {verdict} at {when(judged.at_ns)}")
+    out.print(intent.intent_id, verdict_of(approved=judged.approved), f"at {when(judged.at_ns)}")
     if isinstance(intent, OpenIntent):
         out.print(
             f"{intent.direction.value} {intent.instrument} by {intent.strategy_ref} ({intent.lane.value}), "
@@ -36,13 +43,15 @@ def show_decision(wanted: str, *, as_json: bool) -> None:
             f"confidence {intent.confidence}"
         )
         for name, value in intent.tags.items():
-            out.print(f"{name}: {value}", highlight=False)
+            out.print(f"{name}: {value}")
     if judged.approved:
         out.print(f"quantity approved: {number(judged.quantity)}")
     layers = table("layers", "layer", "verdict", "observed", "limit", "leaves", "reason", right=("leaves",))
     for layer in judged.layers:
         leaves = "" if layer.quantity is None or not layer.quantity.is_finite() else f"{layer.quantity:.6g}"
-        layers.add_row(layer.name, _MARKS[layer.verdict], layer.observed, layer.limit, leaves, layer.reason)
+        layers.add_row(
+            layer.name, styled(*_MARKS[layer.verdict]), layer.observed, layer.limit, leaves, layer.reason
+        )
     out.print(layers)
     if closed is not None:
         out.print(
@@ -67,7 +76,7 @@ def _document(judged: f.IntentJudged, closed: f.BracketClosed | None) -> dict[st
 
 def list_decisions(count: int, *, refused_only: bool, as_json: bool) -> None:
     """Prints the newest decisions, one a line."""
-    with reading(Home.resolve()) as reader:
+    with reading(home_in_use()) as reader:
         decisions = last_decisions(reader, count, refused_only=refused_only)
     if as_json:
         print_json([_document(item, None) for item in decisions])
@@ -79,7 +88,7 @@ def list_decisions(count: int, *, refused_only: bool, as_json: bool) -> None:
             item.intent.intent_id[:8],
             when(item.at_ns),
             describe(item),
-            "[green]approved[/]" if item.approved else "[red]refused[/]",
+            verdict_of(approved=item.approved),
             "; ".join(blocking),
         )
     console().print(listed)
