@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from neuratrade import __version__
 from neuratrade.app.config import FILE_NAME, Config, load_config
 from neuratrade.app.dna import default_dna, load_dna
-from neuratrade.app.engine_room import Setup, engine_config, open_data, replay_of
+from neuratrade.app.engine_room import Setup, engine_config, open_data, replay_of, traded_markets
 from neuratrade.app.kernels import prepare_kernels
 from neuratrade.app.looking import made, readable
 from neuratrade.app.rebuild import rebuild_state
@@ -217,7 +217,7 @@ def _wire(
             f"run {state.run_id} trades {', '.join(sorted(state.instruments))}, but dataset {setup.data} has "
             f"{', '.join(sorted(instruments))}; run it with its own data, or start over with --fresh"
         )
-    engine = Engine(engine_config(setup, instruments, signer), state)
+    engine = Engine(engine_config(setup, dataset, signer), state)
     exchange = PaperExchange(setup.account, instruments, setup.cash, setup.costs)
     sender = Sender(verify)
     if desk.resumed:
@@ -226,7 +226,8 @@ def _wire(
     run_id = state.run_id if desk.resumed else uuid.uuid4().hex[:12]
     account_id = setup.account.account_id
     desk.recorder = JournalRecorder(desk.journal, EmergencyFile(desk.home.emergency), run_id, account_id)
-    desk.simulated = SimulatedDesk(engine, exchange, desk.recorder, sender, (desk.keep_decision,))
+    markets = traded_markets(setup, dataset)
+    desk.simulated = SimulatedDesk(engine, exchange, desk.recorder, sender, (desk.keep_decision,), markets)
     desk.feed = replay_of(dataset, state.now_ns if desk.resumed else None, options.speed)
     if desk.resumed:
         desk.bars_before = replay_of(dataset, None, None).total_bars - desk.feed.total_bars

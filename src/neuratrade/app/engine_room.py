@@ -6,13 +6,14 @@ from decimal import Decimal
 import msgspec
 
 from neuratrade.app.config import Config
+from neuratrade.core.bars.timeframe import timeframe_of
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.indicators.native import NativeProvider
 from neuratrade.core.model.account import Account, AccountKind
 from neuratrade.core.model.approval import Signer
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.facts import RunStarted
-from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.market import NS_PER_MINUTE
 from neuratrade.core.risk.limits import NAMES, Limits, limits_of
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.core.strategies.registry import build_strategies
@@ -20,7 +21,11 @@ from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.dataset import Dataset
 from neuratrade.feeds.layout import SeriesKind
 from neuratrade.feeds.replay import ReplayFeed
+from neuratrade.hands.trades import TradedMarkets
 from neuratrade.venues.paper.costs import PaperCosts
+
+GATE_SPAN_NS = 15 * NS_PER_MINUTE
+"""Timeframe of the true range that the gate judges stops by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +81,48 @@ class Setup:
         return {name: str(getattr(self.limits, name)) for name in NAMES}
 
 
-def engine_config(setup: Setup, instruments: dict[str, Instrument], signer: Signer | None) -> EngineConfig:
-    """The engine's fixed parts for these instruments."""
+def engine_config(setup: Setup, dataset: Dataset, signer: Signer | None) -> EngineConfig:
+    """The engine's fixed parts for the instruments of a dataset.
+
+    Raises UsageError where a timeframe cannot be made of the dataset's bars.
+    """
+    strategies = build_strategies(setup.dna)
+    span_ns = bar_span(dataset)
+    for name, wanted in [("the gate", GATE_SPAN_NS), *((item.name, item.span_ns) for item in strategies)]:
+        if wanted % span_ns:
+            bars, needed = timeframe_of(span_ns), timeframe_of(wanted)
+            raise UsageError(f"{name} needs bars of {needed}; those of dataset {setup.data} are {bars}")
     return EngineConfig(
         account_id=setup.account.account_id,
         operator_id=setup.operator_id,
-        instruments=instruments,
-        strategies=build_strategies(setup.dna),
+        instruments={item.key: item for item in dataset.instruments},
+        strategies=strategies,
         dna=setup.dna,
         provider=NativeProvider(),
         signer=signer,
+        base_span_ns=span_ns,
+        gate_span_ns=GATE_SPAN_NS,
         assumed_spread_fraction=setup.costs.spread_fraction,
+    )
+
+
+def bar_span(dataset: Dataset) -> int:
+    """Length of the dataset's bars; of those made of its trades, where it has none: a minute."""
+    return next((item.span_ns for item in dataset.series if item.kind is SeriesKind.BARS), NS_PER_MINUTE)
+
+
+def traded_markets(setup: Setup, dataset: Dataset) -> TradedMarkets:
+    """What is to be made of the dataset's trades: bars and quotes of instruments that come without them."""
+    known: dict[SeriesKind, set[str]] = {kind: set() for kind in SeriesKind}
+    for series in dataset.series:
+        known[series.kind].add(series.instrument)
+    trades = known[SeriesKind.TRADES]
+    return TradedMarkets(
+        {item.key: item for item in dataset.instruments},
+        without_bars=trades - known[SeriesKind.BARS],
+        without_quotes=trades - known[SeriesKind.BARS] - known[SeriesKind.QUOTES],
+        span_ns=bar_span(dataset),
+        spread_fraction=setup.costs.spread_fraction,
     )
 
 

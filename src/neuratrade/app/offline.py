@@ -20,7 +20,7 @@ def resume_offline(home: Home, operator_id: str, reason: str) -> str:
     Raises DatabaseAbsent when there is no desk's journal, HomeLocked when a desk runs after all.
     """
     if not home.has_journal:
-        raise DatabaseAbsent(f"{home.root}: no journal here yet, so there is nothing to resume")
+        raise _nothing_to_resume(home)
     signer = Ed25519Signer()
     checkpoints = home.checkpoints
     with (
@@ -30,7 +30,9 @@ def resume_offline(home: Home, operator_id: str, reason: str) -> str:
     ):
         EmergencyFile(home.emergency).reconcile(journal)
         state, _ = rebuild_state(JournalReader(journal.engine), Snapshots(journal.engine))
-        if not state.accounts or state.finished:
+        if not state.accounts:
+            raise _nothing_to_resume(home)
+        if state.finished:
             return TradingState.RUNNING.value
         turn = Turn(state, state.now_ns)
         turn.record(OperatorActed(turn.at_ns, operator_id, "resume", reason))
@@ -40,3 +42,7 @@ def resume_offline(home: Home, operator_id: str, reason: str) -> str:
             journal.append(fact, run_id=state.run_id, account_id=account_id)
         journal.commit()
     return state.trading_state.value
+
+
+def _nothing_to_resume(home: Home) -> DatabaseAbsent:
+    return DatabaseAbsent(f"{home.root}: no run is journaled here, so there is nothing to resume")

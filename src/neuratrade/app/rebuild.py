@@ -1,5 +1,9 @@
 """Durable state from the journal: the newest snapshot, and every fact after it."""
 
+from contextlib import suppress
+
+import msgspec
+
 from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.state import DeskState, state_from
 from neuratrade.store.reader import JournalReader
@@ -11,8 +15,9 @@ def rebuild_state(reader: JournalReader, snapshots: Snapshots | None) -> tuple[D
     state, seq = DeskState(), 0
     saved = None if snapshots is None else snapshots.latest()
     if saved is not None:
-        seq, payload = saved
-        state = state_from(payload)
+        # One that another version kept may not fit this one; the facts themselves always do.
+        with suppress(msgspec.ValidationError):
+            state, seq = state_from(saved[1]), saved[0]
     for row in reader.rows(after_seq=seq):
         apply(state, row.fact())
         seq = row.seq

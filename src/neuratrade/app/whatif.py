@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from neuratrade.app.engine_room import Setup, engine_config, open_data, replay_of
+from neuratrade.app.engine_room import Setup, engine_config, open_data, replay_of, traded_markets
 from neuratrade.app.summary import Summary, summarise
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.model import events as e
@@ -100,10 +100,10 @@ def _repeat(
 ) -> tuple[list[f.Fact], Summary]:
     dataset = open_data(catalogue, setup.data)
     instruments = {item.key: item for item in dataset.instruments}
-    engine = Engine(engine_config(setup, instruments, signer=None))
+    engine = Engine(engine_config(setup, dataset, signer=None))
     exchange = PaperExchange(setup.account, instruments, setup.cash, setup.costs)
     recorder = MemoryRecorder()
-    desk = SimulatedDesk(engine, exchange, recorder, sender=None)
+    desk = SimulatedDesk(engine, exchange, recorder, sender=None, markets=traded_markets(setup, dataset))
     started = run[0]
     if not isinstance(started, f.RunStarted):
         raise UsageError("the run in the journal has no beginning; verify it with `neuratrade audit verify`")

@@ -13,6 +13,7 @@ def find_decision(reader: JournalReader, wanted: str) -> tuple[f.IntentJudged, f
 
     Raises UsageError when the id is too short, unknown, or fits several decisions.
     """
+    wanted = wanted.strip().lower()
     if len(wanted) < SHORTEST:
         raise UsageError(f"{wanted!r} is too short: give at least {SHORTEST} characters of an id")
     judged: dict[str, f.IntentJudged] = {}

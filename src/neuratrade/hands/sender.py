@@ -51,7 +51,9 @@ class Sender:
             case f.RunStarted(key_id=key_id, public_key=public_key):
                 self._keys[key_id] = public_key
                 if fact.fresh:
+                    # What an earlier run approved is nobody's any more.
                     self._used, self._held, self._planned, self._filled = {}, {}, {}, {}
+                    self._envelopes, self._checked = {}, set()
             case f.IntentJudged(envelope=envelope) if envelope is not None:
                 self._envelopes[envelope.bracket_id] = envelope
             case f.OrderPlanned(request=request):

@@ -16,6 +16,7 @@ from neuratrade.core.model.market import NS_PER_SECOND, Bar, Quote, Trade
 from neuratrade.core.model.orders import OrderRole
 from neuratrade.hands.recorder import Recorder
 from neuratrade.hands.sender import Sender
+from neuratrade.hands.trades import TradedMarkets
 from neuratrade.store.errors import JournalUnwritable
 from neuratrade.venues.paper.exchange import PaperExchange
 
@@ -28,7 +29,7 @@ Watcher = Callable[[f.Fact], None]
 class SimulatedDesk:
     """One engine and one simulated venue. Not thread-safe; one owner drives it.
 
-    watchers see each fact after it is safe.
+    watchers see each fact after it is safe. markets: makes bars and quotes of trades, where only these come.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class SimulatedDesk:
         recorder: Recorder,
         sender: Sender | None,
         watchers: tuple[Watcher, ...] = (),
+        markets: TradedMarkets | None = None,
     ) -> None:
         self.engine = engine
         self.exchange = exchange
@@ -47,6 +49,8 @@ class SimulatedDesk:
         self._sender = sender
         self._watchers = list(watchers)
         self._unseen: list[f.Fact] = []
+        self._markets = markets
+        self._clock_due_ns = 0
 
     def take(self, event: e.Event) -> None:
         """Steps the engine with an outside event and lets the venue answer what is due by then."""
@@ -79,8 +83,9 @@ class SimulatedDesk:
         for bar in together:
             self.exchange.range_bar(bar, range_ns)
         self._run_until(range_ns + RANGE_LEAD_NS // 2)
-        for bar in together:
-            self._step(e.BarSeen(bar, range_ns + RANGE_LEAD_NS // 2))
+        if self.engine.state.brackets:
+            for bar in together:
+                self._step(e.BarSeen(bar, range_ns + RANGE_LEAD_NS // 2))
         self._run_until(close_ns - 1)
         for bar in together:
             self.exchange.shut_bar(bar)
@@ -91,15 +96,36 @@ class SimulatedDesk:
         self._flush_if_pressing()
 
     def tick(self, tick: Quote | Trade) -> None:
-        """Takes a quote or a trade, after everything that was due before it."""
+        """Takes a quote or a trade, after everything that was due before it. The clock ticks each second."""
+        self._close_bars_of_trades(tick.at_ns)
         self._run_until(tick.at_ns)
+        self._show(tick)
+        if isinstance(tick, Trade) and self._markets is not None:
+            self._markets.take(tick)
+            quote = self._markets.quote_of(tick)
+            if quote is not None:
+                self._show(quote)
+        self._run_until(tick.at_ns)
+        if tick.at_ns >= self._clock_due_ns:
+            self._clock_due_ns = tick.at_ns + NS_PER_SECOND
+            self._step(e.ClockTick(tick.at_ns))
+        self._flush_if_pressing()
+
+    def _show(self, tick: Quote | Trade) -> None:
         if isinstance(tick, Quote):
             self.exchange.see_quote(tick)
         else:
             self.exchange.see_trade(tick)
         self._step(tick)
-        self._run_until(tick.at_ns)
-        self._flush_if_pressing()
+
+    def _close_bars_of_trades(self, at_ns: int) -> None:
+        if self._markets is None:
+            return
+        for bar in self._markets.ended_by(at_ns):
+            self._run_until(bar.close_ns)
+            self._step(e.BarClosed(bar, bar.close_ns))
+            self._step(e.ClockTick(bar.close_ns))
+            self.bars_seen += 1
 
     def clock(self, at_ns: int) -> None:
         """Lets engine time pass without market data: timers, answers, marks."""

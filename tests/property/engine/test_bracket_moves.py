@@ -149,4 +149,4 @@ class Venue(RuleBasedStateMachine):
 
 
 TestVenue = Venue.TestCase
-TestVenue.settings = settings(max_examples=1500, stateful_step_count=50, deadline=None)
+TestVenue.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)

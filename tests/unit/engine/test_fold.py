@@ -82,7 +82,7 @@ def test_counters_and_outcomes_are_part_of_the_state() -> None:
     hand.enter(intent())
     hand.fill(OrderRole.STOP, 1, 95)
     state = state_from(state_bytes(hand.state))
-    assert state.accounts["paper"].opened_today == 1
+    assert sum(state.accounts["paper"].opened_today.values()) == 1
     assert state.accounts["paper"].losses == 1
     assert state.accounts["paper"].lanes["tactical"].session_losses == 1
     assert state.outcomes["test"].closed == 1

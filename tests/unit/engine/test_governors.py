@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from neuratrade.core.engine.engine import Engine
+from neuratrade.core.engine.judging import gate_view
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
@@ -384,3 +385,17 @@ def test_limits_count_what_may_still_be_entered() -> None:
 def refusals_of(hand: Hand, proposal: OpenIntent) -> set[str]:
     step = hand.step(e.IntentArrived(proposal, hand.now_ns))
     return refusals(next(fact for fact in step.facts if isinstance(fact, f.IntentJudged)))
+
+
+def test_scalps_do_not_use_up_the_days_of_other_lanes() -> None:
+    hand = Hand()
+    for number in range(5):
+        scalp = intent(f"scalp-{number}", lane=Lane.SCALP)
+        account = hand.state.accounts["paper"]
+        account.opened_today[Lane.SCALP.value] = number
+        seen = gate_view(hand.state, scalp, hand.engine.config, None, hand.now_ns)
+        assert seen.account is not None
+        assert seen.account.trades_today == number
+    other = gate_view(hand.state, intent(), hand.engine.config, None, hand.now_ns)
+    assert other.account is not None
+    assert other.account.trades_today == 0

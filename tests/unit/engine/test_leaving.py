@@ -349,7 +349,7 @@ def test_an_entry_that_was_never_filled_closes_without_a_trade() -> None:
     hand.expired(ENTRY)
     assert hand.closed.reason is f.CloseReason.NO_ENTRY
     assert hand.state.counts.trades == 0
-    assert hand.state.accounts["paper"].opened_today == 0
+    assert hand.state.accounts["paper"].opened_today == {}
 
 
 def test_an_expired_entry_keeps_what_it_filled() -> None:

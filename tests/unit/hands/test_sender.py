@@ -217,7 +217,6 @@ def test_a_used_approval_is_used_also_for_a_sender_restored_from_state() -> None
     sender.check(forged(STOP), NOW_NS)
 
 
-@pytest.mark.xfail(reason="a fresh run forgets what was used but not what was approved", strict=True)
 def test_a_fresh_run_does_not_make_an_approval_of_the_run_before_fresh() -> None:
     sender = sender_after(judged(), plan(ENTRY), filled(ENTRY, "1"), STARTED, plan(again("1", "c")))
     with pytest.raises(Refused):

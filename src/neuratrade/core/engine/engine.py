@@ -65,7 +65,7 @@ class Engine:
             case Book():
                 pass
             case e.ClockTick():
-                self._governors.tick(turn, self.marks(), self._stale_marks(at_ns))
+                self._governors.tick(turn, self.marks(), self._is_stale)
             case e.IntentArrived(intent=intent):
                 judge_intent(turn, intent, self.config, self.views)
             case f.TimerFired():
@@ -106,9 +106,9 @@ class Engine:
                     prices[key] = price
         return prices
 
-    def _stale_marks(self, at_ns: int) -> frozenset[str]:
-        oldest_ns = at_ns - self.state.limits.price_age_ns
-        return frozenset(key for key, view in self.views.items() if view.stalled or view.price_ns < oldest_ns)
+    def _is_stale(self, instrument: str, at_ns: int) -> bool:
+        view = self.views[instrument]
+        return view.stalled or at_ns - view.price_ns > self.state.limits.price_age_ns
 
     def _watch_bar(self, turn: Turn, bar: Bar) -> None:
         self.views[bar.instrument].seen_bar = bar

@@ -137,7 +137,8 @@ def _order_filled(state: DeskState, fact: f.OrderFilled) -> None:
     if order.request.role is OrderRole.ENTRY:
         if bracket.entered == 0:
             bracket.opened_ns = fact.at_ns
-            account.opened_today += 1
+            lane = bracket.intent.lane.value
+            account.opened_today[lane] = account.opened_today.get(lane, 0) + 1
         bracket.entered += fill.quantity
         bracket.entry_value += value
         bracket.base_fees += fill.fee if paid_in_base else ZERO
@@ -273,7 +274,7 @@ def _day_rolled(state: DeskState, fact: f.DayRolled) -> None:
     account = state.accounts[fact.account_id]
     account.day = fact.day
     account.day_start_equity = account.session_peak = fact.equity
-    account.opened_today = 0
+    account.opened_today = {}
     for lane in account.lanes.values():
         lane.session_losses = 0
 

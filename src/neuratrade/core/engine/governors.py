@@ -5,6 +5,7 @@ marks in a row at least a second apart, since one bad tick must not flatten a bo
 price is no mark, and one with an old price only keeps new exposure out.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from neuratrade.core.engine.brackets import leave
@@ -38,8 +39,8 @@ class Governors:
         self.day_offset_ns = day_offset_ns
         self._breached: dict[tuple[str, str], int] = {}
 
-    def tick(self, turn: Turn, prices: dict[str, Decimal], stale: frozenset[str] = frozenset()) -> None:
-        """Marks every account, rolls its day, applies the rules. stale: instruments whose price is old."""
+    def tick(self, turn: Turn, prices: dict[str, Decimal], is_stale: Callable[[str, int], bool]) -> None:
+        """Marks every account, rolls its day, applies the rules. is_stale: price too old at a time?"""
         for account in list(turn.state.accounts.values()):
             equity = equity_of(account, turn.state.instruments, prices)
             if equity is None:
@@ -48,7 +49,8 @@ class Governors:
             if _worth_marking(turn, account, equity):
                 held = {key: prices[key] for key, item in account.positions.items() if item.quantity}
                 turn.record(Marked(turn.at_ns, account.account.account_id, equity, held))
-            fresh = not any(key in stale and item.quantity for key, item in account.positions.items())
+            holding = (key for key, item in account.positions.items() if item.quantity)
+            fresh = not any(is_stale(key, turn.at_ns) for key in holding)
             self._govern(turn, account, equity, fresh=fresh)
 
     def _roll_day(self, turn: Turn, account: AccountState, equity: Decimal) -> None:

@@ -19,6 +19,7 @@ from neuratrade.core.model.intent import (
     CloseIntent,
     Direction,
     Intent,
+    Lane,
     OpenIntent,
     ReduceIntent,
     Stop,
@@ -204,7 +205,8 @@ def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -
         gross += value
         if bracket.intent.instrument == intent.instrument:
             here += value
-        entering += bracket.entered == 0
+        counted = (bracket.intent.lane is Lane.SCALP) == (intent.lane is Lane.SCALP)
+        entering += counted and bracket.entered == 0
     lane = account.lanes.get(intent.lane.value, LaneState())
     return AccountView(
         account=account.account,
@@ -217,10 +219,16 @@ def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -
         gross_notional=gross,
         instrument_notional=here,
         open_brackets=len(brackets),
-        trades_today=account.opened_today + entering,
+        trades_today=_opened_today(account, intent.lane) + entering,
         lane_session_losses=lane.session_losses,
         lane_last_loss_ns=lane.last_loss_ns,
     )
+
+
+def _opened_today(account: AccountState, lane: Lane) -> int:
+    """Positions opened today that count against a lane: scalps against scalps, all others together."""
+    scalps = account.opened_today.get(Lane.SCALP.value, 0)
+    return scalps if lane is Lane.SCALP else sum(account.opened_today.values()) - scalps
 
 
 def _still_entering(state: DeskState, bracket: BracketState) -> bool:

@@ -119,6 +119,7 @@ class AccountState(msgspec.Struct):
     """Money, holdings and counters of one account. balances: amount by currency.
 
     hour_peaks: best equity by hour number, of the last 24 hours. losses: in a row, across sessions and lanes.
+    opened_today: positions opened this trading day, by lane.
     """
 
     account: Account
@@ -130,7 +131,7 @@ class AccountState(msgspec.Struct):
     day_start_equity: Decimal = ZERO
     session_peak: Decimal = ZERO
     hour_peaks: list[tuple[int, Decimal]] = []
-    opened_today: int = 0
+    opened_today: dict[str, int] = {}
     lanes: dict[str, LaneState] = {}
     losses: int = 0
     max_drawdown: Decimal = ZERO
@@ -139,7 +140,7 @@ class AccountState(msgspec.Struct):
     @property
     def peak_24h(self) -> Decimal:
         """Best equity of the last 24 hours."""
-        return max((peak for _, peak in self.hour_peaks), default=self.equity)
+        return max([peak for _, peak in self.hour_peaks], default=self.equity)
 
 
 class Outcomes(msgspec.Struct):

@@ -18,6 +18,7 @@ from neuratrade.interfaces.cli.output import (
     INTERRUPTED,
     OK,
     WRONG_USAGE,
+    begin_output,
     json_was_printed,
     print_error,
     print_json,
@@ -29,6 +30,7 @@ from neuratrade.store.home import Home
 def end_with(command: Callable[[], object]) -> None:
     """Runs a command line and ends the process with its exit code."""
     _open_closed_streams()
+    begin_output()
     code = _outcome(command)
     try:
         sys.stdout.flush()

@@ -46,7 +46,7 @@ def limits_used(state: DeskState) -> list[tuple[str, Decimal, Decimal]]:
     limits = state.limits
     digits = Decimal("0.00001")
     return [
-        ("trades_per_day", Decimal(account.opened_today), Decimal(limits.trades_per_day)),
+        ("trades_per_day", Decimal(sum(account.opened_today.values()) - account.opened_today.get("scalp", 0)), Decimal(limits.trades_per_day)),
         ("concurrent", Decimal(len(state.brackets)), Decimal(limits.concurrent)),
         (
             "daily_loss",

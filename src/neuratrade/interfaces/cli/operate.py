@@ -8,11 +8,12 @@ from pathlib import Path
 
 from neuratrade.app.looking import home_in_use, made
 from neuratrade.core.model.errors import Retryable, UsageError
-from neuratrade.core.model.facts import KillPolicy
+from neuratrade.core.model.facts import KillPolicy, TradingState
 from neuratrade.core.risk.limits import parse_limit
 from neuratrade.hands.halt_file import HaltFile, raise_halt
 from neuratrade.hands.inbox.submit import CONTROL, Answer, Outcome, submit_through_folder
 from neuratrade.interfaces.cli.output import console, print_json
+from neuratrade.store.errors import DatabaseAbsent
 from neuratrade.store.home import Home, is_held
 
 ANSWER_WITHIN_S = 5.0
@@ -44,7 +45,12 @@ def resume_desk(reason: str, *, as_json: bool) -> None:
     if not is_held(home):
         from neuratrade.app.offline import resume_offline
 
-        state = resume_offline(home, _operator(), reason)
+        try:
+            state = resume_offline(home, _operator(), reason)
+        except DatabaseAbsent:
+            if not _halt_files(home):
+                raise
+            state = TradingState.RUNNING.value
         _remove_halt_files(home)
         done = {"state": state, "running": False}
         _say(done, f"resumed: no desk runs, and the next one starts {state}", as_json=as_json)
@@ -83,12 +89,17 @@ def _held_home(otherwise: str) -> Home:
 
 
 def _remove_halt_files(home: Home) -> None:
-    with os.scandir(home.root) as entries:
-        paths = [Path(entry.path) for entry in entries if entry.name.casefold() in HALT_FILES]
-    for path in paths:
+    for path in _halt_files(home):
         if path.is_dir() and not path.is_symlink():
             raise UsageError(f"{path} is a folder: remove it by hand, then resume")
         path.unlink(missing_ok=True)
+
+
+def _halt_files(home: Home) -> list[Path]:
+    if not home.root.is_dir():
+        return []
+    with os.scandir(home.root) as entries:
+        return [Path(entry.path) for entry in entries if entry.name.casefold() in HALT_FILES]
 
 
 def _operator() -> str:

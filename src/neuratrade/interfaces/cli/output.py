@@ -34,6 +34,11 @@ def write_bytes(document: bytes) -> None:
     _documents.append(len(document))
 
 
+def begin_output() -> None:
+    """Called once a command line begins."""
+    _documents.clear()
+
+
 def json_was_printed() -> bool:
     """Whether this process has printed its document: a program that reads it expects one."""
     return bool(_documents)

@@ -55,6 +55,9 @@ def _open_and_run(
     desk = open_desk(home, Options(None, data or None, dna or None, fresh), say.step)
     say.done()
     with desk:
+        # From here on there is something to end in order, even before the loop turns.
+        for item in stopping:
+            signal.signal(item, lambda number, _: desk.runner.ask_to_stop(_received(number)))
         desk.feed.speed = pace if pace is not AUTO else _auto_speed(desk.feed)
         if desk.resumed:
             held = len(desk.state.brackets)
@@ -100,7 +103,7 @@ async def _run(desk: "Desk", stopping: list[signal.Signals], *, as_json: bool) -
 
     loop = asyncio.get_running_loop()
     for item in stopping:
-        loop.add_signal_handler(item, desk.runner.ask_to_stop, f"{item.name} was received")
+        loop.add_signal_handler(item, desk.runner.ask_to_stop, _received(item))
     screen = asyncio.create_task(follow(desk, quiet=as_json))
     try:
         return (await desk.run()).reason
@@ -115,7 +118,11 @@ def _stopping() -> list[signal.Signals]:
 
 
 def _interrupt(number: int, _frame: "FrameType | None") -> None:
-    raise KeyboardInterrupt(f"{signal.Signals(number).name} was received")
+    raise KeyboardInterrupt(_received(number))
+
+
+def _received(number: int) -> str:
+    return f"{signal.Signals(number).name} was received"
 
 
 class _Progress:
