@@ -37,7 +37,7 @@ def test_a_run_on_postgresql_trades_is_audited_and_explains_itself(
     assert status["equity"] == summary["equity"]
 
 
-def test_an_address_that_is_no_database_is_refused_without_showing_its_password(
+def test_an_address_of_no_database_is_refused_without_showing_its_password(
     neuratrade_home: Path,
 ) -> None:
     neuratrade_home.mkdir(exist_ok=True)

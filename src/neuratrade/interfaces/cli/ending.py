@@ -4,6 +4,7 @@ Promise: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted; never a tr
 should not have happened is still told in a sentence, and its trace is kept in a file for whoever repairs it.
 """
 
+import io
 import os
 import sys
 import tempfile
@@ -105,3 +106,7 @@ def _open_closed_streams() -> None:
     for name, number in (("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that does not know a letter shows its number instead of an error.
+            stream.reconfigure(errors="backslashreplace")

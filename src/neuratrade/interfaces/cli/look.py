@@ -3,7 +3,9 @@
 from decimal import Decimal
 
 from neuratrade.app.looking import home_in_use, look_at
+from neuratrade.core.engine.judging import opened_today
 from neuratrade.core.engine.state import BracketState, DeskState
+from neuratrade.core.model.intent import Lane
 from neuratrade.core.risk.view import drawdown
 from neuratrade.interfaces.cli.output import console, money, number, percent, print_json, table, when
 
@@ -46,7 +48,7 @@ def limits_used(state: DeskState) -> list[tuple[str, Decimal, Decimal]]:
     limits = state.limits
     digits = Decimal("0.00001")
     return [
-        ("trades_per_day", Decimal(sum(account.opened_today.values()) - account.opened_today.get("scalp", 0)), Decimal(limits.trades_per_day)),
+        ("trades_per_day", Decimal(opened_today(account, Lane.TACTICAL)), Decimal(limits.trades_per_day)),
         ("concurrent", Decimal(len(state.brackets)), Decimal(limits.concurrent)),
         (
             "daily_loss",
