@@ -1,6 +1,7 @@
 """A desk as a user has it: real processes in a home of their own, nothing patched, everything bounded."""
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -12,9 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+import pytest
 
 from neuratrade.app.looking import Look, look_at
 from neuratrade.core.model.errors import NeuraTradeError
+from neuratrade.interfaces.cli.main import main
 from neuratrade.store.home import Home
 
 COMMAND = [sys.executable, "-c", "from neuratrade.interfaces.cli.main import main; main()"]
@@ -42,7 +47,7 @@ def environment(home: Path | str, **more: str) -> dict[str, str]:
 
 
 def neuratrade(home: Path | str, *words: str, stdin: bytes = b"", **more: str) -> Ended:
-    """Runs one command to its end."""
+    """Runs one command to its end in a process of its own."""
     done = subprocess.run(
         [*COMMAND, *words],
         input=stdin,
@@ -51,7 +56,35 @@ def neuratrade(home: Path | str, *words: str, stdin: bytes = b"", **more: str) -
         env=environment(home, **more),
         check=False,
     )
-    ended = Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return _checked(Ended(done.returncode, done.stdout.decode(), done.stderr.decode()))
+
+
+def here(home: Path | str, *words: str, stdin: bytes = b"") -> Ended:
+    """Runs one command to its end in this process, the same way but without the half second to load it."""
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    with (
+        mock.patch.dict(os.environ, environment(home), clear=True),
+        mock.patch.multiple(
+            sys,
+            argv=["neuratrade", *words],
+            stdin=io.TextIOWrapper(io.BytesIO(stdin)),
+            stdout=out,
+            stderr=err,
+        ),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    said = [stream.buffer.getvalue().decode() for stream in (_flushed(out), _flushed(err))]
+    assert isinstance(ended.value.code, int)
+    return _checked(Ended(ended.value.code, *said))
+
+
+def _flushed(stream: io.TextIOWrapper) -> Any:
+    stream.flush()
+    return stream
+
+
+def _checked(ended: Ended) -> Ended:
     assert "Traceback" not in ended.err, ended.err
     return ended
 

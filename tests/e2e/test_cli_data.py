@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.e2e.desk_process import neuratrade
+from tests.e2e.desk_process import here
 
 HEAD = "ts,open,high,low,close,volume"
 
@@ -20,14 +20,14 @@ def written(folder: Path, *lines: str) -> str:
 def test_a_good_file_is_checked_imported_once_and_listed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     file = written(tmp_path, *minutes(30))
-    checked = neuratrade(home, "data", "check", file, "--json").document
+    checked = here(home, "data", "check", file, "--json").document
     assert (checked["ok"], checked["rows"], checked["timeframe"]) == (True, 30, "1m")
     words = ("data", "import", file, "--asset", "SOL/USDT", "--venue", "binance", "--dataset", "mine")
-    assert neuratrade(home, *words, "--json").document["added"] == 30
-    assert neuratrade(home, *words, "--json").document["added"] == 0
-    listed = {item["name"] for item in neuratrade(home, "data", "list", "--json").document}
+    assert here(home, *words, "--json").document["added"] == 30
+    assert here(home, *words, "--json").document["added"] == 0
+    listed = {item["name"] for item in here(home, "data", "list", "--json").document}
     assert listed == {"shipped", "mine"}
-    assert "SOL/USDT@binance" in neuratrade(home, "data", "list").out
+    assert "SOL/USDT@binance" in here(home, "data", "list").out
 
 
 def test_a_bad_file_is_refused_whole_and_every_bad_row_is_named(tmp_path: Path) -> None:
@@ -37,16 +37,14 @@ def test_a_bad_file_is_refused_whole_and_every_bad_row_is_named(tmp_path: Path) 
     rows[9] = rows[9].replace("100.5", "nan")
     rows[14] = rows[13]
     file = written(tmp_path, *rows)
-    checked = neuratrade(home, "data", "check", file, "--json")
+    checked = here(home, "data", "check", file, "--json")
     assert (checked.code, checked.document["ok"]) == (1, False)
     text = " ".join(checked.document["errors"])
-    for place in ("row 5", "row 10", "row 15"):
+    for place in ("line 6: high", "line 11: close", "line 16: ts"):
         assert place in text, text
-    for_people = neuratrade(home, "data", "check", file)
+    for_people = here(home, "data", "check", file)
     assert (for_people.code, for_people.err.count("error: ") >= 3) == (1, True)
-    refused = neuratrade(
-        home, "data", "import", file, "--asset", "SOL/USDT", "--venue", "binance", "--json"
-    )
+    refused = here(home, "data", "import", file, "--asset", "SOL/USDT", "--venue", "binance", "--json")
     assert (refused.code, refused.document["added"]) == (1, 0)
     assert not (home / "data").exists()
 
@@ -56,6 +54,6 @@ def test_what_is_no_data_file_is_told_apart(tmp_path: Path) -> None:
     empty = tmp_path / "empty.parquet"
     empty.touch()
     for file, said in ((tmp_path / "absent.csv", "No such file"), (tmp_path, "folder"), (empty, "empty")):
-        ended = neuratrade(home, "data", "check", str(file), "--json")
+        ended = here(home, "data", "check", str(file), "--json")
         assert (ended.code, ended.document["ok"]) == (1, False)
         assert said in ended.document["errors"][0], ended.document

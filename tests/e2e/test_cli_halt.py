@@ -8,7 +8,7 @@ from pathlib import Path
 from neuratrade.core.model.facts import OperatorActed, TradingState
 from neuratrade.hands.inbox.submit import CONTROL, Outcome, submit_through_folder
 from neuratrade.store.reader import JournalReader
-from tests.e2e.desk_process import end, look, neuratrade, running, wait_until
+from tests.e2e.desk_process import end, here, look, running, wait_until
 
 SEEN_WITHIN_S = 1.0
 
@@ -49,7 +49,7 @@ def test_a_halt_file_made_by_hand_halts_within_a_second_and_only_a_person_lifts_
         switch.unlink()
         time.sleep(0.6)
         assert state_of(stopped_home) is TradingState.HALTED
-        resumed = neuratrade(stopped_home, "resume", "--reason", "looked", "--json")
+        resumed = here(stopped_home, "resume", "--reason", "looked", "--json")
         assert (resumed.code, resumed.document["state"]) == (0, "RUNNING")
         assert state_of(stopped_home) is TradingState.RUNNING
         # The very same file again, at once: nobody may miss it for having seen it before.
@@ -62,7 +62,7 @@ def test_a_halt_file_that_is_there_before_the_start_counts_before_the_first_pric
     stopped_home: Path,
 ) -> None:
     before = look(stopped_home).state
-    assert neuratrade(stopped_home, "halt", "--reason", "not today").code == 0
+    assert here(stopped_home, "halt", "--reason", "not today").code == 0
     with running(stopped_home, "--speed", "20000") as process:
         wait_until(lambda: look(stopped_home).state.now_ns > before.now_ns, "the market goes on")
         end(process)
@@ -71,7 +71,7 @@ def test_a_halt_file_that_is_there_before_the_start_counts_before_the_first_pric
     assert after.counts.approved == before.counts.approved
     last = acts(stopped_home)[-1]
     assert (last.operator_id, last.action, last.reason) == ("halt-file", "halt", "not today")
-    resumed = neuratrade(stopped_home, "resume", "--reason", "a new day", "--json")
+    resumed = here(stopped_home, "resume", "--reason", "a new day", "--json")
     assert resumed.document == {"state": "RUNNING", "running": False}
     assert state_of(stopped_home) is TradingState.RUNNING
     assert acts(stopped_home)[-1].reason == "a new day"
@@ -79,19 +79,19 @@ def test_a_halt_file_that_is_there_before_the_start_counts_before_the_first_pric
 
 def test_halt_resume_flatten_and_limit_are_answered_by_a_running_desk(stopped_home: Path) -> None:
     with running(stopped_home, "--speed", "600") as process:
-        halted = neuratrade(stopped_home, "halt", "--reason", "news", "--json")
+        halted = here(stopped_home, "halt", "--reason", "news", "--json")
         assert (halted.code, halted.document["state"]) == (0, "HALTED")
         assert (stopped_home / "HALT").exists()
-        resumed = neuratrade(stopped_home, "resume", "--reason", "old news", "--json")
+        resumed = here(stopped_home, "resume", "--reason", "old news", "--json")
         assert (resumed.code, resumed.document["state"]) == (0, "RUNNING")
         assert not (stopped_home / "HALT").exists()
-        tightened = neuratrade(stopped_home, "limit", "trades_per_day", "8", "--reason", "quiet", "--json")
+        tightened = here(stopped_home, "limit", "trades_per_day", "8", "--reason", "quiet", "--json")
         assert tightened.code == 0
         assert look(stopped_home).state.limits.trades_per_day == 8
-        ceiling = neuratrade(stopped_home, "limit", "leverage", "3", "--reason", "greed", "--json")
+        ceiling = here(stopped_home, "limit", "leverage", "3", "--reason", "greed", "--json")
         assert (ceiling.code, "above the hard ceiling 2" in ceiling.document["error"]) == (1, True)
         assert look(stopped_home).state.limits.leverage == 2
-        left = neuratrade(stopped_home, "flatten", "--reason", "holiday", "--json")
+        left = here(stopped_home, "flatten", "--reason", "holiday", "--json")
         assert (left.code, left.document["state"]) == (0, "HALTED")
         wait_until(lambda: not look(stopped_home).state.brackets, "everything is left")
         end(process)
@@ -110,8 +110,8 @@ def test_a_halt_file_that_comes_and_goes_fifty_times_ends_in_one_clear_state(sto
         wait_until(lambda: state_of(stopped_home) is TradingState.HALTED, "HALTED")
         wait_until(lambda: acts(stopped_home)[-1].reason == "for good", "the last word")
         switch.unlink()
-        assert neuratrade(stopped_home, "resume", "--reason", "enough").code == 0
+        assert here(stopped_home, "resume", "--reason", "enough").code == 0
         assert state_of(stopped_home) is TradingState.RUNNING
         end(process)
-    assert neuratrade(stopped_home, "audit", "verify", "--json").document["ok"] is True
+    assert here(stopped_home, "audit", "verify", "--json").document["ok"] is True
     assert state_of(stopped_home) is TradingState.RUNNING

@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.desk_process import COMMAND, environment, neuratrade
+from tests.e2e.desk_process import COMMAND, environment, here, neuratrade
 
 
 def decisions(home: Path, *words: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = neuratrade(home, "why", "--last", "500", "--json", *words).document
+    found: list[dict[str, Any]] = here(home, "why", "--last", "500", "--json", *words).document
     return found
 
 
@@ -20,7 +20,7 @@ def test_why_shows_every_layer_of_an_approved_and_of_a_refused_decision(finished
     assert len(listed) == summary["intents"]
     for approved in (True, False):
         first = next(item for item in listed if item["approved"] is approved)
-        shown = neuratrade(home, "why", first["intent_id"], "--json").document
+        shown = here(home, "why", first["intent_id"], "--json").document
         for layer in shown["layers"]:
             assert {"name", "verdict", "reason", "observed", "limit"} <= set(layer)
             assert all(isinstance(layer[key], str) for key in ("name", "verdict", "reason"))
@@ -42,10 +42,10 @@ def test_an_id_may_be_short_but_must_be_clear(finished: tuple[Path, Any]) -> Non
     home, _ = finished
     listed = decisions(home)
     whole = listed[0]["intent_id"]
-    assert neuratrade(home, "why", whole[:8].upper(), "--json").document["intent_id"] == whole
-    short = neuratrade(home, "why", whole[:3])
+    assert here(home, "why", whole[:8].upper(), "--json").document["intent_id"] == whole
+    short = here(home, "why", whole[:3])
     assert (short.code, "at least 4 characters" in short.err) == (2, True)
-    unknown = neuratrade(home, "why", "zzzz-not-there", "--json")
+    unknown = here(home, "why", "zzzz-not-there", "--json")
     assert unknown.code == 2
     assert "no decision with id" in unknown.document["error"]
     assert "neuratrade why --last 10" in unknown.err
@@ -57,13 +57,13 @@ def test_an_order_id_leads_to_the_decision_behind_it(finished: tuple[Path, Any])
         payload = database.execute("select payload from journal where kind = 'order_planned'").fetchone()[0]
     client_order_id = payload.partition('"client_order_id":"')[2][:32]
     bracket_id = payload.partition('"bracket_id":"')[2][:36]
-    shown = neuratrade(home, "why", client_order_id, "--json").document
+    shown = here(home, "why", client_order_id, "--json").document
     assert shown["intent_id"] == bracket_id
 
 
 def test_the_audit_proves_a_run_and_names_a_flipped_byte(finished: tuple[Path, Any], tmp_path: Path) -> None:
     original, summary = finished
-    good = neuratrade(original, "audit", "verify", "--json")
+    good = here(original, "audit", "verify", "--json")
     assert (good.code, good.document["ok"], good.document["rows"]) == (0, True, summary["rows"])
     home = tmp_path / "home"
     shutil.copytree(original, home)
@@ -75,32 +75,32 @@ def test_the_audit_proves_a_run_and_names_a_flipped_byte(finished: tuple[Path, A
         digit = next(place for place in range(len(text) - 1, 0, -1) if text[place].isdigit())
         other = text[:digit] + ("1" if text[digit] == "0" else "0") + text[digit + 1 :]
         database.execute("update journal set payload = ? where seq = ?", (other, bad_seq))
-    broken = neuratrade(home, "audit", "verify", "--json")
+    broken = here(home, "audit", "verify", "--json")
     assert broken.code == 1
     assert (broken.document["ok"], broken.document["first_bad_seq"]) == (False, bad_seq)
     assert broken.document["problem"]
-    for_people = neuratrade(home, "audit", "verify")
+    for_people = here(home, "audit", "verify")
     assert (for_people.code, f"BROKEN at row {bad_seq}" in for_people.out) == (1, True)
 
 
 def test_status_positions_and_orders_tell_how_the_desk_stands(finished: tuple[Path, Any]) -> None:
     home, summary = finished
-    status = neuratrade(home, "status", "--json").document
+    status = here(home, "status", "--json").document
     assert status["run_id"] == summary["run_id"]
     assert status["equity"] == summary["equity"]
     assert status["counts"]["trades"] == summary["trades"]
     assert (status["running"], status["finished"]) == (False, True)
     names = {item["limit"] for item in status["limits_used"]}
     assert {"trades_per_day", "concurrent", "daily_loss", "drawdown_24h"} <= names
-    assert neuratrade(home, "positions", "--json").document == []
-    assert neuratrade(home, "orders", "--json").document == []
-    assert "nothing is held" in neuratrade(home, "positions").out
+    assert here(home, "positions", "--json").document == []
+    assert here(home, "orders", "--json").document == []
+    assert "nothing is held" in here(home, "positions").out
 
 
 def test_output_survives_terminals_and_disks_of_all_kinds(finished: tuple[Path, Any]) -> None:
     home, _ = finished
-    for more in ({"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, {"TERM": "dumb", "COLUMNS": "40"}):
-        assert neuratrade(home, "status", **more).code == 0
+    assert neuratrade(home, "status", LC_ALL="C", PYTHONIOENCODING="ascii").code == 0
+    assert neuratrade(home, "status", TERM="dumb", COLUMNS="40").code == 0
     without_home = neuratrade(home, "status", "--json", HOME="")
     assert without_home.code == 0
     full = run_into(home, "/dev/full")

@@ -1,4 +1,4 @@
-"""kill -9 at any moment: nothing lost, nothing doubled, and what is held is guarded before the market goes on."""
+"""kill -9 at any moment: nothing lost, nothing doubled, what is held is guarded before the market goes on."""
 
 import json
 import random
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
-from neuratrade.app.rebuild import rebuild_state
-from neuratrade.core.engine.state import state_bytes
+from neuratrade.core.engine.fold import apply
+from neuratrade.core.engine.state import DeskState, state_bytes
 from neuratrade.core.model import facts as f
 from neuratrade.store.reader import JournalReader
-from tests.e2e.desk_process import look, neuratrade, running
+from tests.e2e.desk_process import here, look, neuratrade, running, wait_until
 
-KILLS = 6
+KILLS = 5
 
 
 def facts(home: Path) -> Iterator[f.Fact]:
@@ -26,22 +26,11 @@ def facts(home: Path) -> Iterator[f.Fact]:
 
 def bytes_at(home: Path, seq: int) -> bytes:
     """The durable state folded from nothing but the first rows of the journal."""
+    state = DeskState()
     with JournalReader.open(home / "neuratrade.db") as reader:
-        state = rebuild_state(_Upto(reader, seq), None)[0]
+        for row in reader.rows(upto=seq):
+            apply(state, row.fact())
     return state_bytes(state)
-
-
-class _Upto(JournalReader):
-    """A journal as it was when it had so many rows."""
-
-    def __init__(self, reader: JournalReader, seq: int) -> None:
-        super().__init__(reader.engine)
-        self._seq = seq
-
-    def rows(
-        self, after_seq: int = 0, *, upto: int | None = None, kinds: tuple[str, ...] = (), page_rows: int = 4_000
-    ) -> "Iterator[object]":  # type: ignore[override]
-        return super().rows(after_seq, upto=self._seq, kinds=kinds, page_rows=page_rows)
 
 
 def test_a_desk_killed_again_and_again_ends_as_if_each_order_was_sent_once(
@@ -55,9 +44,11 @@ def test_a_desk_killed_again_and_again_ends_as_if_each_order_was_sent_once(
             process.wait()
         killed = look(fresh_home)
         assert not killed.running
-        assert state_bytes(killed.state) == bytes_at(fresh_home, killed.seq), f"snapshot and fold, kill {number}"
+        assert state_bytes(killed.state) == bytes_at(fresh_home, killed.seq), (
+            f"snapshot and fold, kill {number}"
+        )
         shutil.copytree(fresh_home, tmp_path / f"killed-{number}")
-        audit = neuratrade(fresh_home, "audit", "verify", "--json")
+        audit = here(fresh_home, "audit", "verify", "--json")
         assert (audit.code, audit.document["ok"]) == (0, True), audit.document
     ended = neuratrade(fresh_home, "run", "--speed", "max", "--json")
     assert ended.code == 0, ended.err
@@ -71,7 +62,7 @@ def test_a_desk_killed_again_and_again_ends_as_if_each_order_was_sent_once(
     check_totals(fresh_home, summary)
     check_nothing_is_doubled(fresh_home)
     check_restarts_guard_first(fresh_home)
-    assert neuratrade(fresh_home, "audit", "verify", "--json").document["ok"] is True
+    assert here(fresh_home, "audit", "verify", "--json").document["ok"] is True
 
 
 def check_totals(home: Path, summary: dict[str, float]) -> None:
@@ -129,8 +120,6 @@ def test_an_intent_file_taken_but_not_answered_before_a_kill_is_answered_after_i
     (inbox / "taken" / "left.json").write_text(json.dumps({"intent_id": "no uuid"}))
     reason = inbox / "rejected" / "left.json.reason.txt"
     with running(stopped_home, "--speed", "600") as process:
-        from tests.e2e.desk_process import wait_until
-
         wait_until(reason.exists, "the reason")
         process.kill()
         process.wait()

@@ -57,6 +57,17 @@ class Hand:
         """Steps the engine as after a restart."""
         return self._taken(self.engine.recover(self.now_ns))
 
+    def crash_after(self, kind: type[f.Fact]) -> None:
+        """Forgets all that came after the last fact of this kind, as a crash would, and starts anew."""
+        last = max(place for place, fact in enumerate(self.facts) if isinstance(fact, kind))
+        self.facts = self.facts[: last + 1]
+        state, self._twin = DeskState(), DeskState()
+        for fact in self.facts:
+            apply(state, fact)
+            apply(self._twin, fact)
+        self.engine = desk_engine(state)
+        warm_up(self.engine)
+
     def _taken(self, step: Step) -> Step:
         self.facts += step.facts
         self.commands = step.commands

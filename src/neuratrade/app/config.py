@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from neuratrade.app.dna_values import nearest, number, refusal, shown, whole, word
 from neuratrade.app.strict_yaml import Document, Place, dotted, read_document, where
 from neuratrade.core.model.account import AccountKind
 from neuratrade.core.model.errors import UsageError
-from neuratrade.core.risk.limits import DEFAULTS, Limits, limits_of, parse_limit
+from neuratrade.core.risk.limits import CEILING_NAMES, DEFAULTS, Limits, limits_of, parse_limit
 from neuratrade.core.strategies.dna import TIGHTER_WHEN_HIGHER
 from neuratrade.venues.paper.costs import PaperCosts
 
 FILE_NAME = "neuratrade.yaml"
+LIMITS = "limits"
 
 
 def _text(found: object) -> str:
@@ -31,24 +32,32 @@ def _text(found: object) -> str:
 def _limits(found: object) -> dict[str, str]:
     if not isinstance(found, dict):
         raise refusal(found, "allowed is a block of `limit: value` lines")
-    for name, value in found.items():
-        _check_tighter(str(name), str(value))
+    faults = {key: why for key, value in found.items() if (why := _objection(str(key), value))}
+    if faults:
+        raise PydanticCustomError(LIMITS, "limits that cannot be used", {"faults": faults})
     return {str(name): str(value) for name, value in found.items()}
 
 
-def _check_tighter(name: str, value: str) -> None:
+def _objection(name: str, value: object) -> str:
+    """What is wrong with a limit of the file; empty when it can be used."""
+    if not isinstance(value, Decimal | int | str) or isinstance(value, bool):
+        return f"found {shown(value)}; allowed is a number"
     try:
-        wanted = parse_limit(name, value)
+        wanted = parse_limit(name, str(value))
     except UsageError as error:
-        raise PydanticCustomError("config_value", "{why}", {"why": str(error)}) from None
+        return str(error)
     default = getattr(DEFAULTS, name)
     looser = wanted < default if name in TIGHTER_WHEN_HIGHER else wanted > default
-    if looser:
-        why = (
-            f"{name} = {value} is looser than the default {default}; a file may only tighten. "
-            f"An operator loosens a default of a running desk: neuratrade limit {name} {value} --reason ..."
+    if not looser:
+        return ""
+    if name in CEILING_NAMES:
+        return (
+            f"{value} is looser than {default}, a hard ceiling that nobody can loosen; lower it or leave it"
         )
-        raise PydanticCustomError("config_value", "{why}", {"why": why})
+    return (
+        f"{value} is looser than the default {default}; a file may only tighten. An operator loosens a "
+        f"default of a running desk: neuratrade limit {name} {value} --reason ..."
+    )
 
 
 Text = Annotated[str, PlainValidator(_text)]
@@ -105,20 +114,53 @@ def load_config(path: Path) -> Config:
     Raises UsageError naming file, line, column and key of every problem.
     """
     if not path.exists():
+        _refuse_misplaced(path)
+        return Config()
+    if path.is_file() and _says_nothing(path):
         return Config()
     document = read_document(path)
     try:
         return Config.model_validate(document.root)
     except ValidationError as error:
-        lines = [_line(document, detail["type"], detail["loc"], detail) for detail in error.errors()]
+        lines = [line for detail in error.errors() for line in _lines(document, detail)]
         raise UsageError("\n".join(lines)) from None
 
 
-def _line(document: Document, kind: str, place: Place, detail: "dict[str, object] | object") -> str:
-    found = detail.get("input") if isinstance(detail, dict) else None
-    message = str(detail.get("msg", "")) if isinstance(detail, dict) else ""
+def _refuse_misplaced(path: Path) -> None:
+    """A file that nobody reads would leave its limits out without a word."""
+    for other in (
+        path.with_suffix(".yml"),
+        path.parent.parent / path.name,
+        path.parent.parent / "config.yaml",
+    ):
+        if other.is_file():
+            raise UsageError(f"{other}: is not read; the desk's file is {path}: move it there, or away")
+
+
+def _says_nothing(path: Path) -> bool:
+    """Whether a file holds nothing but comments: then all defaults hold, as without it."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    return all(not line.strip() or line.lstrip().startswith(b"#") for line in lines)
+
+
+def _lines(document: Document, detail: ErrorDetails) -> list[str]:
+    kind, place = detail["type"], detail["loc"]
+    if kind == LIMITS:
+        faults = detail["ctx"]["faults"]
+        places = {(*place, name): why for name, why in faults.items()}
+        return [
+            f"{where(document.path, document.key_mark(at))}: {dotted(at)}: {why}"
+            for at, why in places.items()
+        ]
+    return [_line(document, kind, place, detail)]
+
+
+def _line(document: Document, kind: str, place: Place, detail: ErrorDetails) -> str:
+    found, what = detail["input"], detail["msg"]
     mark = document.key_mark(place) if kind == "extra_forbidden" else document.value_mark(place)
-    what = message
     if kind == "extra_forbidden":
         keys = _keys_at(place[:-1])
         what = f"unknown key{nearest(place[-1], keys) or '; allowed are ' + ', '.join(keys)}"

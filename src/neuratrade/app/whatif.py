@@ -13,6 +13,7 @@ import msgspec
 from neuratrade.app.engine_room import Setup, engine_config, open_data, replay_of, traded_markets
 from neuratrade.app.summary import Summary, summarise
 from neuratrade.core.engine.engine import Engine
+from neuratrade.core.engine.fold import apply
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.errors import UsageError
@@ -69,7 +70,9 @@ def what_if(reader: JournalReader, catalogue: Catalogue, changes: dict[str, str]
         limits = with_limit(limits, name, value)
     until_ns = max(fact.at_ns for fact in run)
     as_it_was = _repeat(setup, setup.limits, run, catalogue, until_ns)
-    otherwise = _repeat(setup, limits, run, catalogue, until_ns)
+    # A limit that is asked about holds all through the run, whatever an operator made of it on the way.
+    without = [fact for fact in run if not (isinstance(fact, f.LimitChanged) and fact.name in changes)]
+    otherwise = _repeat(setup, limits, without, catalogue, until_ns)
     recorded, before, after = _trades(run), _trades(as_it_was[0]), _trades(otherwise[0])
     exact = {key: item.closed for key, item in recorded.items()} == {
         key: item.closed for key, item in before.items()
@@ -114,19 +117,28 @@ def _repeat(
         if at_ns > until_ns:
             break
         while outside and outside[0].at_ns < at_ns:
-            desk.take(outside.pop(0))
+            _do_again(desk, recorder, outside.pop(0))
         if isinstance(piece, list):
             desk.bars(piece)
         else:
             desk.tick(piece)
     for event in outside:
-        desk.take(event)
+        _do_again(desk, recorder, event)
     return recorder.facts, summarise(engine.state, desk.bars_seen)
 
 
-def _outside(run: list[f.Fact]) -> list[e.Event]:
+def _do_again(desk: SimulatedDesk, recorder: MemoryRecorder, event: e.Event | f.LimitChanged) -> None:
+    if isinstance(event, f.LimitChanged):
+        # It was allowed then: it is not to be judged again beside a ceiling that is only asked about.
+        apply(desk.engine.state, event)
+        recorder.record((event,))
+    else:
+        desk.take(event)
+
+
+def _outside(run: list[f.Fact]) -> list[e.Event | f.LimitChanged]:
     """What people and programs did during the run, to be done again at the same engine time."""
-    events: list[e.Event] = []
+    events: list[e.Event | f.LimitChanged] = []
     for fact in run:
         match fact:
             case f.IntentJudged(intent=intent) if intent.source != "strategy":
@@ -136,7 +148,7 @@ def _outside(run: list[f.Fact]) -> list[e.Event]:
             case f.OperatorActed(action="resume"):
                 events.append(e.Resume(fact.at_ns, fact.operator_id, fact.reason))
             case f.LimitChanged():
-                events.append(e.SetLimit(fact.at_ns, fact.operator_id, fact.name, fact.value, fact.reason))
+                events.append(fact)
             case _:
                 pass
     return events

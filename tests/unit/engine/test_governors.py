@@ -140,7 +140,19 @@ def test_a_lighter_rule_never_lifts_a_heavier_one() -> None:
     assert hand.state.governor == "session_drawdown"
     mark(hand, 95)
     mark(hand, 95)
+    moves = [fact.state for fact in hand.facts if isinstance(fact, f.TradingStateMoved)]
+    assert moves == [HALTED], "not for a moment"
+
+
+def test_no_rule_lifts_the_halt_of_a_person() -> None:
+    hand = holding({"daily_loss_fraction": "0.02"})
+    hand.step(e.Halt(hand.now_ns, "op", "enough"))
+    mark(hand, 95)
+    mark(hand, 95)
+    hand.now_ns = T0 + NS_PER_DAY
+    mark(hand, 95, 0)
     assert state_of(hand) is HALTED
+    assert hand.state.governor == "operator"
 
 
 def test_a_missing_price_makes_no_mark() -> None:

@@ -177,6 +177,20 @@ def test_a_trail_tightens_and_never_loosens(direction: Direction) -> None:
     assert hand.closed.pnl == (level - 100) * sign
 
 
+@pytest.mark.parametrize(
+    ("direction", "best", "level"),
+    [
+        (Direction.LONG, "120.1", "114.0"),
+        (Direction.SHORT, "80.1", "84.2"),
+    ],
+)
+def test_a_trail_between_ticks_keeps_its_whole_distance(direction: Direction, best: str, level: str) -> None:
+    hand = Hand()
+    hand.enter(intent(direction=direction, stop=100 - 5 * direction.sign, trail="0.05", targets=()))
+    hand.quote(best, best)
+    assert hand.bracket.stop_price == D(level)
+
+
 def test_a_price_near_the_entry_does_not_move_a_tight_stop_back() -> None:
     hand = Hand()
     hand.enter(intent(stop=99, trail="0.05", targets=()))
@@ -327,6 +341,17 @@ def test_a_cancel_by_hand_ends_the_entry_and_keeps_what_was_filled_protected() -
     hand.cancelled(ENTRY)
     assert hand.bracket.held == D("0.3")
     assert hand.bracket.protected
+
+
+def test_what_is_being_cancelled_is_not_cancelled_twice() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    for name in ("once", "twice"):
+        order = CancelIntent(name, "paper", "op", "a", "no more", hand.now_ns)
+        hand.step(e.IntentArrived(order, hand.now_ns))
+    assert hand.commands == []
+    assert sum(isinstance(fact, f.CancelPlanned) for fact in hand.facts) == 1
 
 
 def test_an_entry_still_working_is_cancelled_when_the_exit_begins() -> None:

@@ -9,6 +9,7 @@ from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.state import DeskState
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.intent import EntryType
 from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND
 from neuratrade.core.model.orders import (
     Fill,
@@ -422,15 +423,29 @@ def test_a_look_up_tells_all_that_became_of_an_order_and_of_none() -> None:
     assert venue.ends == ["OrderAccepted", "OrderFilled", "OrderNotFound"]
 
 
-def test_a_restored_order_still_expires_and_a_triggered_stop_stays_triggered() -> None:
-    hand = Hand()
-    hand.enter(intent())
-    hand.fill(OrderRole.STOP, "0.4", 95)
+def restored(hand: Hand) -> Venue:
     state = DeskState()
     for fact in hand.facts:
         apply(state, fact)
     venue = Venue()
     venue.exchange.restore(state)
+    return venue
+
+
+def test_a_stop_that_was_triggered_before_a_restart_is_still_at_market_after_it() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    hand.fill(OrderRole.STOP, "0.4", 95)
+    venue = restored(hand)
     venue.live(1, 100, 101, 99, 100)
-    assert prices_of(venue) == [100], "triggered before the restart: the rest is at market"
+    assert prices_of(venue) == [100]
     assert venue.fills[0].quantity == D("0.6")
+
+
+def test_an_order_good_till_a_date_still_expires_after_a_restart() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, trigger=90, stop=85, expiry_s=90))
+    hand.accept(OrderRole.ENTRY)
+    venue = restored(hand)
+    venue.run(T0 + 91 * NS_PER_SECOND)
+    assert venue.ends == ["OrderExpired"]

@@ -84,13 +84,13 @@ class Engine:
     def recover(self, at_ns: int) -> Step:
         """After a restart: asks what became of every order in doubt, and guards what is held."""
         turn = Turn(self.state, max(at_ns, self.state.now_ns))
-        if self.state.trading_state is not f.TradingState.RUNNING:
-            cancel_entries(turn)
         for order in list(self.state.orders.values()):
             if order.is_live and order.status in (OrderStatus.PLANNED, OrderStatus.UNKNOWN):
                 turn.look_up(order)
             elif order.is_live and order.asked == "cancel":
                 turn.ask_again(order)
+        if self.state.trading_state is not f.TradingState.RUNNING:
+            cancel_entries(turn)
         for bracket in list(self.state.brackets.values()):
             rules.resume(turn, bracket)
         return Step(turn.facts, turn.commands)
