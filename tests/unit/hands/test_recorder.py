@@ -181,6 +181,7 @@ def test_once_there_is_room_again_everything_returns_to_the_journal_in_its_order
     resumed = e.Resume(desk.state.now_ns, "ana", "there is room again")
     desk.simulated.take(resumed)
     assert desk.state.trading_state is f.TradingState.RUNNING
+    step(desk, 10)
     judged = desk.simulated.judge(proposal(desk, "3"))
     assert judged is not None
     assert judged.approved, [layer for layer in judged.layers if layer.verdict.blocks]
