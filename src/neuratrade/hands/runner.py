@@ -92,6 +92,12 @@ class Runner:
         self._housekeeping = housekeeping
         self._recall = recall
         self._halted_by_file: HaltSeen | None = None
+        self._market_ns = 0
+
+    @property
+    def _engine_ns(self) -> int:
+        """Engine time: of the newest price, since the state itself only knows when it last changed."""
+        return max(self.desk.engine.state.now_ns, self._market_ns)
 
     def ask_to_stop(self, reason: str) -> None:
         """Asks for an orderly end after the item in hand. Safe to call from a signal handler of the loop."""
@@ -144,8 +150,10 @@ class Runner:
         match item:
             case list():
                 self.desk.bars(item)
+                self._market_ns = item[0].close_ns
             case Quote() | Trade():
                 self.desk.tick(item)
+                self._market_ns = item.at_ns
             case Delivery():
                 self._handle_delivery(item)
             case HaltChanged(seen=seen):
@@ -165,8 +173,7 @@ class Runner:
         return None
 
     def _end(self, reason: str, *, finished: bool) -> f.RunEnded:
-        state = self.desk.engine.state
-        ended = f.RunEnded(state.now_ns, state.run_id, reason, finished)
+        ended = f.RunEnded(self._engine_ns, self.desk.engine.state.run_id, reason, finished)
         self.desk.take(ended)
         self.desk.flush()
         return ended
@@ -181,7 +188,7 @@ class Runner:
         if delivery.faults:
             self._turn_away(inbox, self._refusal(delivery))
             return
-        now_ns = self.desk.engine.state.now_ns
+        now_ns = self._engine_ns
         found = self._inboxes.door.admit(
             delivery.raw,
             source=delivery.source,
@@ -202,7 +209,7 @@ class Runner:
         self._answer(inbox, delivery.name, _verdict(found.intent.intent_id, judged, found.notes))
 
     def _handle_request(self, delivery: Delivery) -> None:
-        inbox, now_ns = self._inboxes.control, self.desk.engine.state.now_ns
+        inbox, now_ns = self._inboxes.control, self._engine_ns
         if delivery.faults:
             self._turn_away(inbox, self._refusal(delivery))
             return
@@ -236,7 +243,7 @@ class Runner:
             self._halted_by_file = None
 
     def _refusal(self, delivery: Delivery) -> f.DoorRefused:
-        now_ns = self.desk.engine.state.now_ns
+        now_ns = self._engine_ns
         return refusal(delivery.faults, source=delivery.source, name=delivery.name, at_ns=now_ns)
 
     def _turn_away(self, inbox: FolderInbox, refused: f.DoorRefused) -> None:
@@ -285,7 +292,7 @@ class Runner:
             return
         self._halted_by_file = seen
         if seen is not None:
-            now_ns = self.desk.engine.state.now_ns
+            now_ns = self._engine_ns
             self.desk.take(e.Halt(now_ns, HALT_FILE_OPERATOR, seen.reason, seen.policy))
             self.desk.flush()
 

@@ -1,13 +1,16 @@
 """A desk in this process on the first days of the shipped recording, stepped by the test itself."""
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
 from neuratrade.app.desk import Desk, Options, open_desk
 from neuratrade.core.model.facts import RunEnded
-from neuratrade.core.model.market import Bar
 from neuratrade.feeds.catalogue import Catalogue
+from neuratrade.feeds.port import Slice
 from neuratrade.store.home import Home
 
 NAME = "short"
@@ -29,23 +32,28 @@ def opened(home: Path) -> Desk:
     return open_desk(Home(home), Options(data=NAME), lambda _what, _done, _total: None)
 
 
+_waiting: "WeakKeyDictionary[Desk, Iterator[Slice]]" = WeakKeyDictionary()
+
+
 def step(desk: Desk, minutes: int | None = None) -> int:
     """Lives through so many minutes, or to the end; returns how many there were."""
+    if desk not in _waiting:
+        _waiting[desk] = desk.feed.slices()
     lived = 0
-    for piece in desk.feed.slices():
+    for piece in islice(_waiting[desk], minutes):
         assert isinstance(piece, list)
-        assert isinstance(piece[0], Bar)
-        if piece[0].close_ns <= desk.state.now_ns and lived == 0 and desk.simulated.bars_seen:
-            continue
         desk.simulated.bars(piece)
         lived += 1
-        if lived == minutes:
-            break
     return lived
+
+
+def time_of(desk: Desk) -> int:
+    """Engine time: of the newest price, or of the newest fact where that is newer."""
+    seen = [view.price_ns for view in desk.simulated.engine.views.values()]
+    return max(desk.state.now_ns, *seen)
 
 
 def finish(desk: Desk) -> None:
     """Ends the run and gives the home back."""
-    state = desk.state
-    desk.simulated.take(RunEnded(state.now_ns, state.run_id, "the end of the test", True))
+    desk.simulated.take(RunEnded(time_of(desk), desk.run_id, "the end of the test", True))
     desk.close()

@@ -13,7 +13,7 @@ from neuratrade.store.home import Home
 from neuratrade.store.journal import Journal
 from neuratrade.store.keys import Ed25519Signer
 from neuratrade.store.reader import JournalReader
-from tests.unit.app.recorded_desk import finish, opened, short_data, step
+from tests.unit.app.recorded_desk import finish, opened, short_data, step, time_of
 
 DAY = 1440
 
@@ -25,11 +25,11 @@ def steered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     short_data(home, 4)
     desk = opened(home)
     step(desk, DAY + 60)
-    desk.simulated.take(e.SetLimit(desk.state.now_ns, "ana", "trades_per_day", "4", "careful"))
+    desk.simulated.take(e.SetLimit(time_of(desk), "ana", "trades_per_day", "4", "careful"))
     step(desk, DAY)
-    desk.simulated.take(e.Halt(desk.state.now_ns, "ana", "lunch"))
+    desk.simulated.take(e.Halt(time_of(desk), "ana", "lunch"))
     step(desk, 240)
-    desk.simulated.take(e.Resume(desk.state.now_ns, "ana", "back"))
+    desk.simulated.take(e.Resume(time_of(desk), "ana", "back"))
     step(desk)
     finish(desk)
     return home

@@ -20,7 +20,7 @@ from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import Direction, EntryType, OpenIntent, Stop, TakeProfit
 from neuratrade.store.reader import JournalReader
-from tests.unit.app.recorded_desk import opened, short_data, step
+from tests.unit.app.recorded_desk import opened, short_data, step, time_of
 
 BTC = "BTC/USDT@binanceusdm"
 WARM_MINUTES = 1440 + 90
@@ -77,11 +77,11 @@ def proposal(desk: Desk, name: str) -> e.IntentArrived:
         take_profits=(TakeProfit(view.instrument.round_price(price * Decimal("1.03"))),),
         confidence=Decimal("0.9"),
         strategy_ref="a_person",
-        created_ns=desk.state.now_ns,
+        created_ns=time_of(desk),
         order_type=EntryType.MARKET,
         source="operator",
     )
-    return e.IntentArrived(intent, desk.state.now_ns)
+    return e.IntentArrived(intent, time_of(desk))
 
 
 def with_a_position(desk: Desk) -> str:
@@ -135,7 +135,7 @@ def test_what_is_held_is_left_on_a_full_disk_and_the_journal_learns_of_it_once(
     seen: list[f.Fact] = []
     desk.watch(seen.append)
     with full_disk(SMALL):
-        desk.simulated.take(e.Halt(desk.state.now_ns, "ana", "get out", f.KillPolicy.FLATTEN_ALL))
+        desk.simulated.take(e.Halt(time_of(desk), "ana", "get out", f.KillPolicy.FLATTEN_ALL))
         step(desk, 3)
         desk.simulated.flush()
         assert bracket_id not in desk.state.brackets
@@ -165,7 +165,7 @@ def test_once_there_is_room_again_everything_returns_to_the_journal_in_its_order
     seen: list[f.Fact] = []
     desk.watch(seen.append)
     with full_disk(SMALL):
-        desk.simulated.take(e.Halt(desk.state.now_ns, "ana", "get out", f.KillPolicy.FLATTEN_ALL))
+        desk.simulated.take(e.Halt(time_of(desk), "ana", "get out", f.KillPolicy.FLATTEN_ALL))
         step(desk, 2)
         desk.keep_house()
         assert is_diverted(desk)
@@ -178,7 +178,7 @@ def test_once_there_is_room_again_everything_returns_to_the_journal_in_its_order
     desk.simulated.flush()
     assert facts_of(desk.home.root)[head:] == seen
     assert state_bytes(desk.state) == state_bytes(folded(desk.home.root))
-    resumed = e.Resume(desk.state.now_ns, "ana", "there is room again")
+    resumed = e.Resume(time_of(desk), "ana", "there is room again")
     desk.simulated.take(resumed)
     assert desk.state.trading_state is f.TradingState.RUNNING
     step(desk, 10)
@@ -202,7 +202,7 @@ def test_facts_wait_in_memory_when_not_even_the_emergency_file_can_be_written(de
     seen: list[f.Fact] = []
     desk.watch(seen.append)
     with full_disk(1):
-        desk.simulated.take(e.Halt(desk.state.now_ns, "ana", "get out", f.KillPolicy.FLATTEN_ALL))
+        desk.simulated.take(e.Halt(time_of(desk), "ana", "get out", f.KillPolicy.FLATTEN_ALL))
         step(desk, 3)
         assert bracket_id not in desk.state.brackets
         assert emergency_bytes(desk.home.root) == 0
@@ -220,7 +220,7 @@ def test_a_desk_that_is_closed_after_a_full_disk_leaves_a_whole_journal(warm: Pa
         with_a_position(desk)
         desk.watch(seen.append)
         with full_disk(1):
-            desk.simulated.take(e.Halt(desk.state.now_ns, "ana", "get out", f.KillPolicy.FLATTEN_ALL))
+            desk.simulated.take(e.Halt(time_of(desk), "ana", "get out", f.KillPolicy.FLATTEN_ALL))
             step(desk, 2)
             assert desk.simulated.journal_failed
         last = state_bytes(desk.state)

@@ -11,7 +11,7 @@ import pytest
 from neuratrade.app.desk import Desk
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.instrument import Instrument
-from neuratrade.core.model.market import Bar
+from neuratrade.core.model.market import NS_PER_SECOND, Bar
 from neuratrade.feeds.clock import Clock, SystemClock
 from neuratrade.feeds.port import Feed, Slice
 from neuratrade.hands.door import Door
@@ -190,31 +190,55 @@ async def test_troubles_are_counted_but_only_the_newest_are_kept(home: Path) -> 
 
 
 async def test_a_halt_file_counts_before_the_first_price_and_again_after_every_resume(home: Path) -> None:
-    (home / "HALT").write_text("before\n")
-    halted: list[int] = []
+    switch = home / "HALT"
+    switch.write_text("now\n")
+    moves: list[f.TradingState] = []
+
+    def made_again_at_once(fact: f.Fact) -> None:
+        if isinstance(fact, f.TradingStateMoved):
+            moves.append(fact.state)
+            if fact.state is f.TradingState.RUNNING:
+                switch.write_text("now\n")
+
     with opened(home) as desk:
         begin_ns = desk.state.now_ns
-        desk.watch(lambda fact: halted.append(fact.at_ns) if isinstance(fact, f.TradingStateMoved) else None)
+        desk.watch(made_again_at_once)
         runner = runner_of(desk, FeedOf(desk, 1, never))
         running = asyncio.create_task(runner.run())
         await until(lambda: desk.state.trading_state is f.TradingState.HALTED)
-        assert halted == [begin_ns]
-        for _ in range(3):
-            (home / "HALT").unlink()
-            ask_to_resume(home)
-            await until(lambda: desk.state.trading_state is f.TradingState.RUNNING)
-            (home / "HALT").write_text("before\n")
-            await until(lambda: desk.state.trading_state is f.TradingState.HALTED)
+        assert desk.state.now_ns == begin_ns
+        for number in range(3):
+            # Between these lines and the desk's answer nobody looks for the file.
+            switch.unlink()
+            runner.inbound.put_control(Delivery("control", f"{number}.json", request_to_resume()))
+            await until(lambda: len(moves) == 3 + 2 * number)  # noqa: B023 - awaited in this round
         runner.ask_to_stop("enough")
         await running
+    halted, resumed = f.TradingState.HALTED, f.TradingState.RUNNING
+    assert moves == [halted, resumed, halted, resumed, halted, resumed, halted]
 
 
-def ask_to_resume(home: Path) -> None:
+def request_to_resume() -> bytes:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    request = {"action": "resume", "operator_id": "ana", "reason": "again", "timestamp": stamp}
-    waiting = home / "control" / ".r.tmp"
-    waiting.write_text(json.dumps(request))
-    waiting.rename(home / "control" / "r.json")
+    return json.dumps(
+        {"action": "resume", "operator_id": "ana", "reason": "again", "timestamp": stamp}
+    ).encode()
+
+
+async def test_what_people_do_while_nothing_happens_is_stamped_with_the_time_of_the_market(
+    home: Path,
+) -> None:
+    with opened(home) as desk:
+        runner = runner_of(desk, FeedOf(desk, 100, never))
+        running = asyncio.create_task(runner.run())
+        await until(lambda: desk.simulated.bars_seen >= 2 * 99)
+        runner.inbound.put_control(Delivery("control", "r.json", request_to_resume()))
+        runner.ask_to_stop("enough")
+        await running
+        begin_ns = journaled(home)[0].at_ns
+    acted = [fact for fact in journaled(home) if isinstance(fact, f.OperatorActed)]
+    assert [fact.at_ns - begin_ns for fact in acted] == [99 * 60 * NS_PER_SECOND]
+    assert the_end(home).at_ns - begin_ns == 99 * 60 * NS_PER_SECOND
 
 
 async def until(true: Callable[[], bool]) -> None:

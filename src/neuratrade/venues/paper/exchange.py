@@ -5,7 +5,6 @@ refuses what a venue would refuse (grid, minimum, money). It invents nothing: ev
 a quote or a trade that was replayed.
 """
 
-import hashlib
 import heapq
 from collections import OrderedDict
 from decimal import Decimal
@@ -30,6 +29,7 @@ from neuratrade.venues.paper.prices import (
     takeable,
     taking_price,
 )
+from neuratrade.venues.paper.refusals import objection
 
 REMEMBERED = 10_000
 
@@ -161,8 +161,10 @@ class PaperExchange:
 
     def equity(self) -> Decimal | None:
         """The account's worth by the venue's own books, at last prices."""
-        prices = {key: tape.last for key, tape in self._tapes.items() if tape.last is not None}
-        return equity_of(self.account, self.instruments, prices)
+        return equity_of(self.account, self.instruments, self._last_prices())
+
+    def _last_prices(self) -> dict[str, Decimal]:
+        return {key: tape.last for key, tape in self._tapes.items() if tape.last is not None}
 
     def _live_through(self, bar: Bar, phase: Phase, at_ns: int) -> None:
         tape = self._tapes[bar.instrument]
@@ -219,12 +221,10 @@ class PaperExchange:
                 )
 
     def _take(self, request: OrderRequest, at_ns: int) -> None:
-        objection = self._objection(request)
-        if objection is not None:
-            self._remember(
-                request.client_order_id, f.OrderRejected(at_ns, request.client_order_id, objection)
-            )
-            self._answer(f.OrderRejected(at_ns, request.client_order_id, objection), at_ns)
+        refused = objection(request, self.account, self.instruments, self._last_prices(), self.costs)
+        if refused is not None:
+            self._remember(request.client_order_id, f.OrderRejected(at_ns, request.client_order_id, refused))
+            self._answer(f.OrderRejected(at_ns, request.client_order_id, refused), at_ns)
             return
         order = Resting(request, request.quantity, request.stop_price)
         self.orders[request.client_order_id] = order
@@ -344,49 +344,3 @@ class PaperExchange:
         self._ended.setdefault(coid, []).append(event)
         while len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
-
-    # refusals
-
-    def _objection(self, request: OrderRequest) -> str | None:
-        contract = self.instruments[request.instrument]
-        for name in ("limit_price", "stop_price"):
-            level: Decimal | None = getattr(request, name)
-            if level is not None and not (is_multiple(level, contract.tick) and contract.admits_price(level)):
-                return f"{name} {level} is not on the tick grid of {contract.tick} or out of bounds"
-        if not is_multiple(request.quantity, contract.lot):
-            return f"quantity {request.quantity} is not a multiple of the lot {contract.lot}"
-        if request.role.reduces:
-            return None
-        if self._draws_reject(request.client_order_id):
-            return "refused by the seeded fault plan"
-        price = request.limit_price or request.stop_price or self._tapes[request.instrument].last
-        if price is None:
-            return "no market: nothing was quoted yet"
-        value = contract.notional(request.quantity, price)
-        if request.quantity < contract.min_quantity or value < contract.min_notional:
-            return f"order worth {value} is below the minimum of {contract.min_notional}"
-        return self._shortage(request, contract, value)
-
-    def _shortage(self, request: OrderRequest, contract: Instrument, value: Decimal) -> str | None:
-        if contract.is_derivative:
-            equity = self.equity()
-            held = sum((self._margin(key) for key in self.account.positions), ZERO)
-            if equity is None or held + value * contract.initial_margin > equity:
-                return f"margin for {value} is more than the equity of {equity} allows"
-            return None
-        currency = contract.quote if request.side is Side.BUY else contract.base
-        needed = value if request.side is Side.BUY else request.quantity
-        free = self.account.balances.get(currency, ZERO)
-        return f"needs {needed} {currency}, has {free}" if needed > free else None
-
-    def _margin(self, key: str) -> Decimal:
-        contract, last = self.instruments[key], self._tapes[key].last
-        if not contract.is_derivative or last is None:
-            return ZERO
-        return contract.notional(self.account.positions[key].quantity, last) * contract.initial_margin
-
-    def _draws_reject(self, coid: str) -> bool:
-        if not self.costs.reject_fraction:
-            return False
-        drawn = int.from_bytes(hashlib.sha256(f"{self.costs.seed}|{coid}".encode()).digest()[:4], "big")
-        return Decimal(drawn) / Decimal(2**32) < self.costs.reject_fraction
