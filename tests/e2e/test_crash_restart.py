@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.state import DeskState, state_bytes
@@ -34,7 +35,7 @@ def bytes_at(home: Path, seq: int) -> bytes:
 
 
 def test_a_desk_killed_again_and_again_ends_as_if_each_order_was_sent_once(
-    fresh_home: Path, tmp_path: Path
+    fresh_home: Path, tmp_path: Path, short_finished: tuple[Path, Any]
 ) -> None:
     dice = random.Random(20250513)
     for number in range(KILLS):
@@ -59,6 +60,8 @@ def test_a_desk_killed_again_and_again_ends_as_if_each_order_was_sent_once(
         # What a killed desk had written is the beginning of what there is now, to the last byte.
         killed = look(tmp_path / f"killed-{number}")
         assert bytes_at(fresh_home, killed.seq) == state_bytes(killed.state)
+    _, never_killed = short_finished
+    assert summary["intents"] == never_killed["intents"]
     check_totals(fresh_home, summary)
     check_nothing_is_doubled(fresh_home)
     check_restarts_guard_first(fresh_home)
@@ -82,12 +85,20 @@ def check_totals(home: Path, summary: dict[str, float]) -> None:
 def check_nothing_is_doubled(home: Path) -> None:
     trades = [fact.fill.trade_id for fact in facts(home) if isinstance(fact, f.OrderFilled)]
     assert len(trades) == len(set(trades))
+    planned = {
+        fact.request.client_order_id: fact.at_ns for fact in facts(home) if isinstance(fact, f.OrderPlanned)
+    }
+    for fact in facts(home):
+        if isinstance(fact, f.OrderFilled):
+            assert fact.fill.at_ns >= planned[fact.fill.client_order_id], "filled by a market of the past"
     orders = [fact.request.client_order_id for fact in facts(home) if isinstance(fact, f.OrderPlanned)]
     assert len(orders) == len(set(orders))
     approved = [
         fact.intent.intent_id for fact in facts(home) if isinstance(fact, f.IntentJudged) and fact.approved
     ]
     assert len(approved) == len(set(approved))
+    judged = [fact.intent.intent_id for fact in facts(home) if isinstance(fact, f.IntentJudged)]
+    assert len(judged) == len(set(judged)), "a bar was lived through twice"
     closed = [fact.bracket_id for fact in facts(home) if isinstance(fact, f.BracketClosed)]
     assert len(closed) == len(set(closed))
     assert set(closed) == set(approved)

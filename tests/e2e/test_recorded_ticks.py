@@ -43,7 +43,7 @@ def lay_dataset(folder: Path, shared: Path, *, quotes: bool) -> int:
         series.append({"kind": "quotes", "instrument": key, "file": "quotes.parquet"})
     (folder / "instruments.json").write_text(json.dumps([INSTRUMENT]))
     (folder / "dataset.json").write_text(json.dumps({"name": folder.name, "series": series}))
-    return last // 60_000 - (first // 60_000 + 1)
+    return int(last) // 60_000 - (int(first) // 60_000 + 1)
 
 
 @pytest.mark.shared

@@ -219,16 +219,10 @@ def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -
         gross_notional=gross,
         instrument_notional=here,
         open_brackets=len(brackets),
-        trades_today=opened_today(account, intent.lane) + entering,
+        trades_today=account.counted_today(intent.lane) + entering,
         lane_session_losses=lane.session_losses,
         lane_last_loss_ns=lane.last_loss_ns,
     )
-
-
-def opened_today(account: AccountState, lane: Lane) -> int:
-    """Positions opened today that count against a lane: scalps against scalps, all others together."""
-    scalps = account.opened_today.get(Lane.SCALP.value, 0)
-    return scalps if lane is Lane.SCALP else sum(account.opened_today.values()) - scalps
 
 
 def _still_entering(state: DeskState, bracket: BracketState) -> bool:

@@ -14,7 +14,7 @@ from neuratrade.core.model.approval import Envelope
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.facts import CloseReason, TradingState
 from neuratrade.core.model.instrument import Instrument
-from neuratrade.core.model.intent import OpenIntent
+from neuratrade.core.model.intent import Lane, OpenIntent
 from neuratrade.core.model.orders import OrderRequest, OrderStatus
 from neuratrade.core.risk.limits import DEFAULTS, Limits
 
@@ -141,6 +141,11 @@ class AccountState(msgspec.Struct):
     def peak_24h(self) -> Decimal:
         """Best equity of the last 24 hours."""
         return max([peak for _, peak in self.hour_peaks], default=self.equity)
+
+    def counted_today(self, lane: Lane) -> int:
+        """Positions opened today that count against a lane: scalps against scalps, all others together."""
+        scalps = self.opened_today.get(Lane.SCALP.value, 0)
+        return scalps if lane is Lane.SCALP else sum(self.opened_today.values()) - scalps
 
 
 class Outcomes(msgspec.Struct):

@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 from neuratrade.app.looking import home_in_use, look_at
-from neuratrade.core.engine.judging import opened_today
 from neuratrade.core.engine.state import BracketState, DeskState
 from neuratrade.core.model.intent import Lane
 from neuratrade.core.risk.view import drawdown
@@ -48,7 +47,7 @@ def limits_used(state: DeskState) -> list[tuple[str, Decimal, Decimal]]:
     limits = state.limits
     digits = Decimal("0.00001")
     return [
-        ("trades_per_day", Decimal(opened_today(account, Lane.TACTICAL)), Decimal(limits.trades_per_day)),
+        ("trades_per_day", Decimal(account.counted_today(Lane.TACTICAL)), Decimal(limits.trades_per_day)),
         ("concurrent", Decimal(len(state.brackets)), Decimal(limits.concurrent)),
         (
             "daily_loss",
