@@ -35,23 +35,27 @@ def bytes_at(home: Path, seq: int) -> bytes:
 
 
 def test_a_desk_killed_again_and_again_ends_as_if_each_order_was_sent_once(
-    fresh_home: Path, tmp_path: Path, short_finished: tuple[Path, Any]
+    stopped_home: Path, tmp_path: Path, short_finished: tuple[Path, Any]
 ) -> None:
     dice = random.Random(20250513)
+    held = 0
     for number in range(KILLS):
-        with running(fresh_home, "--speed", "40000") as process:
-            time.sleep(dice.uniform(0.05, 1.2))
+        with running(stopped_home, "--speed", "20000") as process:
+            if number % 2 == 0:
+                wait_until(lambda: bool(look(stopped_home).state.brackets), "something is held")
+            time.sleep(dice.uniform(0.0, 0.4))
             process.kill()
             process.wait()
-        killed = look(fresh_home)
+        killed = look(stopped_home)
         assert not killed.running
-        assert state_bytes(killed.state) == bytes_at(fresh_home, killed.seq), (
+        held += bool(killed.state.brackets)
+        assert state_bytes(killed.state) == bytes_at(stopped_home, killed.seq), (
             f"snapshot and fold, kill {number}"
         )
-        shutil.copytree(fresh_home, tmp_path / f"killed-{number}")
-        audit = here(fresh_home, "audit", "verify", "--json")
+        shutil.copytree(stopped_home, tmp_path / f"killed-{number}")
+        audit = here(stopped_home, "audit", "verify", "--json")
         assert (audit.code, audit.document["ok"]) == (0, True), audit.document
-    ended = neuratrade(fresh_home, "run", "--speed", "max", "--json")
+    ended = neuratrade(stopped_home, "run", "--speed", "max", "--json")
     assert ended.code == 0, ended.err
     summary = ended.document
     assert summary["finished"] is True
@@ -59,13 +63,14 @@ def test_a_desk_killed_again_and_again_ends_as_if_each_order_was_sent_once(
     for number in range(KILLS):
         # What a killed desk had written is the beginning of what there is now, to the last byte.
         killed = look(tmp_path / f"killed-{number}")
-        assert bytes_at(fresh_home, killed.seq) == state_bytes(killed.state)
+        assert bytes_at(stopped_home, killed.seq) == state_bytes(killed.state)
+    assert held >= 2
     _, never_killed = short_finished
     assert summary["intents"] == never_killed["intents"]
-    check_totals(fresh_home, summary)
-    check_nothing_is_doubled(fresh_home)
-    check_restarts_guard_first(fresh_home)
-    assert here(fresh_home, "audit", "verify", "--json").document["ok"] is True
+    check_totals(stopped_home, summary)
+    check_nothing_is_doubled(stopped_home)
+    check_restarts_guard_first(stopped_home)
+    assert here(stopped_home, "audit", "verify", "--json").document["ok"] is True
 
 
 def check_totals(home: Path, summary: dict[str, float]) -> None:
@@ -118,7 +123,7 @@ def check_restarts_guard_first(home: Path) -> None:
                 unsafe.discard(bracket_id)
             case _:
                 pass
-    assert starts == KILLS + 1
+    assert starts == KILLS + 2
     assert not unsafe
     assert look(home).state.counts.unprotected_ms_max <= 5_000
 

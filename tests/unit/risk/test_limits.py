@@ -82,6 +82,12 @@ def test_an_operator_may_loosen_a_default() -> None:
     assert operator_limit(DEFAULTS, "confidence", "0.5").confidence == Decimal("0.5")
 
 
+def test_an_operator_may_go_up_to_half_of_kelly_and_no_further() -> None:
+    assert operator_limit(DEFAULTS, "kelly_fraction", "0.5").kelly_fraction == Decimal("0.5")
+    with pytest.raises(UsageError, match=r"kelly_fraction = 0.51 is above 0.5"):
+        operator_limit(DEFAULTS, "kelly_fraction", "0.51")
+
+
 @pytest.mark.parametrize(
     "value",
     [

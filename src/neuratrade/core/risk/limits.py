@@ -60,6 +60,8 @@ CEILING_NAMES = (
     "drawdown_24h_fraction",
 )
 DEFAULTS = Limits()
+HIGHEST_KELLY = Decimal("0.5")
+"""Fractional Kelly lies from a quarter, the default, to a half: beyond that an estimate's error ruins."""
 NAMES = tuple(f.name for f in msgspec.structs.fields(Limits))
 LARGEST_EXPONENT = 18
 """Decimal places a limit may lie above or below one: beyond it, arithmetic with prices could overflow."""
@@ -107,6 +109,8 @@ def operator_limit(limits: Limits, name: str, value: str) -> Limits:
     """
     changed = with_limit(limits, name, value)
     objections = over_ceiling(changed)
+    if changed.kelly_fraction > HIGHEST_KELLY:
+        objections.append(f"kelly_fraction = {changed.kelly_fraction} is above {HIGHEST_KELLY}, half of Kelly")
     if objections:
         raise UsageError("; ".join(objections))
     return changed
