@@ -35,6 +35,7 @@ from neuratrade.feeds.replay import ReplayFeed
 from neuratrade.hands.door import Door
 from neuratrade.hands.halt_file import HaltFile
 from neuratrade.hands.inbound import Inbound
+from neuratrade.hands.inbox.bus import InProcessBus
 from neuratrade.hands.inbox.folder import FolderInbox
 from neuratrade.hands.inbox.submit import CONTROL, INTENTS
 from neuratrade.hands.recorder import JournalRecorder
@@ -76,6 +77,7 @@ class Desk:
         self.setup = setup
         self.decisions: deque[IntentJudged] = deque(maxlen=DECISIONS_KEPT)
         self.resumed = False
+        self.bus = InProcessBus()
         self.run_id = ""
         self.snapshot_seq = 0
         self.bars_before = 0
@@ -234,7 +236,10 @@ def _wire(
     desk.bars_in_all = desk.bars_before + desk.feed.total_bars
     door = Door(instruments, setup.account.venue, account_id, setup.operator_id)
     inboxes = Inboxes(
-        door, FolderInbox(desk.home.root / INTENTS), FolderInbox(desk.home.root / CONTROL, "control")
+        door,
+        FolderInbox(desk.home.root / INTENTS),
+        FolderInbox(desk.home.root / CONTROL, "control"),
+        desk.bus,
     )
     desk.runner = Runner(
         desk.simulated,

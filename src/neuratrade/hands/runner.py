@@ -23,6 +23,7 @@ from neuratrade.hands.door import Admitted, Door
 from neuratrade.hands.findings import refusal
 from neuratrade.hands.halt_file import POLL_S, HaltFile, HaltSeen
 from neuratrade.hands.inbound import FeedEnded, HaltChanged, Inbound, Item, StopAsked, StreamBroke
+from neuratrade.hands.inbox.bus import SOURCE_PREFIX, BusReplies, IntentBus
 from neuratrade.hands.inbox.control import read_request
 from neuratrade.hands.inbox.delivery import Delivery
 from neuratrade.hands.inbox.folder import FolderInbox
@@ -57,11 +58,12 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Inboxes:
-    """Where proposals and requests come from, by the source their deliveries name."""
+    """Where proposals and requests come from, by the source their deliveries name. bus: None without one."""
 
     door: Door
     intents: FolderInbox
     control: FolderInbox
+    bus: IntentBus | None = None
 
 
 class Runner:
@@ -92,6 +94,7 @@ class Runner:
         self._housekeeping = housekeeping
         self._recall = recall
         self._halted_by_file: HaltSeen | None = None
+        self._bus_replies = None if inboxes.bus is None else BusReplies(inboxes.bus)
         self._market_ns = 0
 
     @property
@@ -118,7 +121,8 @@ class Runner:
 
     def _streams(self) -> dict[str, Coroutine[object, object, None]]:
         sleep, put = self._clock_sleep, self.inbound.put_delivery
-        return {
+        bus = {} if self._inboxes.bus is None else {"bus": self._read_bus(self._inboxes.bus)}
+        return bus | {
             "feed": self._read_feed(),
             "intents": self._inboxes.intents.watch(put, sleep, self.health.note),
             "control": self._inboxes.control.watch(self._put_request, sleep, self.health.note),
@@ -184,7 +188,7 @@ class Runner:
         if delivery.source == "control":
             self._handle_request(delivery)
             return
-        inbox = self._inboxes.intents
+        inbox = self._replies_to(delivery)
         if delivery.faults:
             self._turn_away(inbox, self._refusal(delivery))
             return
@@ -207,6 +211,11 @@ class Runner:
             # A file that is delivered again after a crash gets the answer it would have got before it.
             judged = self._recall(found.intent.intent_id) or judged
         self._answer(inbox, delivery.name, _verdict(found.intent.intent_id, judged, found.notes))
+
+    def _replies_to(self, delivery: Delivery) -> FolderInbox | BusReplies:
+        if self._bus_replies is not None and delivery.source.startswith(SOURCE_PREFIX):
+            return self._bus_replies
+        return self._inboxes.intents
 
     def _handle_request(self, delivery: Delivery) -> None:
         inbox, now_ns = self._inboxes.control, self._engine_ns
@@ -246,7 +255,7 @@ class Runner:
         now_ns = self._engine_ns
         return refusal(delivery.faults, source=delivery.source, name=delivery.name, at_ns=now_ns)
 
-    def _turn_away(self, inbox: FolderInbox, refused: f.DoorRefused) -> None:
+    def _turn_away(self, inbox: FolderInbox | BusReplies, refused: f.DoorRefused) -> None:
         self.desk.take(refused)
         self.desk.flush()
         try:
@@ -254,7 +263,7 @@ class Runner:
         except Retryable as error:
             self.health.note(str(error))
 
-    def _answer(self, inbox: FolderInbox, name: str, verdict: bytes) -> None:
+    def _answer(self, inbox: FolderInbox | BusReplies, name: str, verdict: bytes) -> None:
         try:
             inbox.answer(name, verdict)
         except Retryable as error:
@@ -270,6 +279,10 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - handed to the engine loop, which ends the run with it
             problem = error
         await self.inbound.put_market(FeedEnded(problem))
+
+    async def _read_bus(self, bus: IntentBus) -> None:
+        async for delivery in bus.subscribe():
+            await self.inbound.put_delivery(delivery)
 
     async def _put_request(self, delivery: Delivery) -> None:
         self.inbound.put_control(delivery)

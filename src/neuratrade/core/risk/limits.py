@@ -110,7 +110,9 @@ def operator_limit(limits: Limits, name: str, value: str) -> Limits:
     changed = with_limit(limits, name, value)
     objections = over_ceiling(changed)
     if changed.kelly_fraction > HIGHEST_KELLY:
-        objections.append(f"kelly_fraction = {changed.kelly_fraction} is above {HIGHEST_KELLY}, half of Kelly")
+        objections.append(
+            f"kelly_fraction = {changed.kelly_fraction} is above {HIGHEST_KELLY}, half of Kelly"
+        )
     if objections:
         raise UsageError("; ".join(objections))
     return changed

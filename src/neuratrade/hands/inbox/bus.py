@@ -7,8 +7,9 @@ lives in this process and forgets with it. What must survive a crash goes throug
 """
 
 import asyncio
+import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
 from neuratrade.core.model.errors import LimitReached, UsageError
@@ -16,6 +17,7 @@ from neuratrade.hands.inbox.delivery import Delivery
 from neuratrade.hands.strict_json import MAX_BYTES
 
 DEFAULT_CAPACITY = 1000
+SOURCE_PREFIX = "bus:"
 
 
 class IntentBus(Protocol):
@@ -60,7 +62,7 @@ class InProcessBus:
             raise UsageError(f"document: {len(raw)} bytes, the limit is {MAX_BYTES}; send one intent")
         name = f"bus-{self._published + 1}"
         try:
-            self._queue.put_nowait(Delivery(f"bus:{source}", name, raw))
+            self._queue.put_nowait(Delivery(f"{SOURCE_PREFIX}{source}", name, raw))
         except asyncio.QueueFull:
             raise LimitReached(
                 f"bus: {self._capacity} documents wait already; this one was not taken; try later"
@@ -95,3 +97,21 @@ class InProcessBus:
                 yield await self._queue.get()
         finally:
             self._has_desk = False
+
+
+class BusReplies:
+    """Verdicts on their way back over a bus, given by a loop that may not wait for them."""
+
+    def __init__(self, bus: IntentBus) -> None:
+        self._bus = bus
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def answer(self, name: str, verdict: bytes) -> None:
+        """Sends the verdict (JSON) on a delivery. After journaling only."""
+        sending = asyncio.ensure_future(self._bus.answer(name, verdict))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+
+    def reject(self, name: str, errors: Iterable[str]) -> None:
+        """Sends why a delivery was turned away."""
+        self.answer(name, json.dumps({"approved": False, "errors": list(errors)}).encode())
