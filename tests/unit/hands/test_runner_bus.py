@@ -9,8 +9,8 @@ import pytest
 
 from neuratrade.app.desk import Desk
 from neuratrade.core.model import facts as f
-from tests.unit.app.recorded_desk import short_data
-from tests.unit.hands.test_runner import journaled, opened
+from tests.unit.app.recorded_desk import opened, short_data
+from tests.unit.hands.test_runner import journaled
 
 INTENT_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 
