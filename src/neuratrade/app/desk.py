@@ -223,7 +223,7 @@ def _wire(
     exchange = PaperExchange(setup.account, instruments, setup.cash, setup.costs)
     sender = Sender(verify)
     if desk.resumed:
-        pass
+        exchange.restore(state)
         sender.restore(state)
     run_id = state.run_id if desk.resumed else uuid.uuid4().hex[:12]
     account_id = setup.account.account_id
