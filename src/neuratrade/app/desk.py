@@ -22,7 +22,7 @@ from neuratrade.app.kernels import prepare_kernels
 from neuratrade.app.looking import made, readable
 from neuratrade.app.rebuild import rebuild_state
 from neuratrade.core.engine.engine import Engine
-from neuratrade.core.engine.state import DeskState, state_bytes
+from neuratrade.core.engine.state import DeskState, snapshot_of
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.facts import Fact, IntentJudged, RunEnded, RunStarted
 from neuratrade.core.strategies.dna import Dna
@@ -161,7 +161,7 @@ class Desk:
             return
         self.snapshot_seq = seq
         try:
-            Snapshots(self.journal.engine).save(seq, state_bytes(self.state))
+            Snapshots(self.journal.engine).save(seq, snapshot_of(self.state))
         except SQLAlchemyError as error:
             # It only saves time: the next start folds more rows.
             self.runner.health.note(f"no snapshot could be kept ({_cause(error)})")

@@ -1,11 +1,7 @@
 """Durable state from the journal: the newest snapshot, and every fact after it."""
 
-from contextlib import suppress
-
-import msgspec
-
 from neuratrade.core.engine.fold import apply
-from neuratrade.core.engine.state import DeskState, state_from
+from neuratrade.core.engine.state import DeskState, state_of_snapshot
 from neuratrade.store.reader import JournalReader
 from neuratrade.store.snapshots import Snapshots
 
@@ -16,8 +12,9 @@ def rebuild_state(reader: JournalReader, snapshots: Snapshots | None) -> tuple[D
     saved = None if snapshots is None else snapshots.latest()
     if saved is not None:
         # One that another version kept may not fit this one; the facts themselves always do.
-        with suppress(msgspec.ValidationError):
-            state, seq = state_from(saved[1]), saved[0]
+        kept = state_of_snapshot(saved[1])
+        if kept is not None:
+            state, seq = kept, saved[0]
     for row in reader.rows(after_seq=seq):
         apply(state, row.fact())
         seq = row.seq

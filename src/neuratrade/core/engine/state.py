@@ -4,8 +4,10 @@ Structs here are mutable for speed, but nothing outside `fold` may change them. 
 their canonical bytes are equal; that is how a replay is held to the live run.
 """
 
+import hashlib
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 
 import msgspec
 
@@ -210,3 +212,26 @@ def state_bytes(state: DeskState) -> bytes:
 def state_from(payload: bytes) -> DeskState:
     """A state from its canonical bytes. Raises msgspec.ValidationError when they do not fit."""
     return _decoder.decode(payload)
+
+
+def snapshot_of(state: DeskState) -> bytes:
+    """A state to be read back by a program whose states have the same form."""
+    return _form() + state_bytes(state)
+
+
+def state_of_snapshot(payload: bytes) -> DeskState | None:
+    """The state in a snapshot; None where its form is another's, so that nothing is half understood."""
+    form = _form()
+    if not payload.startswith(form):
+        return None
+    try:
+        return state_from(payload.removeprefix(form))
+    except msgspec.DecodeError:
+        return None
+
+
+@cache
+def _form() -> bytes:
+    """Names the fields and types that make a state: two programs that differ in them differ here."""
+    schema = msgspec.json.encode(msgspec.json.schema(DeskState), order="deterministic")
+    return hashlib.sha256(schema).hexdigest().encode() + b"\n"
