@@ -12,7 +12,6 @@ is not seen; one that stays for a second is.
 
 import os
 import stat
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -56,20 +55,6 @@ class HaltFile:
         except (OSError, ValueError) as error:
             return HaltSeen(f"the home folder cannot be read: {error}", self._default_policy)
         return None
-
-    async def watch(
-        self,
-        changed: Callable[[HaltSeen | None], Awaitable[None]],
-        sleep: Callable[[float], Awaitable[None]],
-    ) -> None:
-        """Look for ever; tell `changed` of a halt, of another reason or policy, and of the file's end."""
-        last: HaltSeen | None = None
-        while True:
-            seen = self.look()
-            if seen != last:
-                last = seen
-                await changed(seen)
-            await sleep(POLL_S)
 
     def _seen(self, path: Path) -> HaltSeen:
         try:

@@ -1,6 +1,5 @@
 """The HALT file halts in every shape it can have, within a second, and never says less than it knows."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -119,57 +118,6 @@ def test_raise_halt_leaves_a_folder_of_that_name_to_halt_as_it_is(home: Path) ->
     (home / "HALT").mkdir()
     raise_halt(home, "again")
     assert (home / "HALT").is_dir()
-
-
-class Watched:
-    """What a watcher tells, and when."""
-
-    def __init__(self, home: Path) -> None:
-        self.told: list[HaltSeen | None] = []
-        self._home = home
-        self._news = asyncio.Condition()
-
-    async def changed(self, seen: HaltSeen | None) -> None:
-        async with self._news:
-            self.told.append(seen)
-            self._news.notify_all()
-
-    async def until(self, count: int, within_s: float) -> None:
-        async with asyncio.timeout(within_s), self._news:
-            await self._news.wait_for(lambda: len(self.told) >= count)
-
-    def start(self) -> asyncio.Task[None]:
-        return asyncio.create_task(HaltFile(self._home).watch(self.changed, asyncio.sleep))
-
-
-async def test_a_file_made_by_another_process_is_seen_within_a_second_and_its_end_too(home: Path) -> None:
-    watched = Watched(home)
-    watcher = watched.start()
-    await asyncio.sleep(0.05)
-    assert watched.told == []
-    program = "import sys, pathlib; pathlib.Path(sys.argv[1], 'HALT').touch()"
-    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program, str(home)], check=True)
-    await watched.until(1, within_s=1)
-    (home / "HALT").unlink()
-    await watched.until(2, within_s=1)
-    watcher.cancel()
-    assert watched.told == [HaltSeen("HALT is there", DEFAULT), None]
-
-
-async def test_a_rename_over_the_file_changes_the_policy_without_a_gap(home: Path) -> None:
-    raise_halt(home, "first")
-    watched = Watched(home)
-    watcher = watched.start()
-    await watched.until(1, within_s=1)
-    for policy in (KillPolicy.CLOSE_PERPS, KillPolicy.FLATTEN_ALL):
-        raise_halt(home, "more", policy)
-        await watched.until(len(watched.told) + 1, within_s=1)
-    watcher.cancel()
-    assert [seen and seen.policy for seen in watched.told] == [
-        DEFAULT,
-        KillPolicy.CLOSE_PERPS,
-        KillPolicy.FLATTEN_ALL,
-    ]
 
 
 def test_while_another_process_renames_over_the_file_no_look_misses_it(home: Path) -> None:
