@@ -4,6 +4,7 @@ Promise: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted; never a tr
 should not have happened is still told in a sentence, and its trace is kept in a file for whoever repairs it.
 """
 
+import gc
 import io
 import os
 import sys
@@ -37,6 +38,8 @@ def end_with(command: Callable[[], object]) -> None:
         sys.stdout.flush()
     except OSError as error:
         code = _unwritten(error)
+    # Nothing is left to tidy: without this, Python would look through every kernel and frame once more.
+    gc.freeze()
     sys.exit(code)
 
 
