@@ -110,7 +110,7 @@ class Hand:
         bracket = self.bracket
         by_role = {
             OrderRole.ENTRY: bracket.entry_order,
-            OrderRole.STOP: bracket.stop_order,
+            OrderRole.STOP: bracket.stop_orders[-1] if bracket.stop_orders else None,
             OrderRole.TARGET: bracket.exit_order,
             OrderRole.EXIT: bracket.exit_order,
         }

@@ -39,16 +39,21 @@ def _check_bracket(state: DeskState, bracket: BracketState) -> None:
     assert bracket.entered + entering <= bracket.quantity, "more is entered than was approved"
     if not isinstance(bracket.intent.protection, Stop):
         return
-    stop = state.orders.get(bracket.stop_order or "")
-    covered = held == 0 or (
-        stop is not None and stop.status in WORKING and stop.asked != "cancel" and stop.remaining >= held
+    stops = [state.orders[coid] for coid in bracket.stop_orders if coid in state.orders]
+    cover = sum(
+        (
+            stop.remaining
+            for stop in stops
+            if stop.status in WORKING and stop.asked != "cancel" and stop.triggered_ns is None
+        ),
+        D(0),
     )
+    covered = held == 0 or cover >= held
     assert covered or not bracket.protected, f"{bracket.bracket_id} claims a protection it has not"
     timer_id = f"protect:{bracket.bracket_id}"
     assert bracket.protected or timer_id in state.timers, "nobody would notice that it stays unprotected"
     if bracket.phase is BracketPhase.OPEN and held > 0:
-        assert stop is not None, "held, not leaving, and no stop was ever sent"
-        assert stop.is_live, "held, not leaving, and no stop on its way"
+        assert any(stop.is_live for stop in stops), "held, not leaving, and no stop there or on its way"
 
 
 def check_step(step: Step, state: DeskState) -> None:

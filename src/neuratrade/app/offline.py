@@ -34,7 +34,7 @@ def resume_offline(home: Home, operator_id: str, reason: str) -> str:
             raise _nothing_to_resume(home)
         if state.finished:
             return TradingState.RUNNING.value
-        turn = Turn(state, state.now_ns)
+        turn = Turn(state, state.now_ns, {})
         turn.record(OperatorActed(turn.at_ns, operator_id, "resume", reason))
         move(turn, TradingState.RUNNING, "operator", reason, operator_id, "", latched=False)
         account_id = next(iter(state.accounts))

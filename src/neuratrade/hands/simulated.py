@@ -11,7 +11,14 @@ from typing import assert_never
 from neuratrade.core.engine.engine import Engine, Step
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
-from neuratrade.core.model.commands import AmendOrder, CancelOrder, Command, LookUpOrder, SubmitOrder
+from neuratrade.core.model.commands import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    LookUpOrder,
+    SubmitOrder,
+    TakeSnapshot,
+)
 from neuratrade.core.model.market import NS_PER_SECOND, Bar, Quote, Trade
 from neuratrade.core.model.orders import OrderRole
 from neuratrade.hands.recorder import Recorder
@@ -207,6 +214,8 @@ class SimulatedDesk:
                 exchange.amend(order.request.client_order_id, quantity, stop_price, now_ns)
             case LookUpOrder(client_order_id=coid):
                 exchange.look_up(coid, now_ns)
+            case TakeSnapshot():
+                exchange.take_snapshot(now_ns)
             case _:
                 assert_never(command)
 

@@ -12,13 +12,13 @@ import msgspec
 from sqlalchemy import Connection, update
 
 from neuratrade.core.engine.ledger import book_fill
-from neuratrade.core.engine.state import AccountState
+from neuratrade.core.engine.state import AccountState, position_key
 from neuratrade.core.model import facts as f
-from neuratrade.core.model.account import Account, Position
+from neuratrade.core.model.account import Account, Lot, Position
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.instrument import Instrument
-from neuratrade.core.model.intent import BasketIntent, Intent, OpenIntent
-from neuratrade.core.model.orders import FINAL_STATUSES, Fill, OrderStatus
+from neuratrade.core.model.intent import BasketIntent, Direction, Intent, OpenIntent
+from neuratrade.core.model.orders import FINAL_STATUSES, Fill, OrderRole, OrderStatus, Side
 from neuratrade.store.errors import ProjectionBroken
 from neuratrade.store.schema import decisions, orders, positions, runs, trades
 from neuratrade.store.working_rows import Row, WorkingRows
@@ -37,10 +37,12 @@ class FactRows:
         self._positions = WorkingRows(connection, positions, "account_id", "instrument")
         self._trades = WorkingRows(connection, trades, "seq")
         self._instruments: dict[str, Instrument] = {}
+        self._accounts: dict[str, Account] = {}
 
     def enter_run(self, fact: f.RunStarted) -> None:
         """Takes up the instruments of a run."""
         self._instruments = {item.key: item for item in fact.instruments}
+        self._accounts[fact.account.account_id] = fact.account
 
     def apply(self, seq: int, run_id: str, account_id: str, fact: f.Fact) -> None:
         """Applies one journal row; rows must come in order."""
@@ -254,31 +256,41 @@ class FactRows:
                 f"fill {fill.trade_id} is in {fill.instrument}, which no run announced: its position cannot "
                 "be booked; run `neuratrade audit verify`"
             )
-        held = self._positions.find(fill.account_id, fill.instrument)
+        account = AccountState(self._accounts[fill.account_id], {})
+        direction = _direction(fill.side, order)
+        key = position_key(account.account, fill.instrument, direction)
+        held = self._positions.find(fill.account_id, key)
         if held is None:
             held = self._positions.add(
                 {
                     "account_id": fill.account_id,
-                    "instrument": fill.instrument,
+                    "instrument": key,
                     "quantity": ZERO,
                     "average_cost": ZERO,
+                    "lots": "[]",
                 }
             )
-        position = Position(held["quantity"], held["average_cost"])
-        account = AccountState(Account(fill.account_id, instrument.venue, instrument.quote), {})
-        account.positions[fill.instrument] = position
+        lots = msgspec.json.decode(held["lots"], type=list[Lot])
+        position = account.positions[key] = Position(held["quantity"], lots=lots)
         was_flat = position.quantity == 0
-        book_fill(account, instrument, fill)
+        book_fill(account, instrument, fill, direction)
         self._positions.change(
             held,
             quantity=position.quantity,
             average_cost=position.cost,
+            lots=msgspec.json.encode(position.lots).decode(),
             operator_id=order.get("operator_id", ""),
             strategy_ref=order.get("strategy_ref", ""),
             opened_ns=fill.at_ns if was_flat else held["opened_ns"],
             updated_ns=fill.at_ns,
             paper_trade=fill.paper_trade,
         )
+
+
+def _direction(side: Side, order: Row) -> Direction:
+    """The direction of the position an execution belongs to; one without an order opens its own side."""
+    opens = order.get("role", OrderRole.ENTRY.value) == OrderRole.ENTRY.value
+    return Direction.LONG if (side is Side.BUY) is opens else Direction.SHORT
 
 
 _FROM_DECISION = ("intent_id", "operator_id", "strategy_ref", "instrument", "direction")

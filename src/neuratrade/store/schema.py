@@ -185,6 +185,7 @@ positions = Table(
     Column("strategy_ref", String, nullable=False),
     Column("quantity", Exact, nullable=False),
     Column("average_cost", Exact, nullable=False),
+    Column("lots", Text, nullable=False),
     Column("opened_ns", BigInteger, nullable=False),
     Column("updated_ns", BigInteger, nullable=False),
     Column("paper_trade", Boolean, nullable=False),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuratrade.core.engine.brackets import PROTECT_TIMEOUT_NS
+from neuratrade.core.engine.cover import PROTECT_TIMEOUT_NS
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import DefinedRisk, Direction, EntryType

@@ -1,5 +1,6 @@
 """What an engine is made of: all that is fixed for one run. Limits are state: a person may change them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ from neuratrade.core.indicators.provider import IndicatorProvider
 from neuratrade.core.model.approval import Signer
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import NS_PER_MINUTE
+from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.core.regime import RegimeParams
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.core.strategies.port import Strategy
@@ -19,7 +21,8 @@ class EngineConfig:
     instruments: by key. base_span_ns: the span of the bars that arrive. gate_span_ns: timeframe of the
     true range the gate judges stops by. assumed_spread_fraction: of the price, where only bars are known.
     day_offset_ns: added to UTC before the day is counted. session_open: False outside trading hours
-    (crypto never closes). signer: None makes unsigned approvals that no venue accepts.
+    (crypto never closes). signer: None makes unsigned approvals that no venue accepts. venue_rules: by venue
+    name. reconcile_every_ns: how often books and venue are compared; 0: only when the desk starts.
     """
 
     account_id: str
@@ -34,3 +37,5 @@ class EngineConfig:
     assumed_spread_fraction: Decimal = Decimal("0.0002")
     day_offset_ns: int = 0
     regime: RegimeParams = field(default_factory=RegimeParams)
+    venue_rules: Mapping[str, VenueRules] = field(default_factory=dict)
+    reconcile_every_ns: int = 0

@@ -5,31 +5,33 @@ leaves, and a `TimerFired` for every timer that comes due. In return the same ev
 facts, live, in paper and in a backtest.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import NamedTuple, TypeVar, assert_never
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from neuratrade.core.engine import brackets as rules
+from neuratrade.core.engine import timers
+from neuratrade.core.engine.answers import take_answer, take_liquidation
 from neuratrade.core.engine.config import EngineConfig
-from neuratrade.core.engine.governors import Governors, cancel_entries, carry_out, count_losses, move
+from neuratrade.core.engine.governors import Governors, cancel_entries, count_losses
 from neuratrade.core.engine.judging import judge_intent, propose
-from neuratrade.core.engine.market import MarketView
-from neuratrade.core.engine.state import BracketPhase, BracketState, DeskState, OrderState
+from neuratrade.core.engine.ledger import equity_of
+from neuratrade.core.engine.markets import Markets
+from neuratrade.core.engine.operators import obey
+from neuratrade.core.engine.reconcile import Reconciler
+from neuratrade.core.engine.state import BracketPhase, BracketState, DeskState
+from neuratrade.core.engine.supervision import Supervision
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.commands import Command
 from neuratrade.core.model.intent import Direction
 from neuratrade.core.model.market import NS_PER_SECOND, Bar, Book, Quote, Trade
-from neuratrade.core.model.orders import OrderStatus
-from neuratrade.core.risk.limits import operator_limit
 
 OPEN_WINDOW_NS = NS_PER_SECOND
 """A fill this soon after a bar's opening happened at the open, so the whole bar came after it."""
-
-
-Stamped = TypeVar("Stamped", bound=f.VenueEvent | f.TimerFired | f.CashMoved | f.RunEnded | f.DoorRefused)
 
 
 class Step(NamedTuple):
@@ -40,93 +42,105 @@ class Step(NamedTuple):
 
 
 class Engine:
-    """Steps one desk. state: durable, possibly rebuilt from a journal; it belongs to the engine alone."""
+    """Steps one desk. state: durable, possibly rebuilt from a journal; it belongs to the engine alone.
+
+    strays: events that changed nothing, since they were repeated or about nothing known.
+    """
 
     def __init__(self, config: EngineConfig, state: DeskState | None = None) -> None:
         self.config = config
         self.state = DeskState() if state is None else state
-        self.views = {key: MarketView(item, config) for key, item in config.instruments.items()}
-        self._governors = Governors(config.day_offset_ns)
+        self.markets = Markets(config)
+        self.views = self.markets.views
         self.strays = 0
+        self._governors = Governors(config.day_offset_ns)
+        self._supervision = Supervision(config)
+        self._reconciler = Reconciler()
+        self._takes: dict[type, Callable[[Turn, Any], None]] = {
+            e.BarSeen: self._watch_bar,
+            e.BarClosed: self._close_bar,
+            Quote: self._watch_quote,
+            Trade: lambda turn, event: self.markets.see_trade(event, turn.at_ns),
+            Book: _nothing,
+            e.MarkSeen: lambda _, event: self.markets.see_mark(event),
+            e.RateSeen: lambda _, event: self.markets.see_rate(event),
+            e.VenueHealth: lambda _, event: self.markets.see_health(event),
+            e.ClockTick: self._tick,
+            e.IntentArrived: lambda turn, event: judge_intent(turn, event.intent, self.config, self.markets),
+            e.FeedStalled: self._note_stall,
+            e.ConnectionChanged: self._on_connection,
+            e.VenueSnapshot: self._on_snapshot,
+            f.TimerFired: lambda turn, event: timers.fire(turn, event, self.markets),
+            f.RunStarted: lambda turn, event: turn.record(event),
+            f.RunEnded: _record_now,
+            f.DoorRefused: _record_now,
+            f.CashMoved: self._on_cash,
+            f.SessionMoved: self._on_session,
+            f.InstrumentUpdated: self._on_instrument,
+            f.CorporateActed: self._on_action,
+            f.Liquidated: self._on_liquidation,
+        }
+        for kind in (e.Halt, e.Resume, e.SetLimit, e.AdoptForeign, e.LiftQuarantine):
+            self._takes[kind] = self._on_operator
 
     def step(self, event: e.Event) -> Step:
         """Takes one event. Raises nothing on bad venue data: events about unknown orders are counted."""
-        at_ns = max(event.at_ns, self.state.now_ns) if self.state.run_id else event.at_ns
-        turn = Turn(self.state, at_ns)
-        match event:
-            case e.BarSeen(bar=bar):
-                self._watch_bar(turn, bar)
-            case e.BarClosed():
-                self._close_bar(turn, event)
-            case Quote():
-                self._watch_quote(turn, event)
-            case Trade(instrument=key, price=price):
-                self.views[key].see_price(price, at_ns)
-            case Book():
-                pass
-            case e.ClockTick():
-                self._governors.tick(turn, self.marks(), self._is_stale)
-            case e.IntentArrived(intent=intent):
-                judge_intent(turn, intent, self.config, self.views)
-            case f.TimerFired():
-                self._on_timer(turn, event)
-            case e.Halt() | e.Resume() | e.SetLimit():
-                self._on_operator(turn, event)
-            case e.FeedStalled(instrument=key, stalled=stalled):
-                self.views[key].stalled = stalled
-            case f.RunStarted() | f.RunEnded() | f.DoorRefused() | f.CashMoved():
-                self._note(turn, event)
-            case _:
-                self._on_venue(turn, event)
-        self._after(turn)
+        state = self.state
+        at_ns = event.at_ns
+        if at_ns < state.now_ns and state.run_id:
+            at_ns = state.now_ns
+        turn = Turn(state, at_ns, self.config.venue_rules)
+        self._takes.get(type(event), self._on_venue)(turn, event)
+        if turn.facts:
+            self._after(turn)
         return Step(turn.facts, turn.commands)
 
     def recover(self, at_ns: int) -> Step:
         """After a restart: asks what became of every order in doubt, and guards what is held."""
-        turn = Turn(self.state, max(at_ns, self.state.now_ns))
+        turn = Turn(self.state, max(at_ns, self.state.now_ns), self.config.venue_rules)
         for order in list(self.state.orders.values()):
-            if order.is_live and order.status in (OrderStatus.PLANNED, OrderStatus.UNKNOWN):
-                turn.look_up(order)
-            elif order.is_live and order.asked == "cancel":
+            if order.is_live and order.asked == "cancel":
                 turn.ask_again(order)
+            if order.in_doubt:
+                turn.look_up(order)
         if self.state.trading_state is not f.TradingState.RUNNING:
             cancel_entries(turn)
         for bracket in list(self.state.brackets.values()):
             rules.resume(turn, bracket)
+        self._supervision.compare_all(turn)
         return Step(turn.facts, turn.commands)
 
     def marks(self) -> dict[str, Decimal]:
-        """Price of every held instrument for valuing it: long at the bid, short at the ask."""
-        prices: dict[str, Decimal] = {}
-        for account in self.state.accounts.values():
-            for key, position in account.positions.items():
-                view = self.views.get(key)
-                price = None if view is None or position.quantity == 0 else view.mark_for(position.quantity)
-                if price is not None:
-                    prices[key] = price
-        return prices
+        """Price of every held position for valuing it."""
+        return self.markets.marks(self.state.accounts, self.state.now_ns)
 
-    def _is_stale(self, instrument: str, at_ns: int) -> bool:
-        view = self.views[instrument]
-        return view.stalled or at_ns - view.price_ns > self.state.limits.price_age_ns
+    def equity(self, account_id: str) -> Decimal | None:
+        """Equity of an account now, in its currency; None while a price or a rate is missing."""
+        account = self.state.accounts[account_id]
+        return equity_of(account, self.state.instruments, self.marks(), self.markets.rates_of(account))
 
-    def _watch_bar(self, turn: Turn, bar: Bar) -> None:
+    # markets
+
+    def _watch_bar(self, turn: Turn, event: e.BarSeen) -> None:
+        bar = event.bar
         self.views[bar.instrument].seen_bar = bar
-        for bracket in self._brackets_of(bar.instrument):
+        for bracket in self._open_brackets(bar.instrument):
             self._watch_bracket(turn, bracket, bar)
 
     def _watch_bracket(self, turn: Turn, bracket: BracketState, bar: Bar) -> None:
-        best = bar.high if bracket.intent.direction is Direction.LONG else bar.low
-        since_open = bracket.opened_ns <= bar.open_ns + OPEN_WINDOW_NS
+        long = bracket.intent.direction is Direction.LONG
+        best, worst = (bar.high, bar.low) if long else (bar.low, bar.high)
         # An entry filled inside the bar may have come after its best price: only the close is certain.
-        rules.watch(turn, bracket, best if since_open else bar.close, may_target=True)
+        since_open = bracket.opened_ns <= bar.open_ns + OPEN_WINDOW_NS
+        rules.watch(turn, bracket, best if since_open else bar.close, worst if since_open else bar.close)
 
     def _watch_quote(self, turn: Turn, quote: Quote) -> None:
-        self.views[quote.instrument].see_quote(quote)
-        for bracket in self._brackets_of(quote.instrument):
+        if not self.markets.see_quote(quote):
+            return
+        for bracket in self._open_brackets(quote.instrument):
             best = quote.bid if bracket.intent.direction is Direction.LONG else quote.ask
             if best is not None:
-                rules.watch(turn, bracket, best, may_target=True)
+                rules.watch(turn, bracket, best, best)
 
     def _close_bar(self, turn: Turn, event: e.BarClosed) -> None:
         view = self.views[event.bar.instrument]
@@ -136,9 +150,9 @@ class Engine:
         for word in said:
             intent = propose(word, self.config, view, self.state.run_id, turn.at_ns)
             if intent is not None:
-                judge_intent(turn, intent, self.config, self.views)
+                judge_intent(turn, intent, self.config, self.markets)
 
-    def _brackets_of(self, instrument: str) -> list[BracketState]:
+    def _open_brackets(self, instrument: str) -> list[BracketState]:
         if not self.state.brackets:
             return []
         return [
@@ -147,56 +161,22 @@ class Engine:
             if item.intent.instrument == instrument and item.phase is BracketPhase.OPEN
         ]
 
-    def _note(self, turn: Turn, event: f.RunStarted | f.RunEnded | f.DoorRefused | f.CashMoved) -> None:
-        if isinstance(event, f.RunStarted):
-            turn.record(event)
-        elif isinstance(event, f.CashMoved) and event.account_id not in self.state.accounts:
-            self.strays += 1
-        else:
-            turn.record(_stamped(event, turn.at_ns))
+    def _tick(self, turn: Turn, _: e.ClockTick) -> None:
+        self._governors.tick(turn, self.markets)
+        self._supervision.tick(turn)
+
+    def _note_stall(self, _: Turn, event: e.FeedStalled) -> None:
+        self.views[event.instrument].stalled = event.stalled
+
+    # venues
 
     def _on_venue(self, turn: Turn, event: f.VenueEvent) -> None:
-        coid = event.fill.client_order_id if isinstance(event, f.OrderFilled) else event.client_order_id
-        order = self.state.orders.get(coid)
-        if order is None or self._is_repeated(order, event) or _contradicts(order, event):
+        before = len(turn.facts)
+        bracket = take_answer(turn, event, self.markets)
+        if len(turn.facts) == before:
             self.strays += 1
-            return
-        bracket = self.state.brackets[order.request.bracket_id]
-        asked = order.asked
-        turn.record(_stamped(event, turn.at_ns))
-        match event:
-            case f.OrderFilled():
-                self._halt_when_flipped(turn, bracket)
-                rules.after_fill(turn, bracket, order)
-                self._look_again(turn, bracket)
-            case f.OrderAccepted():
-                rules.after_accepted(turn, bracket, order)
-            case f.OrderAmended():
-                rules.guard(turn, bracket)
-            case f.OrderCancelled() | f.OrderExpired() | f.OrderRejected() | f.OrderNotFound():
-                rules.after_done(turn, bracket, order)
-                self._look_again(turn, bracket)
-            case f.RequestRejected():
-                rules.after_refused_request(turn, bracket, order, asked)
-            case f.OrderUnknown():
-                turn.look_up(order)
-                rules.guard(turn, bracket)
-            case _:
-                assert_never(event)
-
-    def _is_repeated(self, order: OrderState, event: f.VenueEvent) -> bool:
-        if isinstance(event, f.OrderFilled):
-            return event.fill.trade_id in order.trade_ids
-        return order.status.is_final
-
-    def _halt_when_flipped(self, turn: Turn, bracket: BracketState) -> None:
-        """More left than was held: the venue's word stands and is booked, but a person has to look."""
-        if bracket.held < 0:
-            observed, reason = (
-                str(bracket.held_signed),
-                f"bracket {bracket.bracket_id} left more than it held",
-            )
-            move(turn, f.TradingState.HALTED, "reconcile", reason, observed, "0", latched=True)
+        elif bracket is not None:
+            self._look_again(turn, bracket)
 
     def _look_again(self, turn: Turn, bracket: BracketState) -> None:
         """While a bar is being watched, a ladder may have its next rung on the very same bar."""
@@ -204,57 +184,59 @@ class Engine:
         if bar is not None and bracket.bracket_id in self.state.brackets and bracket.rungs_done:
             self._watch_bracket(turn, bracket, bar)
 
-    def _on_timer(self, turn: Turn, event: f.TimerFired) -> None:
-        due_ns = self.state.timers.get(event.timer_id)
-        if due_ns is None or turn.at_ns < due_ns:
-            return
-        turn.record(_stamped(event, turn.at_ns))
-        kind, _, bracket_id = event.timer_id.partition(":")
-        bracket = self.state.brackets.get(bracket_id)
-        if bracket is None:
-            return
-        level = self.views[bracket.intent.instrument].price or bracket.stop_price
-        if kind == "entry":
-            entry = turn.order(bracket.entry_order)
-            if entry is not None:
-                turn.cancel(entry, "the entry rested long enough")
-        elif kind == "hold":
-            rules.leave(turn, bracket, f.CloseReason.TIME, level)
-        elif kind == "protect" and not bracket.protected:
-            self._unprotected_too_long(turn, bracket, level)
-        elif kind.startswith("exit-"):
-            rules.leave(turn, bracket, f.CloseReason(kind.removeprefix("exit-")), level)
-        elif kind.startswith("reduce-"):
-            rest = Decimal(kind.removeprefix("reduce-"))
-            rules.begin_exit(turn, bracket, f.CloseReason.MANUAL, rest, level, level)
+    def _on_liquidation(self, turn: Turn, event: f.Liquidated) -> None:
+        for bracket in take_liquidation(turn, event):
+            rules.go_on(turn, bracket)
+        self.strays += not turn.facts
 
-    def _unprotected_too_long(self, turn: Turn, bracket: BracketState, level: Decimal) -> None:
-        for order in (turn.order(bracket.stop_order), turn.order(bracket.exit_order)):
-            if order is not None and order.is_live:
-                turn.look_up(order)
-        leaving = bracket.phase is BracketPhase.EXITING
-        rules.leave(turn, bracket, f.CloseReason.KILL, level)
-        if leaving:
-            rules.resume(turn, bracket)
-        if bracket.bracket_id in self.state.brackets:
-            again_ns = rules.EXIT_PATIENCE_NS if leaving else rules.PROTECT_TIMEOUT_NS
-            turn.set_timer(f"protect:{bracket.bracket_id}", turn.at_ns + again_ns)
+    def _on_connection(self, turn: Turn, event: e.ConnectionChanged) -> None:
+        """A stream that was lost replays nothing: what it may have missed is asked for."""
+        account = self.state.accounts.get(event.account_id)
+        if account is None:
+            self.strays += 1
+            return
+        self.markets.see_health(e.VenueHealth(account.account.venue, turn.at_ns, not event.connected))
+        if event.connected:
+            for order in self.state.orders.values():
+                if order.in_doubt:
+                    turn.look_up(order)
+            turn.take_snapshot(event.account_id)
+
+    def _on_snapshot(self, turn: Turn, event: e.VenueSnapshot) -> None:
+        if event.account_id in self.state.accounts:
+            self._reconciler.compare(turn, event, self.markets)
+        else:
+            self.strays += 1
+
+    # accounts and instruments
+
+    def _on_cash(self, turn: Turn, event: f.CashMoved) -> None:
+        account = self.state.accounts.get(event.account_id)
+        if account is None:
+            self.strays += 1
+            return
+        rate = self.markets.rate(event.currency, account.account.currency)
+        known = event.rate if event.rate is not None or rate is None else rate.value
+        turn.record(replace(event, at_ns=turn.at_ns, rate=known))
+
+    def _on_session(self, turn: Turn, event: f.SessionMoved) -> None:
+        if (event.instrument in self.state.shut) is not event.is_open:
+            return
+        turn.record(f.SessionMoved(turn.at_ns, event.instrument, event.is_open))
+        for bracket in self._open_brackets(event.instrument):
+            rules.go_on(turn, bracket)
+
+    def _on_instrument(self, turn: Turn, event: f.InstrumentUpdated) -> None:
+        if self.state.instruments.get(event.instrument.key) != event.instrument:
+            turn.record(f.InstrumentUpdated(turn.at_ns, event.instrument))
+
+    def _on_action(self, turn: Turn, event: f.CorporateActed) -> None:
+        raise NotImplementedError(event.kind)
+
+    # people
 
     def _on_operator(self, turn: Turn, event: e.OperatorEvent) -> None:
-        at_ns, operator = turn.at_ns, event.operator_id
-        match event:
-            case e.Halt(policy=policy, reason=reason):
-                turn.record(f.OperatorActed(at_ns, operator, "halt", reason, policy))
-                move(turn, f.TradingState.HALTED, "operator", reason, operator, "", latched=True)
-                carry_out(turn, policy, self.marks())
-            case e.Resume(reason=reason):
-                turn.record(f.OperatorActed(at_ns, operator, "resume", reason))
-                move(turn, f.TradingState.RUNNING, "operator", reason, operator, "", latched=False)
-            case e.SetLimit(name=name, value=value, reason=reason):
-                operator_limit(self.state.limits, name, value)
-                turn.record(f.LimitChanged(at_ns, operator, name, value, reason))
-            case _:
-                assert_never(event)
+        obey(turn, event, self.config, self.markets)
 
     def _after(self, turn: Turn) -> None:
         for fact in list(turn.facts):
@@ -262,25 +244,9 @@ class Engine:
                 count_losses(turn, self.state.accounts[fact.account_id])
 
 
-def _stamped(fact: Stamped, at_ns: int) -> Stamped:
-    """The fact at engine time: what came late is true from now on. A fill keeps the venue's own time."""
-    return fact if fact.at_ns >= at_ns else replace(fact, at_ns=at_ns)
+def _nothing(_: Turn, __: e.Event) -> None:
+    """Nothing durable or volatile depends on it."""
 
 
-def _contradicts(order: OrderState, event: f.VenueEvent) -> bool:
-    """Whether an event cannot be about this order, whatever its id. Too much filled can: that is real."""
-    request = order.request
-    if isinstance(event, f.OrderAmended):
-        return not (event.quantity.is_finite() and event.quantity > 0)
-    if not isinstance(event, f.OrderFilled):
-        return False
-    fill = event.fill
-    numbers = (fill.quantity, fill.price, fill.fee)
-    same = (fill.account_id, fill.instrument, fill.side) == (
-        request.account_id,
-        request.instrument,
-        request.side,
-    )
-    return not (
-        same and all(number.is_finite() for number in numbers) and fill.quantity > 0 and fill.price > 0
-    )
+def _record_now(turn: Turn, event: f.RunEnded | f.DoorRefused) -> None:
+    turn.record(event if event.at_ns >= turn.at_ns else replace(event, at_ns=turn.at_ns))

@@ -5,12 +5,12 @@ marks in a row at least a second apart, since one bad tick must not flatten a bo
 price is no mark, and one with an old price only keeps new exposure out.
 """
 
-from collections.abc import Callable
 from decimal import Decimal
 
-from neuratrade.core.engine.brackets import leave
+from neuratrade.core.engine.exits import leave
 from neuratrade.core.engine.ledger import equity_of
-from neuratrade.core.engine.state import AccountState
+from neuratrade.core.engine.markets import Markets
+from neuratrade.core.engine.state import AccountState, instrument_of_position
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import BASIS_POINTS
 from neuratrade.core.model.facts import (
@@ -39,19 +39,23 @@ class Governors:
         self.day_offset_ns = day_offset_ns
         self._breached: dict[tuple[str, str], int] = {}
 
-    def tick(self, turn: Turn, prices: dict[str, Decimal], is_stale: Callable[[str, int], bool]) -> None:
-        """Marks every account, rolls its day, applies the rules. is_stale: price too old at a time?"""
+    def tick(self, turn: Turn, markets: Markets) -> None:
+        """Marks every account, rolls its day, applies the rules."""
+        prices = markets.marks(turn.state.accounts, turn.at_ns)
+        age_ns = turn.state.limits.price_age_ns
         for account in list(turn.state.accounts.values()):
-            equity = equity_of(account, turn.state.instruments, prices)
+            equity = equity_of(account, turn.state.instruments, prices, markets.rates_of(account))
             if equity is None:
                 continue
             self._roll_day(turn, account, equity)
-            if _worth_marking(turn, account, equity):
-                held = {key: prices[key] for key, item in account.positions.items() if item.quantity}
+            holding = [key for key, item in account.positions.items() if item.quantity]
+            names = {instrument_of_position(key) for key in holding}
+            doubted = any(markets.doubts(name) for name in names)
+            if not doubted and _worth_marking(turn, account, equity):
+                held = {key: prices[key] for key in holding}
                 turn.record(Marked(turn.at_ns, account.account.account_id, equity, held))
-            holding = (key for key, item in account.positions.items() if item.quantity)
-            fresh = not any(is_stale(key, turn.at_ns) for key in holding)
-            self._govern(turn, account, equity, fresh=fresh)
+            fresh = not any(markets.is_stale(name, turn.at_ns, age_ns) for name in names)
+            self._govern(turn, account, equity, markets, fresh=fresh)
 
     def _roll_day(self, turn: Turn, account: AccountState, equity: Decimal) -> None:
         day = (turn.at_ns + self.day_offset_ns) // NS_PER_DAY
@@ -62,7 +66,9 @@ class Governors:
         if not state.latched and state.governor in DAILY:
             move(turn, TradingState.RUNNING, "day_roll", "a new trading day began", "", "", latched=False)
 
-    def _govern(self, turn: Turn, account: AccountState, equity: Decimal, *, fresh: bool) -> None:
+    def _govern(
+        self, turn: Turn, account: AccountState, equity: Decimal, markets: Markets, *, fresh: bool
+    ) -> None:
         limits, state = turn.state.limits, turn.state
         if fresh and state.governor == STALE and not state.latched:
             move(turn, TradingState.RUNNING, STALE, "prices are fresh again", "", "", latched=False)
@@ -93,7 +99,7 @@ class Governors:
             reason = "equity fell too far from its 24 h peak"
             limit = limits.drawdown_24h_fraction
             move(turn, TradingState.HALTED, "drawdown_24h", reason, text(deep), text(limit), latched=True)
-            carry_out(turn, KillPolicy.FLATTEN_ALL, prices=None)
+            carry_out(turn, KillPolicy.FLATTEN_ALL, markets)
 
     def _doubt(self, turn: Turn, account: AccountState, *, fell: bool) -> None:
         """A fall seen on old prices proves nothing: it keeps new exposure out until prices are fresh."""
@@ -137,12 +143,12 @@ def cancel_entries(turn: Turn) -> None:
             turn.cancel(entry, "no new exposure")
 
 
-def carry_out(turn: Turn, policy: KillPolicy, prices: dict[str, Decimal] | None) -> None:
-    """Does to open positions what a kill policy says."""
+def carry_out(turn: Turn, policy: KillPolicy, markets: Markets) -> None:
+    """Does to open positions what a kill policy says. What is foreign is never touched."""
     for bracket in list(turn.state.brackets.values()):
         derivative = turn.instrument_of(bracket).is_derivative
         if policy is KillPolicy.FLATTEN_ALL or (policy is KillPolicy.CLOSE_PERPS and derivative):
-            level = (prices or {}).get(bracket.intent.instrument, bracket.stop_price)
+            level = markets.price_of(bracket.intent.instrument) or bracket.stop_price
             leave(turn, bracket, CloseReason.KILL, level)
 
 

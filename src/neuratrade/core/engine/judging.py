@@ -3,13 +3,16 @@
 import hashlib
 from decimal import Decimal
 
-from neuratrade.core.engine.brackets import begin_exit, guard, leave, open_bracket
+from neuratrade.core.engine.brackets import open_bracket
 from neuratrade.core.engine.config import EngineConfig
+from neuratrade.core.engine.exits import begin_exit, end_entry, leave
 from neuratrade.core.engine.market import MarketView, Said
+from neuratrade.core.engine.markets import Markets
+from neuratrade.core.engine.protection import guard
 from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, DeskState, LaneState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.approval import LayerReport, Verdict
-from neuratrade.core.model.decimals import ZERO, ceil_to, floor_to
+from neuratrade.core.model.decimals import ONE, ZERO, ceil_to, floor_to
 from neuratrade.core.model.facts import CloseReason, IntentJudged, MarketSeen, StopMoved
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import (
@@ -30,6 +33,8 @@ from neuratrade.core.risk.layer import approve, refuse
 from neuratrade.core.risk.view import AccountView, GateView
 
 Reducing = ReduceIntent | CloseIntent | CancelIntent | AmendIntent
+DEGRADED_FACTOR = Decimal("0.5")
+"""What a venue or feed in trouble leaves of a size."""
 
 
 def propose(said: Said, config: EngineConfig, view: MarketView, run_id: str, at_ns: int) -> OpenIntent | None:
@@ -71,21 +76,21 @@ def _towards_entry(contract: Instrument, direction: Direction, stop: Decimal) ->
     return ceil_to(stop, contract.tick) if direction is Direction.LONG else floor_to(stop, contract.tick)
 
 
-def judge_intent(turn: Turn, intent: Intent, config: EngineConfig, views: dict[str, MarketView]) -> None:
+def judge_intent(turn: Turn, intent: Intent, config: EngineConfig, markets: Markets) -> None:
     """Judges an intent of any kind, journals the verdict, and starts what was approved."""
     match intent:
         case OpenIntent():
-            _judge_open(turn, intent, config, views.get(intent.instrument))
+            _judge_open(turn, intent, config, markets)
         case BasketIntent():
             reason = "baskets are not traded by this version: send the legs as intents of their own"
             report = refuse("kind", reason, "basket", "open, reduce, close, cancel, amend")
             turn.record(IntentJudged(turn.at_ns, intent, False, ZERO, (report,), MarketSeen()))
         case ReduceIntent() | CloseIntent() | CancelIntent() | AmendIntent():
-            _judge_reducing(turn, intent, views)
+            _judge_reducing(turn, intent, markets)
 
 
-def _judge_open(turn: Turn, intent: OpenIntent, config: EngineConfig, view: MarketView | None) -> None:
-    seen = gate_view(turn.state, intent, config, view, turn.at_ns)
+def _judge_open(turn: Turn, intent: OpenIntent, config: EngineConfig, markets: Markets) -> None:
+    seen = gate_view(turn.state, intent, config, markets, turn.at_ns)
     answer = judge(intent, seen, turn.state.limits, config.signer)
     turn.record(
         IntentJudged(
@@ -102,13 +107,12 @@ def _judge_open(turn: Turn, intent: OpenIntent, config: EngineConfig, view: Mark
         open_bracket(turn, turn.state.brackets[intent.intent_id])
 
 
-def _judge_reducing(turn: Turn, intent: Reducing, views: dict[str, MarketView]) -> None:
+def _judge_reducing(turn: Turn, intent: Reducing, markets: Markets) -> None:
     """Exposure-reducing intents are checked for one thing: that they can only shrink what is there."""
     bracket = turn.state.brackets.get(intent.bracket_id)
     report = _reducing_report(turn, intent, bracket)
     approved = report.verdict is Verdict.APPROVE
-    view = None if bracket is None else views.get(bracket.intent.instrument)
-    price = None if view is None else view.price
+    price = None if bracket is None else markets.price_of(bracket.intent.instrument)
     seen = MarketSeen(price=price)
     quantity = bracket.held if bracket is not None and approved else ZERO
     turn.record(IntentJudged(turn.at_ns, intent, approved, quantity, (report,), seen))
@@ -121,9 +125,7 @@ def _judge_reducing(turn: Turn, intent: Reducing, views: dict[str, MarketView]) 
         case ReduceIntent(fraction=fraction):
             begin_exit(turn, bracket, CloseReason.MANUAL, bracket.held * fraction, level, level)
         case CancelIntent(reason=reason):
-            entry = turn.order(bracket.entry_order)
-            if entry is not None:
-                turn.cancel(entry, reason)
+            end_entry(turn, bracket, reason)
         case AmendIntent(stop_price=stop, operator_id=operator):
             snapped = _towards_entry(turn.instrument_of(bracket), bracket.intent.direction, stop)
             turn.record(StopMoved(turn.at_ns, bracket.bracket_id, snapped, operator))
@@ -151,34 +153,37 @@ def _reducing_report(turn: Turn, intent: Reducing, bracket: BracketState | None)
 
 
 def gate_view(
-    state: DeskState, intent: OpenIntent, config: EngineConfig, view: MarketView | None, now_ns: int
+    state: DeskState, intent: OpenIntent, config: EngineConfig, markets: Markets, now_ns: int
 ) -> GateView:
     """One moment as the gate may see it."""
-    contract = config.instruments.get(intent.instrument)
+    contract = state.instruments.get(intent.instrument)
+    view = markets.views.get(intent.instrument)
     account = state.accounts.get(intent.account_id)
     asset = None if contract is None else config.dna.assets.get(contract.asset)
     win_rate, outcomes = _win_rate(state, intent, config)
-    known = view is not None and view.price is not None
+    # A price that is held back as an outlier is no price to open by.
+    trusted = None if view is None or view.price is None or markets.doubts(intent.instrument) else view
+    degraded = view is not None and markets.is_degraded(intent.instrument)
     return GateView(
         now_ns=now_ns,
-        instrument=contract,
+        instrument=contract if view is not None else None,
         account=None if account is None else _account_view(state, account, intent),
         already_seen=intent.intent_id in state.seen,
         blacklisted=contract is not None and contract.asset in config.dna.risk.blacklist,
-        session_open=True,
+        session_open=intent.instrument not in state.shut,
         warm=view is not None and view.atr is not None and view.regime is not Regime.UNKNOWN,
-        price=view.price if view is not None else None,
-        price_age_ns=now_ns - view.price_ns if known and view is not None else None,
-        spread_fraction=view.spread_fraction if known and view is not None else None,
-        atr=view.atr if view is not None else None,
-        volume_24h=view.volume_24h if view is not None else None,
+        price=None if trusted is None else trusted.price,
+        price_age_ns=None if trusted is None else now_ns - trusted.price_ns,
+        spread_fraction=None if trusted is None else trusted.spread_fraction,
+        atr=None if view is None else view.atr,
+        volume_24h=None if view is None else view.volume_24h,
         min_volume_24h=ZERO if asset is None else asset.min_volume_24h,
-        regime=view.regime if view is not None else Regime.UNKNOWN,
+        regime=Regime.UNKNOWN if view is None else view.regime,
         win_rate=win_rate,
         win_rate_outcomes=outcomes,
-        size_factor=Decimal("0.5") if view is not None and view.stalled else Decimal(1),
-        bid=view.bid if view is not None else None,
-        ask=view.ask if view is not None else None,
+        size_factor=DEGRADED_FACTOR if degraded else ONE,
+        bid=None if view is None else view.bid,
+        ask=None if view is None else view.ask,
     )
 
 

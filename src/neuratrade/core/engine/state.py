@@ -11,18 +11,32 @@ from functools import cache
 
 import msgspec
 
-from neuratrade.core.model.account import Account, Position
+from neuratrade.core.model.account import Account, Position, PositionMode
 from neuratrade.core.model.approval import Envelope
 from neuratrade.core.model.decimals import ZERO
-from neuratrade.core.model.facts import CloseReason, TradingState
+from neuratrade.core.model.facts import BasketPhase, BracketClosed, CloseReason, Quarantined, TradingState
 from neuratrade.core.model.instrument import Instrument
-from neuratrade.core.model.intent import Lane, OpenIntent
+from neuratrade.core.model.intent import BasketIntent, Direction, Lane, OpenIntent
 from neuratrade.core.model.orders import OrderRequest, OrderStatus
 from neuratrade.core.risk.limits import DEFAULTS, Limits
 
 
+class Execution(msgspec.Struct, frozen=True):
+    """What one execution is booked at; a correction replaces it."""
+
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_currency: str
+
+
 class OrderState(msgspec.Struct):
-    """One order in our books. quantity and stop_price follow amendments."""
+    """One order in our books. quantity and stop_price follow amendments.
+
+    asked: the request under way, `cancel` or `amend`, since asked_ns; asked_quantity: what an amend wants.
+    stated: how much the venue says it filled in all, where it said so at the end. missed_ns: when a look-up
+    first did not find it. triggered_ns: when its stop was reached. executions: by the venue's trade id.
+    """
 
     request: OrderRequest
     quantity: Decimal
@@ -32,17 +46,34 @@ class OrderState(msgspec.Struct):
     filled: Decimal = ZERO
     venue_order_id: str = ""
     asked: str = ""
-    trade_ids: list[str] = []
+    asked_ns: int = 0
+    asked_quantity: Decimal = ZERO
+    stated: Decimal | None = None
+    missed_ns: int | None = None
+    triggered_ns: int | None = None
+    executions: dict[str, Execution] = {}
+
+    @property
+    def missing(self) -> Decimal:
+        """Quantity the venue says was filled, but of which no execution has come yet."""
+        return ZERO if self.stated is None else max(self.stated - self.filled, ZERO)
 
     @property
     def is_live(self) -> bool:
-        """Whether the venue may still fill it."""
-        return not self.status.is_final
+        """Whether anything may still come of it: a fill at the venue, or word of one that happened."""
+        return not self.status.is_final or self.missing > 0
 
     @property
     def remaining(self) -> Decimal:
         """Quantity that may still be filled."""
-        return self.quantity - self.filled
+        return self.missing if self.status.is_final else self.quantity - self.filled
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the venue owes an answer about it."""
+        return self.is_live and (
+            self.status in (OrderStatus.PLANNED, OrderStatus.UNKNOWN) or bool(self.asked) or self.missing > 0
+        )
 
 
 class BracketPhase(StrEnum):
@@ -56,8 +87,11 @@ class BracketPhase(StrEnum):
 class BracketState(msgspec.Struct):
     """Entry, stop and targets of one intent as one machine.
 
-    entered, exited: quantities filled. base_fees: fees paid in base, so not held. stop_price: the level
-    now guarded. best_price: furthest favourable price (trailing). exit_*: the way out under way.
+    entered, exited: quantities filled. base_fees: fees paid in base, so not held. fees: the others, in the
+    quote currency. stop_price: the level now guarded. best_price: furthest favourable price (trailing).
+    exit_*: the way out under way; exit_attempts: orders sent to leave so far. entry_used: entry quantity out
+    of the envelope. slices: child entries sent. stop_orders: those that may still fill, oldest first.
+    closed: how it ended, after an execution came late and opened it again.
     """
 
     intent: OpenIntent
@@ -78,16 +112,20 @@ class BracketState(msgspec.Struct):
     exit_reason: CloseReason | None = None
     exit_quantity: Decimal = ZERO
     exit_level: Decimal = ZERO
+    exit_attempts: int = 0
     entry_order: str | None = None
-    stop_order: str | None = None
+    stop_orders: list[str] = []
     exit_order: str | None = None
     legs: int = 0
+    slices: int = 0
+    basket_id: str = ""
     stop_rejects: int = 0
     protected: bool = True
     unprotected_since_ns: int = 0
     unprotected_ns: int = 0
     opened_ns: int = 0
     last_exit_reason: CloseReason | None = None
+    closed: BracketClosed | None = None
 
     @property
     def bracket_id(self) -> str:
@@ -96,7 +134,7 @@ class BracketState(msgspec.Struct):
 
     @property
     def held(self) -> Decimal:
-        """Quantity held now, never negative, fees in base taken off."""
+        """Quantity held now, fees in base taken off. Below zero only when a venue filled more than it had."""
         return self.entered - self.base_fees - self.exited
 
     @property
@@ -110,6 +148,24 @@ class BracketState(msgspec.Struct):
         return self.entry_value / self.entered if self.entered else ZERO
 
 
+class BasketState(msgspec.Struct):
+    """Legs that stand or fall together. legs: bracket ids. pnl_closed: of legs that are over."""
+
+    intent: BasketIntent
+    legs: list[str]
+    phase: BasketPhase = BasketPhase.ENTERING
+    pnl_closed: Decimal = ZERO
+    closed_legs: int = 0
+
+
+class ClosedBracket(msgspec.Struct):
+    """A bracket that is over, kept a while with its orders, since an execution may still come late."""
+
+    bracket: BracketState
+    orders: list[OrderState]
+    closed: BracketClosed
+
+
 class LaneState(msgspec.Struct):
     """Losses in a row of one lane in this session."""
 
@@ -120,8 +176,11 @@ class LaneState(msgspec.Struct):
 class AccountState(msgspec.Struct):
     """Money, holdings and counters of one account. balances: amount by currency.
 
-    hour_peaks: best equity by hour number, of the last 24 hours. losses: in a row, across sessions and lanes.
-    opened_today: positions opened this trading day, by lane.
+    positions: by `position_key`. hour_peaks: best equity by hour number, of the last 24 hours. losses: in a
+    row, across sessions and lanes. opened_today: positions opened this trading day, by lane. dust: units left
+    over below a lot, by instrument. foreign: signed units the desk did not open, by instrument. filled_ns:
+    when the last execution was booked. liquidations: trade ids of those booked. differences: what the last
+    comparison with the venue found.
     """
 
     account: Account
@@ -138,6 +197,12 @@ class AccountState(msgspec.Struct):
     losses: int = 0
     max_drawdown: Decimal = ZERO
     peak: Decimal = ZERO
+    posture: str = "BALANCED"
+    dust: dict[str, Decimal] = {}
+    foreign: dict[str, Decimal] = {}
+    filled_ns: int = 0
+    liquidations: list[str] = []
+    differences: tuple[str, ...] = ()
 
     @property
     def peak_24h(self) -> Decimal:
@@ -173,7 +238,11 @@ class Counts(msgspec.Struct):
 
 
 class DeskState(msgspec.Struct):
-    """Everything durable about a desk. keys: public keys (hex) by key id, of this run and earlier ones."""
+    """Everything durable about a desk.
+
+    orders: of brackets that are open. closed: brackets that ended a moment ago. quarantine: by reference.
+    shut: instruments whose session is closed. keys: public keys (hex) by key id, of this and earlier runs.
+    """
 
     run_id: str = ""
     mode: str = ""
@@ -183,6 +252,10 @@ class DeskState(msgspec.Struct):
     limits: Limits = DEFAULTS
     orders: dict[str, OrderState] = {}
     brackets: dict[str, BracketState] = {}
+    baskets: dict[str, BasketState] = {}
+    closed: dict[str, ClosedBracket] = {}
+    quarantine: dict[str, Quarantined] = {}
+    shut: set[str] = set()
     seen: set[str] = set()
     timers: dict[str, int] = {}
     trading_state: TradingState = TradingState.RUNNING
@@ -198,6 +271,19 @@ class DeskState(msgspec.Struct):
     def next_timer_ns(self) -> int | None:
         """When the earliest timer is due, or None."""
         return min(self.timers.values(), default=None)
+
+
+def position_key(account: Account, instrument: str, direction: Direction) -> str:
+    """Where a holding is kept: by instrument, and by direction where long and short stand side by side."""
+    return instrument if account.mode is PositionMode.NET else f"{instrument}/{direction.value}"
+
+
+def instrument_of_position(key: str) -> str:
+    """The instrument key within a position's key."""
+    for direction in Direction:
+        if key.endswith(f"/{direction.value}"):
+            return key.removesuffix(f"/{direction.value}")
+    return key
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")

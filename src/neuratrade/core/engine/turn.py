@@ -4,6 +4,7 @@ Every order of the desk passes `Turn.send`, and `Turn.send` passes `permit.appro
 to make a command that carries an order.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -11,7 +12,14 @@ from msgspec.structs import replace
 from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.state import BracketState, DeskState, OrderState
 from neuratrade.core.model.approval import Approved
-from neuratrade.core.model.commands import AmendOrder, CancelOrder, Command, LookUpOrder, SubmitOrder
+from neuratrade.core.model.commands import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    LookUpOrder,
+    SubmitOrder,
+    TakeSnapshot,
+)
 from neuratrade.core.model.facts import AmendPlanned, CancelPlanned, Fact, OrderPlanned, TimerSet
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.orders import (
@@ -22,17 +30,21 @@ from neuratrade.core.model.orders import (
     TimeInForce,
     client_order_id,
 )
+from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.core.risk.permit import approve
+
+PLAIN_RULES = VenueRules()
 
 
 class Turn:
-    """What one event leads to, collected. at_ns: engine time of the event."""
+    """What one event leads to, collected. at_ns: engine time of the event. rules: of each venue, by name."""
 
-    __slots__ = ("at_ns", "commands", "facts", "state")
+    __slots__ = ("_rules", "at_ns", "commands", "facts", "state")
 
-    def __init__(self, state: DeskState, at_ns: int) -> None:
+    def __init__(self, state: DeskState, at_ns: int, rules: Mapping[str, VenueRules]) -> None:
         self.state = state
         self.at_ns = at_ns
+        self._rules = rules
         self.facts: list[Fact] = []
         self.commands: list[Command] = []
 
@@ -44,6 +56,10 @@ class Turn:
     def instrument_of(self, bracket: BracketState) -> Instrument:
         """The contract a bracket trades."""
         return self.state.instruments[bracket.intent.instrument]
+
+    def rules_of(self, bracket: BracketState) -> VenueRules:
+        """What the venue of a bracket can do."""
+        return self._rules.get(self.instrument_of(bracket).venue, PLAIN_RULES)
 
     def order(self, client_id: str | None) -> OrderState | None:
         """An order by its id while its bracket is open."""
@@ -113,6 +129,10 @@ class Turn:
         """Asks what became of an order. Asking changes nothing, so nothing is recorded."""
         request = order.request
         self.commands.append(LookUpOrder(request.account_id, request.instrument, request.client_order_id))
+
+    def take_snapshot(self, account_id: str) -> None:
+        """Asks for everything the venue has of an account."""
+        self.commands.append(TakeSnapshot(account_id))
 
     def set_timer(self, timer_id: str, due_ns: int) -> None:
         """Wants to be stepped with `TimerFired(timer_id)` at `due_ns`."""

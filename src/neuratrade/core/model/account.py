@@ -22,6 +22,13 @@ class AccountKind(StrEnum):
     READ_ONLY = "read_only"
 
 
+class MarginMode(StrEnum):
+    """Whether a position's loss is bounded by its own margin (ISOLATED) or by the whole account (CROSS)."""
+
+    CROSS = "cross"
+    ISOLATED = "isolated"
+
+
 class Money(msgspec.Struct, frozen=True):
     """An amount with its currency; amounts of two currencies never add."""
 
@@ -44,15 +51,30 @@ class Account(msgspec.Struct, frozen=True):
     kind: AccountKind = AccountKind.TRADING
     mode: PositionMode = PositionMode.NET
     paper: bool = True
+    margin: MarginMode = MarginMode.CROSS
+
+
+class Lot(msgspec.Struct):
+    """What is left of one opening execution. quantity: signed units. price: quote currency per unit."""
+
+    quantity: Decimal
+    price: Decimal
+    opened_ns: int = 0
 
 
 class Position(msgspec.Struct):
-    """Net holding of one instrument in one account.
+    """Holding of one instrument in one account, as lots in the order they were opened (first in, first out).
 
-    quantity: signed, units of base or contracts. cost: average entry price, quote per base.
-    realised: profit booked so far, quote currency, fees not included.
+    quantity: signed, units of base or contracts. realised: profit booked so far, quote currency, fees not
+    included. Sums over lots are exact, averages are not: `cost` is for people.
     """
 
     quantity: Decimal = ZERO
-    cost: Decimal = ZERO
     realised: Decimal = ZERO
+    lots: list[Lot] = []
+
+    @property
+    def cost(self) -> Decimal:
+        """Average entry price of what is held, quote per unit; zero when flat."""
+        held = sum((lot.quantity for lot in self.lots), ZERO)
+        return sum((lot.quantity * lot.price for lot in self.lots), ZERO) / held if held else ZERO

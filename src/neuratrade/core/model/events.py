@@ -1,18 +1,26 @@
 """Events: everything the engine may be stepped with. Time is a field of them, never a call."""
 
+from decimal import Decimal
+
 import msgspec
 
+from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.facts import (
     CashMoved,
+    CorporateActed,
     DoorRefused,
+    InstrumentUpdated,
     KillPolicy,
+    Liquidated,
     RunEnded,
     RunStarted,
+    SessionMoved,
     TimerFired,
     VenueEvent,
 )
 from neuratrade.core.model.intent import Intent
 from neuratrade.core.model.market import Bar, Book, Quote, Trade
+from neuratrade.core.model.orders import Fill, Side
 
 
 class BarSeen(msgspec.Struct, frozen=True, gc=False):
@@ -78,17 +86,106 @@ class FeedStalled(msgspec.Struct, frozen=True):
     stalled: bool
 
 
-MarketEvent = Quote | Trade | Book | BarSeen | BarClosed
-OperatorEvent = Halt | Resume | SetLimit
+class AdoptForeign(msgspec.Struct, frozen=True):
+    """A person gives a foreign holding into the desk's care, with the stop that is to guard it."""
+
+    at_ns: int
+    operator_id: str
+    account_id: str
+    instrument: str
+    stop_price: Decimal
+    reason: str
+
+
+class LiftQuarantine(msgspec.Struct, frozen=True):
+    """A person settled a quarantined thing at the venue."""
+
+    at_ns: int
+    operator_id: str
+    account_id: str
+    reference: str
+    reason: str
+
+
+class MarkSeen(msgspec.Struct, frozen=True, gc=False):
+    """A venue's own mark price of a derivative, quote currency per unit."""
+
+    instrument: str
+    at_ns: int
+    price: Decimal
+
+
+class RateSeen(msgspec.Struct, frozen=True, gc=False):
+    """What one unit of a currency is worth in `into`; source names who says so."""
+
+    currency: str
+    into: str
+    at_ns: int
+    rate: Decimal
+    source: str
+
+
+class VenueHealth(msgspec.Struct, frozen=True, gc=False):
+    """A venue answers badly (degraded) or well again: while degraded, sizes are halved."""
+
+    venue: str
+    at_ns: int
+    degraded: bool
+
+
+class ConnectionChanged(msgspec.Struct, frozen=True, gc=False):
+    """The private stream of an account was lost, or is there again: nothing is replayed, so it is asked."""
+
+    account_id: str
+    at_ns: int
+    connected: bool
+
+
+class VenueOrder(msgspec.Struct, frozen=True):
+    """One order as the venue lists it. filled: cumulative. client_order_id: empty where it knows none."""
+
+    client_order_id: str
+    venue_order_id: str
+    instrument: str
+    side: Side
+    quantity: Decimal
+    filled: Decimal = ZERO
+    stop_price: Decimal | None = None
+
+
+class VenueSnapshot(msgspec.Struct, frozen=True):
+    """What a venue says an account has: the reconciler's only evidence.
+
+    asked_ns: when it was asked for, so what happened since may be missing. plain, conditional: open orders
+    of the two lists venues keep apart; None where a list could not be had, which proves nothing. positions:
+    signed units by instrument key. balances: by currency; None where not asked. fills: recent executions.
+    """
+
+    at_ns: int
+    account_id: str
+    asked_ns: int
+    plain: tuple[VenueOrder, ...] | None
+    conditional: tuple[VenueOrder, ...] | None
+    positions: dict[str, Decimal] | None
+    balances: dict[str, Decimal] | None = None
+    fills: tuple[Fill, ...] = ()
+
+
+MarketEvent = Quote | Trade | Book | BarSeen | BarClosed | MarkSeen | RateSeen
+OperatorEvent = Halt | Resume | SetLimit | AdoptForeign | LiftQuarantine
+AccountEvent = CashMoved | CorporateActed | InstrumentUpdated | SessionMoved | Liquidated
 Event = (
     MarketEvent
     | VenueEvent
     | ClockTick
     | IntentArrived
     | OperatorEvent
+    | AccountEvent
     | TimerFired
     | FeedStalled
-    | CashMoved
+    | VenueHealth
+    | ConnectionChanged
+    | VenueSnapshot
     | RunStarted
     | RunEnded
     | DoorRefused

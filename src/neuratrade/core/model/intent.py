@@ -75,6 +75,29 @@ class TakeProfit(msgspec.Struct, frozen=True):
     fraction: Decimal = ONE
 
 
+class Twap(msgspec.Struct, frozen=True, tag="twap"):
+    """Enter in equal slices at equal distances in time. span_ns: from the first slice to the last."""
+
+    slices: int
+    span_ns: int
+
+
+class Vwap(msgspec.Struct, frozen=True, tag="vwap"):
+    """Enter in slices at equal distances in time, sized by a volume profile (weights, one a slice)."""
+
+    profile: tuple[Decimal, ...]
+    span_ns: int
+
+
+class Iceberg(msgspec.Struct, frozen=True, tag="iceberg"):
+    """Enter by resting limit orders of which the market sees one at a time. shown: quantity of each."""
+
+    shown: Decimal
+
+
+Execution = Twap | Vwap | Iceberg
+
+
 class OpenIntent(msgspec.Struct, frozen=True, tag="open"):
     """A proposal to open a position in one instrument.
 
@@ -82,6 +105,7 @@ class OpenIntent(msgspec.Struct, frozen=True, tag="open"):
     proposer saw for a market entry. confidence: 0..1. created_ns: when the proposer made it, UTC.
     ttl_ns: how long it may be accepted. entry_expiry_ns: how long the entry may rest; None = until the
     hold time ends. max_hold_ns: time exit after the first fill. quantity: an upper bound, never a demand.
+    execution: how the entry is cut into child orders; None = one order.
     """
 
     intent_id: str
@@ -104,6 +128,7 @@ class OpenIntent(msgspec.Struct, frozen=True, tag="open"):
     evidence: tuple[str, ...] = ()
     tags: dict[str, str] = {}
     source: str = "strategy"
+    execution: Execution | None = None
 
     @property
     def stop_price(self) -> Decimal | None:

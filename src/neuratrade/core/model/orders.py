@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from neuratrade.core.model.intent import Direction
+
 
 class Side(StrEnum):
     """Direction of one order."""
@@ -98,6 +100,11 @@ class OrderRequest(msgspec.Struct, frozen=True):
     stop_price: Decimal | None = None
     expires_ns: int | None = None
     attempt: int = 0
+
+    @property
+    def direction(self) -> Direction:
+        """The direction of the position it opens or leaves."""
+        return Direction.LONG if (self.side is Side.BUY) is not self.role.reduces else Direction.SHORT
 
 
 class Liquidity(StrEnum):

@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from neuratrade.app.desk import Desk
-from neuratrade.core.engine.ledger import equity_of
 from neuratrade.core.engine.state import BracketState
 from neuratrade.core.model import facts as f
 from neuratrade.core.risk.view import drawdown
@@ -57,7 +56,7 @@ def _draw(desk: Desk, width: int, height: int) -> Group:
 def _head(desk: Desk, *, wide: bool) -> list[RenderableType]:
     state = desk.state
     account = next(iter(state.accounts.values()))
-    equity = equity_of(account, state.instruments, desk.simulated.engine.marks()) or account.equity
+    equity = desk.simulated.engine.equity(account.account.account_id) or account.equity
     running = state.trading_state is f.TradingState.RUNNING
     counts = state.counts
     lines = [

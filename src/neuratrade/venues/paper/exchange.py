@@ -12,10 +12,11 @@ from decimal import Decimal
 import msgspec
 
 from neuratrade.core.engine.ledger import book_fill, equity_of
-from neuratrade.core.engine.state import AccountState, DeskState
+from neuratrade.core.engine.state import AccountState, DeskState, instrument_of_position
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.account import Account
 from neuratrade.core.model.decimals import BASIS_POINTS, ZERO, is_multiple
+from neuratrade.core.model.events import VenueOrder, VenueSnapshot
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import NS_PER_MS, Bar, Quote, Trade
 from neuratrade.core.model.orders import Fill, Liquidity, OrderRequest, OrderType, Side, TimeInForce
@@ -32,6 +33,7 @@ from neuratrade.venues.paper.prices import (
 from neuratrade.venues.paper.refusals import objection
 
 REMEMBERED = 10_000
+Answer = f.VenueEvent | VenueSnapshot
 
 
 class Resting(msgspec.Struct):
@@ -76,7 +78,7 @@ class PaperExchange:
         self.account = AccountState(account, {account.currency: cash})
         self.orders: dict[str, Resting] = {}
         self._tapes = {key: Tape() for key in instruments}
-        self._queue: list[tuple[int, int, Arrival | f.VenueEvent]] = []
+        self._queue: list[tuple[int, int, Arrival | Answer]] = []
         self._sequence = 0
         self._ended: OrderedDict[str, list[f.VenueEvent]] = OrderedDict()
         self._half_ns = costs.latency_ms * NS_PER_MS // 2
@@ -92,7 +94,7 @@ class PaperExchange:
                     order.quantity,
                     order.stop_price,
                     filled=order.filled,
-                    fills=len(order.trade_ids),
+                    fills=len(order.executions),
                     triggered=order.request.order_type is OrderType.STOP and order.filled > 0,
                     resting=True,
                 )
@@ -118,6 +120,10 @@ class PaperExchange:
         """Asks what became of an order."""
         self._arrive(at_ns, Arrival("look_up", client_order_id))
 
+    def take_snapshot(self, at_ns: int) -> None:
+        """Asks for everything the account has."""
+        self._arrive(at_ns, Arrival("snapshot", ""))
+
     # time
 
     @property
@@ -125,7 +131,7 @@ class PaperExchange:
         """When the next thing happens, or None."""
         return self._queue[0][0] if self._queue else None
 
-    def run_next(self) -> f.VenueEvent | None:
+    def run_next(self) -> Answer | None:
         """Lets the next thing happen; the event that reaches us by it, if any."""
         due_ns, _, what = heapq.heappop(self._queue)
         if isinstance(what, Arrival):
@@ -181,19 +187,17 @@ class PaperExchange:
         for order in here:
             self._try_fill(order, at_ns)
             if order.request.time_in_force is TimeInForce.IOC and order.remaining > 0:
-                self._end(
-                    order, f.OrderCancelled(at_ns, order.request.client_order_id, "IOC remainder"), at_ns
-                )
+                self._cancel(order, "IOC remainder", at_ns)
 
     # arrivals
 
     def _arrive(self, at_ns: int, arrival: Arrival) -> None:
         self._push(at_ns + self._half_ns, arrival)
 
-    def _answer(self, event: f.VenueEvent, at_ns: int) -> None:
+    def _answer(self, event: Answer, at_ns: int) -> None:
         self._push(at_ns + self._half_ns, msgspec.structs.replace(event, at_ns=at_ns + self._half_ns))
 
-    def _push(self, due_ns: int, what: "Arrival | f.VenueEvent") -> None:
+    def _push(self, due_ns: int, what: "Arrival | Answer") -> None:
         self._sequence += 1
         heapq.heappush(self._queue, (due_ns, self._sequence, what))
 
@@ -206,11 +210,13 @@ class PaperExchange:
                     self._take(arrival.request, at_ns)
             case "look_up":
                 self._tell(coid, order, at_ns)
+            case "snapshot":
+                self._answer(self._snapshot(at_ns), at_ns)
             case "expire":
                 if order is not None:
-                    self._end(order, f.OrderExpired(at_ns, coid), at_ns)
+                    self._end(order, f.OrderExpired(at_ns, coid, order.filled), at_ns)
             case "cancel" if order is not None:
-                self._end(order, f.OrderCancelled(at_ns, coid, "asked"), at_ns)
+                self._cancel(order, "asked", at_ns)
             case "amend" if order is not None and self._may_amend(order, arrival):
                 order.quantity, order.stop_price = arrival.quantity, arrival.stop_price
                 self._answer(f.OrderAmended(at_ns, coid, order.quantity, arrival.stop_price), at_ns)
@@ -236,7 +242,7 @@ class PaperExchange:
         if request.time_in_force is TimeInForce.IOC and request.client_order_id in self.orders:
             waits = request.order_type is OrderType.MARKET and self._is_shut(request.instrument)
             if not waits:
-                self._end(order, f.OrderCancelled(at_ns, request.client_order_id, "IOC remainder"), at_ns)
+                self._cancel(order, "IOC remainder", at_ns)
         elif request.expires_ns is not None:
             self._push(max(request.expires_ns, at_ns), Arrival("expire", request.client_order_id))
 
@@ -256,8 +262,40 @@ class PaperExchange:
             self._answer(event, at_ns)
         if order is not None:
             self._answer(f.OrderAccepted(at_ns, coid, f"P{coid[:12]}"), at_ns)
+            if order.stop_price is not None:
+                self._answer(f.OrderAmended(at_ns, coid, order.quantity, order.stop_price), at_ns)
         elif coid not in self._ended:
             self._answer(f.OrderNotFound(at_ns, coid), at_ns)
+        elif isinstance(self._ended[coid][-1], f.OrderFilled):
+            filled = sum((e.fill.quantity for e in self._ended[coid] if isinstance(e, f.OrderFilled)), ZERO)
+            self._answer(f.OrderCancelled(at_ns, coid, "filled whole", filled), at_ns)
+
+    def _snapshot(self, at_ns: int) -> VenueSnapshot:
+        listed = [
+            VenueOrder(
+                coid,
+                f"P{coid[:12]}",
+                order.request.instrument,
+                order.request.side,
+                order.quantity,
+                order.filled,
+                order.stop_price,
+            )
+            for coid, order in self.orders.items()
+        ]
+        held: dict[str, Decimal] = {}
+        for key, position in self.account.positions.items():
+            name = instrument_of_position(key)
+            held[name] = held.get(name, ZERO) + position.quantity
+        return VenueSnapshot(
+            at_ns,
+            self.account.account.account_id,
+            at_ns,
+            plain=tuple(item for item in listed if item.stop_price is None),
+            conditional=tuple(item for item in listed if item.stop_price is not None),
+            positions=held,
+            balances=dict(self.account.balances),
+        )
 
     # fills
 
@@ -324,7 +362,7 @@ class PaperExchange:
             at_ns=at_ns,
             paper_trade=True,
         )
-        book_fill(self.account, contract, fill)
+        book_fill(self.account, contract, fill, request.direction)
         order.filled += quantity
         tape = self._tapes[request.instrument]
         tape.taken[request.side] = tape.taken.get(request.side, ZERO) + quantity
@@ -333,6 +371,10 @@ class PaperExchange:
         self._answer(event, at_ns)
         if order.remaining <= 0:
             self.orders.pop(request.client_order_id, None)
+
+    def _cancel(self, order: Resting, reason: str, at_ns: int) -> None:
+        coid = order.request.client_order_id
+        self._end(order, f.OrderCancelled(at_ns, coid, reason, order.filled), at_ns)
 
     def _end(self, order: Resting, event: f.VenueEvent, at_ns: int) -> None:
         coid = order.request.client_order_id

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from neuratrade.core.engine.ledger import equity_of
-from neuratrade.core.engine.state import AccountState
+from neuratrade.core.engine.state import AccountState, instrument_of_position
 from neuratrade.core.model.decimals import ZERO, is_multiple
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.orders import OrderRequest, Side
@@ -64,7 +64,8 @@ def _margin_held(
 ) -> Decimal:
     held = ZERO
     for key, position in account.positions.items():
-        contract, price = instruments[key], prices.get(key)
+        name = instrument_of_position(key)
+        contract, price = instruments[name], prices.get(name)
         if contract.is_derivative and price is not None:
             held += contract.notional(position.quantity, price) * contract.initial_margin
     return held

@@ -1,0 +1,238 @@
+"""What venues say, taken in: checked, recorded, and followed.
+
+Words about an order may come late, twice, out of order, or about an order that was thought over. A repeated
+one changes nothing; a late execution opens its bracket again; what no order of ours explains is put into
+quarantine, never booked.
+"""
+
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from neuratrade.core.engine import brackets as rules
+from neuratrade.core.engine import exits
+from neuratrade.core.engine.fold.brackets import allocation
+from neuratrade.core.engine.governors import move
+from neuratrade.core.engine.markets import Markets
+from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
+from neuratrade.core.engine.turn import Turn
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.decimals import ZERO
+from neuratrade.core.model.market import NS_PER_SECOND
+from neuratrade.core.model.orders import OrderRole, OrderStatus
+
+LOOK_AGAIN_NS = 2 * NS_PER_SECOND
+"""After an order in doubt was looked up, how long until it is looked up again."""
+
+
+def take_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> BracketState | None:
+    """Takes one word about an order of ours; the bracket it moved, or None where it moved nothing."""
+    coid = event.fill.client_order_id if isinstance(event, f.OrderFilled) else event.client_order_id
+    order = turn.state.orders.get(coid)
+    if order is None:
+        order = _of_closed_bracket(turn, event, coid)
+    if order is None or _contradicts(order, event):
+        _quarantine(turn, event)
+        return None
+    if _is_repeated(order, event):
+        return None
+    bracket = turn.state.brackets[order.request.bracket_id]
+    asked = order.asked
+    turn.record(_stamped(_with_rate(turn, event, markets), turn.at_ns))
+    _follow(turn, bracket, order, event, asked, markets)
+    return bracket
+
+
+def _of_closed_bracket(turn: Turn, event: f.VenueEvent, coid: str) -> OrderState | None:
+    """An order of a bracket that is over: opened again when something new is true of it."""
+    for bracket_id, kept in turn.state.closed.items():
+        for order in kept.orders:
+            if order.request.client_order_id == coid:
+                if not _is_repeated(order, event) and not _contradicts(order, event):
+                    turn.record(f.BracketReopened(turn.at_ns, bracket_id))
+                return order
+    return None
+
+
+def _is_repeated(order: OrderState, event: f.VenueEvent) -> bool:
+    match event:
+        case f.OrderFilled(fill=fill):
+            return fill.trade_id in order.executions
+        case f.FillCorrected():
+            told = order.executions.get(event.trade_id)
+            return told is not None and (told.quantity, told.price, told.fee) == (
+                event.quantity,
+                event.price,
+                event.fee,
+            )
+        case f.OrderAccepted():
+            # An order proven absent that is there after all is news; a late word about another is not.
+            return order.status.is_final and order.status is not OrderStatus.REJECTED
+        case f.OrderCancelled(filled=filled) | f.OrderExpired(filled=filled):
+            # The first end that states what was filled is news even after one that did not.
+            untold = order.stated is None and filled is not None and filled > order.filled
+            return order.status.is_final and not untold
+        case f.OrderTriggered():
+            return order.status.is_final or order.triggered_ns is not None
+        case _:
+            return order.status.is_final
+
+
+def _contradicts(order: OrderState, event: f.VenueEvent) -> bool:
+    """Whether an event cannot be about this order, whatever its id. Too much filled can: that is real."""
+    request = order.request
+    match event:
+        case f.OrderAmended():
+            return not (event.quantity.is_finite() and event.quantity > 0 and event.stop_price.is_finite())
+        case f.FillCorrected():
+            numbers = (event.quantity, event.price, event.fee)
+            return not all(number.is_finite() for number in numbers) or event.quantity < 0 or event.price < 0
+        case f.OrderCancelled(filled=filled) | f.OrderExpired(filled=filled):
+            return filled is not None and not (filled.is_finite() and ZERO <= filled <= order.quantity)
+        case f.OrderFilled(fill=fill):
+            numbers = (fill.quantity, fill.price, fill.fee)
+            same = (fill.account_id, fill.instrument, fill.side) == (
+                request.account_id,
+                request.instrument,
+                request.side,
+            )
+            sound = all(number.is_finite() for number in numbers)
+            return not (same and sound and fill.quantity > 0 and fill.price > 0)
+        case _:
+            return False
+
+
+def _quarantine(turn: Turn, event: f.VenueEvent) -> None:
+    """An execution that no order of ours explains is written down once; other strange words mean nothing."""
+    if not isinstance(event, f.OrderFilled):
+        return
+    fill = event.fill
+    reference = f"{fill.instrument}:{fill.trade_id}"
+    known = turn.state.quarantine.get(reference)
+    if known is not None or fill.account_id not in turn.state.accounts:
+        return
+    detail = f"{fill.side.value} {fill.quantity} at {fill.price} of order {fill.client_order_id or 'unnamed'}"
+    turn.record(
+        f.Quarantined(turn.at_ns, fill.account_id, f.QuarantineKind.FILL, reference, fill.instrument, detail)
+    )
+
+
+def _with_rate(turn: Turn, event: f.VenueEvent, markets: Markets) -> f.VenueEvent:
+    """An execution with the rate its fee has in the quote currency now; zero where nobody knows one."""
+    if not isinstance(event, f.OrderFilled):
+        return event
+    contract = turn.state.instruments[event.fill.instrument]
+    currency = event.fill.fee_currency
+    if currency in (contract.quote, contract.base):
+        return event
+    rate = markets.rate(currency, contract.quote)
+    return replace(event, fee_rate=ZERO if rate is None else rate.value)
+
+
+def _stamped(event: f.VenueEvent, at_ns: int) -> f.VenueEvent:
+    """The fact at engine time: what came late is true from now on. A fill keeps the venue's own time."""
+    return event if event.at_ns >= at_ns else replace(event, at_ns=at_ns)
+
+
+def _follow(
+    turn: Turn, bracket: BracketState, order: OrderState, event: f.VenueEvent, asked: str, markets: Markets
+) -> None:
+    match event:
+        case f.OrderFilled() | f.FillCorrected():
+            _leave_when_flipped(turn, bracket, markets)
+            rules.after_fill(turn, bracket, order)
+        case f.OrderAccepted():
+            _after_accepted(turn, bracket, order)
+        case f.OrderAmended():
+            rules.go_on(turn, bracket)
+        case f.OrderTriggered():
+            rules.after_triggered(turn, bracket, order)
+        case f.OrderCancelled() | f.OrderExpired() | f.OrderRejected():
+            if order.missing > 0:
+                look_later(turn, bracket, order)
+            rules.after_done(turn, bracket, order)
+        case f.OrderNotFound():
+            if order.is_live:
+                look_later(turn, bracket, order)
+            rules.after_done(turn, bracket, order)
+        case f.RequestRejected():
+            rules.after_refused_request(turn, bracket, order, asked)
+        case f.OrderUnknown():
+            look_later(turn, bracket, order)
+            turn.look_up(order)
+            rules.go_on(turn, bracket)
+        case _:
+            assert_never(event)
+
+
+def _after_accepted(turn: Turn, bracket: BracketState, order: OrderState) -> None:
+    """Follows word that an order works. One thought absent goes; a stop that cannot go ends the way out."""
+    known = {bracket.entry_order, bracket.exit_order, *bracket.stop_orders}
+    leaving = bracket.phase is BracketPhase.EXITING
+    way_out = order.request.role in (OrderRole.TARGET, OrderRole.EXIT)
+    if order.request.client_order_id not in known or (way_out and not leaving):
+        turn.cancel(order, "it was replaced, since it was thought not to be there")
+    if leaving and order.request.role is OrderRole.STOP and not order.asked:
+        exits.end_exit(turn, bracket)
+    elif bracket.bracket_id in turn.state.brackets:
+        rules.go_on(turn, bracket)
+
+
+def _leave_when_flipped(turn: Turn, bracket: BracketState, markets: Markets) -> None:
+    """More left than was held: it is booked, what it made is left again, and a person has to look."""
+    contract = turn.instrument_of(bracket)
+    if contract.round_quantity(abs(min(bracket.held, ZERO))) == 0:
+        return
+    reason = f"bracket {bracket.bracket_id} left more than it held"
+    observed = str(bracket.held_signed)
+    move(turn, f.TradingState.HALTED, "reconcile", reason, observed, "0", latched=True)
+    level = markets.price_of(bracket.intent.instrument) or bracket.stop_price
+    exits.leave(turn, bracket, f.CloseReason.KILL, level)
+
+
+def look_later(turn: Turn, bracket: BracketState, order: OrderState) -> None:
+    """Sets the timer that looks up what is in doubt about a bracket."""
+    timer_id = f"lookup:{bracket.bracket_id}"
+    if timer_id not in turn.state.timers:
+        turn.set_timer(timer_id, turn.at_ns + LOOK_AGAIN_NS)
+
+
+def look_again(turn: Turn, bracket: BracketState) -> None:
+    """Asks once more about every order of a bracket whose fate is open, and stays at it."""
+    doubtful = [
+        order
+        for order in turn.state.orders.values()
+        if order.request.bracket_id == bracket.bracket_id and order.in_doubt
+    ]
+    for order in doubtful:
+        if order.asked == "cancel":
+            turn.ask_again(order)
+        turn.look_up(order)
+    if doubtful:
+        look_later(turn, bracket, doubtful[0])
+
+
+def take_liquidation(turn: Turn, event: f.Liquidated) -> list[BracketState]:
+    """Takes word that the venue closed a part of the position itself; the brackets that lost by it.
+
+    What our brackets did not hold is not ours to book: it is put into quarantine.
+    """
+    fill = event.fill
+    account = turn.state.accounts.get(fill.account_id)
+    if (
+        account is None
+        or fill.instrument not in turn.state.instruments
+        or fill.trade_id in account.liquidations
+    ):
+        return []
+    shared = allocation(turn.state, fill.account_id, fill.instrument, fill.side, fill.quantity)
+    ours = sum((share for _, share in shared), ZERO)
+    if ours:
+        mine = replace(fill, quantity=ours, fee=fill.fee * ours / fill.quantity)
+        turn.record(f.Liquidated(turn.at_ns, mine))
+        reason = f"the venue closed {ours} of {fill.instrument} itself"
+        move(turn, f.TradingState.HALTED, "liquidation", reason, str(ours), "0", latched=True)
+    if ours < fill.quantity:
+        rest = replace(fill, quantity=fill.quantity - ours)
+        _quarantine(turn, f.OrderFilled(turn.at_ns, rest))
+    return [bracket for bracket, _ in shared]

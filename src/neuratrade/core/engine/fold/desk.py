@@ -1,0 +1,74 @@
+"""Folds of facts about the desk as a whole: runs, timers, trading state, limits, instruments, quarantine."""
+
+from neuratrade.core.engine.state import AccountState, Counts, DeskState
+from neuratrade.core.model import facts as f
+from neuratrade.core.risk.limits import limits_of, with_limit
+
+
+def run_started(state: DeskState, fact: f.RunStarted) -> None:
+    """A run; a fresh one begins with an account that nothing happened to."""
+    if fact.fresh:
+        account = AccountState(fact.account, {fact.account.currency: fact.cash}, equity=fact.cash)
+        account.session_peak = account.day_start_equity = account.peak = fact.cash
+        state.accounts = {fact.account.account_id: account}
+        state.orders, state.brackets, state.timers = {}, {}, {}
+        state.baskets, state.closed, state.quarantine, state.shut = {}, {}, {}, set()
+        state.outcomes, state.counts = {}, Counts()
+        state.seen = set()
+        state.now_ns = fact.at_ns
+        if state.governor != "operator":
+            state.trading_state, state.governor = f.TradingState.RUNNING, ""
+            state.state_reason, state.latched = "", False
+        state.limits = limits_of(fact.limits)
+    state.keys[fact.key_id] = fact.public_key
+    state.instruments = {item.key: item for item in fact.instruments}
+    state.run_id, state.mode, state.finished = fact.run_id, fact.mode, False
+
+
+def run_ended(state: DeskState, fact: f.RunEnded) -> None:
+    """The end of a run in order."""
+    state.finished = fact.finished
+
+
+def timer_set(state: DeskState, fact: f.TimerSet) -> None:
+    """A time to look again."""
+    state.timers[fact.timer_id] = fact.due_ns
+
+
+def timer_fired(state: DeskState, fact: f.TimerFired) -> None:
+    """The time came."""
+    state.timers.pop(fact.timer_id, None)
+
+
+def state_moved(state: DeskState, fact: f.TradingStateMoved) -> None:
+    """What is allowed from now on."""
+    state.trading_state, state.governor = fact.state, fact.governor
+    state.state_reason, state.latched = fact.reason, fact.latched
+
+
+def limit_changed(state: DeskState, fact: f.LimitChanged) -> None:
+    """A limit a person changed."""
+    state.limits = with_limit(state.limits, fact.name, fact.value)
+
+
+def session_moved(state: DeskState, fact: f.SessionMoved) -> None:
+    """A market opened or closed."""
+    if fact.is_open:
+        state.shut.discard(fact.instrument)
+    else:
+        state.shut.add(fact.instrument)
+
+
+def quarantined(state: DeskState, fact: f.Quarantined) -> None:
+    """Something nobody can explain yet."""
+    state.quarantine[fact.reference] = fact
+
+
+def quarantine_lifted(state: DeskState, fact: f.QuarantineLifted) -> None:
+    """It is explained."""
+    state.quarantine.pop(fact.reference, None)
+
+
+def instrument_updated(state: DeskState, fact: f.InstrumentUpdated) -> None:
+    """The terms of a contract from now on."""
+    state.instruments[fact.instrument.key] = fact.instrument

@@ -1,0 +1,122 @@
+"""Stops: exactly what is held rests under them, at the level now guarded, from the first fill on.
+
+Where the venue amends, one stop follows size and level in place. Where it does not, more holding gets a
+further stop before the old one is touched; less holding, a moved level, or a venue that locks what a
+resting order may sell, means cancel and replace, and the gap counts as unprotected.
+"""
+
+from decimal import Decimal
+
+from neuratrade.core.engine.closing import close_if_over
+from neuratrade.core.engine.cover import WORKING, covered_by, live_stops, note_protection, sellable
+from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
+from neuratrade.core.engine.turn import Turn
+from neuratrade.core.model.decimals import ONE, ceil_to, floor_to
+from neuratrade.core.model.facts import TrailMoved
+from neuratrade.core.model.intent import Direction, Stop
+from neuratrade.core.model.orders import OrderRole, OrderType, Side
+
+SMALLEST_REPLACED_MOVE = Decimal("0.001")
+"""Where a stop cannot be amended, a trail moves it only by a step worth the gap: fraction of the price."""
+
+
+def guard(turn: Turn, bracket: BracketState, *, anew: bool = False) -> None:
+    """Makes the stops fit what is held, notes whether they do, closes the bracket when all is over.
+
+    anew: an amend under way may have been lost, so it is asked for again.
+    """
+    if close_if_over(turn, bracket):
+        return
+    guarded = isinstance(bracket.intent.protection, Stop) and turn.rules_of(bracket).rests_stops
+    if guarded and bracket.phase is BracketPhase.OPEN and not _is_shut(turn, bracket):
+        _fit_stops(turn, bracket, anew=anew)
+    note_protection(turn, bracket)
+
+
+def _is_shut(turn: Turn, bracket: BracketState) -> bool:
+    """Whether the market is closed: a stop cannot be placed, so protection is pending."""
+    return bracket.intent.instrument in turn.state.shut
+
+
+def _fit_stops(turn: Turn, bracket: BracketState, *, anew: bool) -> None:
+    wanted = sellable(turn, bracket)
+    stops = live_stops(turn, bracket)
+    if not stops:
+        if wanted > 0:
+            send_stop(turn, bracket, wanted)
+    elif wanted == 0:
+        for stop in stops:
+            turn.cancel(stop, "nothing is held any more")
+    elif turn.rules_of(bracket).amends_stops and len(stops) == 1:
+        _amend(turn, bracket, stops[0], wanted, anew=anew)
+    elif all(stop.status in WORKING and not stop.asked for stop in stops):
+        _replace(turn, bracket, stops, wanted)
+
+
+def _amend(turn: Turn, bracket: BracketState, stop: OrderState, wanted: Decimal, *, anew: bool) -> None:
+    if stop.status not in WORKING or (stop.asked and not (anew and stop.asked == "amend")):
+        return
+    moved = stop.stop_price != bracket.stop_price
+    if stop.remaining != wanted or moved or stop.asked:
+        reason = "follow the level guarded" if moved else "fit the quantity held"
+        turn.amend(bracket, stop, stop.filled + wanted, bracket.stop_price, reason)
+
+
+def _replace(turn: Turn, bracket: BracketState, stops: list[OrderState], wanted: Decimal) -> None:
+    """Fits stops that cannot be amended. What has to go is cancelled; its end brings us back here."""
+    if any(stop.stop_price != bracket.stop_price for stop in stops):
+        for stop in stops:
+            turn.cancel(stop, "replaced at another level")
+        return
+    cover = covered_by(stops)
+    if cover < wanted and not turn.rules_of(bracket).balance_lock:
+        send_stop(turn, bracket, wanted - cover)
+    elif cover != wanted:
+        while stops and (cover > wanted or turn.rules_of(bracket).balance_lock):
+            stop = stops.pop()
+            cover -= stop.remaining
+            turn.cancel(stop, "replaced to fit the quantity held")
+
+
+def send_stop(turn: Turn, bracket: BracketState, quantity: Decimal) -> None:
+    """Sends a stop for `quantity` at the level now guarded, of the best type the venue has."""
+    rules, side = turn.rules_of(bracket), exit_side(bracket)
+    if rules.stop_market:
+        turn.send(bracket, OrderRole.STOP, side, OrderType.STOP, quantity, stop_price=bracket.stop_price)
+        return
+    contract = turn.instrument_of(bracket)
+    limit = contract.round_price(bracket.stop_price * (ONE + rules.stop_limit_offset * side.sign))
+    turn.send(
+        bracket,
+        OrderRole.STOP,
+        side,
+        OrderType.STOP_LIMIT,
+        quantity,
+        limit_price=max(limit, contract.tick),
+        stop_price=bracket.stop_price,
+    )
+
+
+def exit_side(bracket: BracketState) -> Side:
+    """The side that leaves the bracket's position."""
+    return Side.SELL if bracket.intent.direction is Direction.LONG else Side.BUY
+
+
+def follow_trail(turn: Turn, bracket: BracketState, best: Decimal) -> None:
+    """Moves the guarded level behind the best price seen; never away from the market."""
+    protection = bracket.intent.protection
+    if not isinstance(protection, Stop) or protection.trail_fraction is None or bracket.best_price is None:
+        return
+    sign = bracket.intent.direction.sign
+    if (best - bracket.best_price) * sign <= 0:
+        return
+    tick = turn.instrument_of(bracket).tick
+    raw = best * (ONE - protection.trail_fraction * sign)
+    level = floor_to(raw, tick) if sign > 0 else ceil_to(raw, tick)
+    step = (level - bracket.stop_price) * sign
+    rules = turn.rules_of(bracket)
+    replaced = rules.rests_stops and not rules.amends_stops
+    if step <= 0 or (replaced and step < best * SMALLEST_REPLACED_MOVE):
+        return
+    turn.record(TrailMoved(turn.at_ns, bracket.bracket_id, level, best))
+    guard(turn, bracket)

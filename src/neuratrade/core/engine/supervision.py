@@ -1,0 +1,48 @@
+"""What is looked at again as time passes, whatever was said: answers owed, and the venue's books.
+
+An order that was sent and never answered, a cancel nobody confirmed, a fill the venue spoke of that never
+came: each is asked for again, and asking changes nothing.
+"""
+
+from neuratrade.core.engine.config import EngineConfig
+from neuratrade.core.engine.turn import Turn
+from neuratrade.core.model.market import NS_PER_SECOND
+
+OWED_AFTER_NS = 5 * NS_PER_SECOND
+
+
+class Supervision:
+    """Remembers what it asked for and when. Volatile: after a restart it asks anew."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._every_ns = config.reconcile_every_ns
+        self._asked: dict[str, int] = {}
+        self._snapshot_ns = 0
+
+    def tick(self, turn: Turn) -> None:
+        """Asks about what is owed, and for the venue's books when it is time."""
+        if turn.state.orders:
+            self._ask_for_answers(turn)
+        if self._every_ns and turn.at_ns - self._snapshot_ns >= self._every_ns:
+            self.compare_all(turn)
+
+    def compare_all(self, turn: Turn) -> None:
+        """Asks every account's venue for its books."""
+        self._snapshot_ns = turn.at_ns
+        for account_id in turn.state.accounts:
+            turn.take_snapshot(account_id)
+
+    def _ask_for_answers(self, turn: Turn) -> None:
+        owed = [order for order in turn.state.orders.values() if order.in_doubt]
+        if not owed:
+            self._asked.clear()
+            return
+        for order in owed:
+            coid = order.request.client_order_id
+            since_ns = max(order.planned_ns, order.asked_ns, self._asked.get(coid, 0))
+            if turn.at_ns - since_ns < OWED_AFTER_NS:
+                continue
+            self._asked[coid] = turn.at_ns
+            if order.asked == "cancel":
+                turn.ask_again(order)
+            turn.look_up(order)
