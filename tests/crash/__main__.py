@@ -51,8 +51,8 @@ def lose_writes(seed: int, share: float, start: int) -> list[str]:
     return tally.violations
 
 
-def kill(kills: int, start: int) -> list[str]:
-    """Kills a trading desk."""
+def kill(kills: int, start: int) -> tuple[int, list[str]]:
+    """Kills a trading desk; returns how often, and what was violated."""
     with tempfile.TemporaryDirectory() as room, bars() as progress:
         task = progress.add_task("kill -9", total=kills)
         found = kill_again_and_again(
@@ -67,10 +67,7 @@ def kill(kills: int, start: int) -> list[str]:
         f"{phases}; {found.rows} rows, {found.orders} orders, {found.trades} brackets ended, "
         f"newest snapshot at row {found.snapshots}, {found.seconds:.0f} s"
     )
-    for violation in found.violations:
-        console.print(violation, style="red")
-    console.print(f"{found.kills} kills, {len(found.violations)} violations")
-    return found.violations
+    return found.kills, found.violations
 
 
 def main() -> int:
@@ -85,11 +82,12 @@ def main() -> int:
     if problem:
         console.print(f"no crashes of the disk: {problem}")
     for seed in () if problem or not asked.share else WORLDS:
-        found = lose_writes(seed, asked.share, asked.start)
-        for violation in found:
-            console.print(violation, style="red")
-        violations += found
-    violations += kill(asked.kills, asked.start)
+        violations += lose_writes(seed, asked.share, asked.start)
+    kills, found = kill(asked.kills, asked.start)
+    violations += found
+    for violation in violations:
+        console.print(violation, style="red")
+    console.print(f"{kills} kills, {len(violations)} violations")
     return 1 if violations else 0
 
 
