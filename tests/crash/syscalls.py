@@ -37,6 +37,8 @@ class Call(msgspec.Struct, frozen=True):
 @cache
 def why_not() -> str:
     """Why calls cannot be recorded here; empty when they can."""
+    if sys.platform != "linux":
+        return "strace is there on Linux only"
     program = shutil.which("strace")
     if program is None:
         return "strace is not installed: .ci/setup installs it"
