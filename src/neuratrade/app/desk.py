@@ -41,7 +41,8 @@ from neuratrade.hands.inbox.submit import CONTROL, INTENTS
 from neuratrade.hands.recorder import JournalRecorder
 from neuratrade.hands.runner import Inboxes, Runner
 from neuratrade.hands.sender import Sender
-from neuratrade.hands.simulated import SimulatedDesk, Watcher
+from neuratrade.hands.simulated import SimulatedDesk
+from neuratrade.hands.turns import Watcher
 from neuratrade.store.emergency import EmergencyFile
 from neuratrade.store.home import Home, HomeLock
 from neuratrade.store.journal import Journal

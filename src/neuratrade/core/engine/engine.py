@@ -62,7 +62,7 @@ class Engine:
                 self._watch_quote(turn, event)
             case Trade(instrument=key, price=price):
                 self.views[key].see_price(price, at_ns)
-            case Book():
+            case Book() | e.ConnectionChanged() | e.VenueSnapshot():
                 pass
             case e.ClockTick():
                 self._governors.tick(turn, self.marks(), self._is_stale)

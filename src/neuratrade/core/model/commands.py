@@ -40,4 +40,11 @@ class LookUpOrder:
     client_order_id: str
 
 
-Command = SubmitOrder | CancelOrder | AmendOrder | LookUpOrder
+@dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Ask the venue for everything an account has; the answer is a `VenueSnapshot`."""
+
+    account_id: str
+
+
+Command = SubmitOrder | CancelOrder | AmendOrder | LookUpOrder | TakeSnapshot

@@ -1,7 +1,10 @@
 """Events: everything the engine may be stepped with. Time is a field of them, never a call."""
 
+from decimal import Decimal
+
 import msgspec
 
+from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.facts import (
     CashMoved,
     DoorRefused,
@@ -13,6 +16,7 @@ from neuratrade.core.model.facts import (
 )
 from neuratrade.core.model.intent import Intent
 from neuratrade.core.model.market import Bar, Book, Quote, Trade
+from neuratrade.core.model.orders import Fill, Side
 
 
 class BarSeen(msgspec.Struct, frozen=True, gc=False):
@@ -78,6 +82,44 @@ class FeedStalled(msgspec.Struct, frozen=True):
     stalled: bool
 
 
+class ConnectionChanged(msgspec.Struct, frozen=True, gc=False):
+    """The private stream of an account was lost, or is there again: nothing is replayed, so it is asked."""
+
+    account_id: str
+    at_ns: int
+    connected: bool
+
+
+class VenueOrder(msgspec.Struct, frozen=True):
+    """One order as the venue lists it. filled: cumulative. client_order_id: empty where it knows none."""
+
+    client_order_id: str
+    venue_order_id: str
+    instrument: str
+    side: Side
+    quantity: Decimal
+    filled: Decimal = ZERO
+    stop_price: Decimal | None = None
+
+
+class VenueSnapshot(msgspec.Struct, frozen=True):
+    """What a venue says an account has: the reconciler's only evidence.
+
+    asked_ns: when it was asked for, so what happened since may be missing. plain, conditional: open orders
+    of the two lists venues keep apart; None where a list could not be had, which proves nothing. positions:
+    signed units by instrument key. balances: by currency; None where not asked. fills: recent executions.
+    """
+
+    at_ns: int
+    account_id: str
+    asked_ns: int
+    plain: tuple[VenueOrder, ...] | None
+    conditional: tuple[VenueOrder, ...] | None
+    positions: dict[str, Decimal] | None
+    balances: dict[str, Decimal] | None = None
+    fills: tuple[Fill, ...] = ()
+
+
 MarketEvent = Quote | Trade | Book | BarSeen | BarClosed
 OperatorEvent = Halt | Resume | SetLimit
 Event = (
@@ -88,6 +130,8 @@ Event = (
     | OperatorEvent
     | TimerFired
     | FeedStalled
+    | ConnectionChanged
+    | VenueSnapshot
     | CashMoved
     | RunStarted
     | RunEnded
