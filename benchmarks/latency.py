@@ -238,7 +238,9 @@ async def ticks(home: Path) -> dict[str, list[float]]:
             if number > WARM_UP:
                 ours.append((venue.given_ns - began_ns) / 1e6)
             if number % BLOCK == 0:
-                floor.extend(synced_write(descriptor) * 1e3 for _ in range(BLOCK))
+                for _ in range(BLOCK):
+                    floor.append(synced_write(descriptor) * 1e3)
+                    await asyncio.sleep(IDLE_S)
     os.close(descriptor)
     return {"ours": ours, "floor": floor}
 
