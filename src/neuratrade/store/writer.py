@@ -80,7 +80,7 @@ class Writer:
                 connection.exec_driver_sql(self._statements["emergency_moved"], group.moved)
 
     def _write_sqlite(self, raw: sqlite3.Connection, group: Group) -> None:
-        """The same without SQLAlchemy in between, which costs as much as the disk does: orders wait for this."""
+        """The same without SQLAlchemy in between, which costs twice the rest: orders wait for this."""
         raw.execute("BEGIN IMMEDIATE")
         try:
             raw.executemany(self._statements["journal"], group.rows)
