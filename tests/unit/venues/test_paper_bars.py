@@ -8,6 +8,7 @@ import pytest
 from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.state import DeskState
 from neuratrade.core.model import facts as f
+from neuratrade.core.model.events import VenueSnapshot
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import EntryType
 from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND
@@ -55,6 +56,7 @@ class Venue:
         while (due_ns := self.exchange.next_due_ns) is not None and due_ns <= until_ns:
             event = self.exchange.run_next()
             if event is not None:
+                assert not isinstance(event, VenueSnapshot)
                 assert event.at_ns >= (self.heard[-1].at_ns if self.heard else 0)
                 self.heard.append(event)
 
