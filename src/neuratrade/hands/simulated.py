@@ -75,7 +75,7 @@ class SimulatedDesk:
         """Lives through bars that close at the same instant."""
         close_ns = together[0].close_ns
         # Where bars are missing, what was due in the gap happens in the gap, not at the next bar's price.
-        self._run_until(min(bar.open_ns for bar in together) - 1)
+        self._run_until(min([bar.open_ns for bar in together]) - 1)
         for bar in together:
             self.exchange.open_bar(bar)
         range_ns = close_ns - RANGE_LEAD_NS
@@ -156,19 +156,20 @@ class SimulatedDesk:
 
     def _run_until(self, until_ns: int) -> None:
         """Venue answers and timers, in order of time, up to and including `until_ns`."""
+        exchange, state = self.exchange, self.engine.state
         while True:
-            venue_ns, timer_ns = self.exchange.next_due_ns, self.engine.state.next_timer_ns
+            venue_ns, timers = exchange.next_due_ns, state.timers
+            timer_ns = min(timers.values()) if timers else None
             venue_first = venue_ns is not None and (timer_ns is None or venue_ns <= timer_ns)
             due_ns = venue_ns if venue_first else timer_ns
             if due_ns is None or due_ns > until_ns:
                 return
             if venue_first:
-                event = self.exchange.run_next()
+                event = exchange.run_next()
                 if event is not None:
                     self._step(event)
             else:
-                timers = self.engine.state.timers
-                due_ns = max(due_ns, self.engine.state.now_ns)
+                due_ns = max(due_ns, state.now_ns)
                 self._step(f.TimerFired(due_ns, min(timers, key=lambda name: (timers[name], name))))
 
     def _step(self, event: e.Event) -> None:

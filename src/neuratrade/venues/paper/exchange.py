@@ -177,7 +177,8 @@ class PaperExchange:
         if not self.orders:
             return
         here = [order for order in self.orders.values() if order.request.instrument == instrument]
-        here.sort(key=lambda order: order.request.order_type is not OrderType.STOP)
+        if len(here) > 1:
+            here.sort(key=lambda order: order.request.order_type is not OrderType.STOP)
         for order in here:
             self._try_fill(order, at_ns)
             if order.request.time_in_force is TimeInForce.IOC and order.remaining > 0:
