@@ -41,6 +41,11 @@ class Series(NamedTuple):
     close: Column
     volume: Column
 
+    def first(self, bars: int) -> "Series":
+        """The beginning of the series."""
+        opened, high, low = self.open[:bars], self.high[:bars], self.low[:bars]
+        return Series(self.ts[:bars], opened, high, low, self.close[:bars], self.volume[:bars])
+
 
 def series() -> Series:
     """The reference year. Raises RuntimeError where numpy's generator or maths gives another one here."""

@@ -20,7 +20,7 @@ from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.indicators.native import NativeProvider
 from neuratrade.core.model.account import Account
-from neuratrade.core.model.facts import Fact, RunStarted
+from neuratrade.core.model.facts import RunStarted
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.intent import EntryType, Lane
 from neuratrade.core.regime import RegimeParams
@@ -67,16 +67,18 @@ NEVER_WILD = RegimeParams(wild_rank=1.0, crash_floor=1.0)
 
 
 class Outcome(NamedTuple):
-    """One run: bars a second, what it came to, and every fact it made."""
+    """One run: bars a second, and what it came to."""
 
     bars_per_second: float
     tally: Tally
-    facts: list[Fact]
 
 
-def live_through(made: Series) -> Outcome:
-    """The reference year, bar by bar. Only the desk's own time counts: bars are made while the clock rests."""
-    recorder = MemoryRecorder()
+def live_through(made: Series, recorder: MemoryRecorder | None = None) -> Outcome:
+    """The reference year, bar by bar, its facts into `recorder`.
+
+    Only the desk's own time counts: bars are made while the clock rests.
+    """
+    recorder = MemoryRecorder() if recorder is None else recorder
     engine = Engine(_config())
     exchange = PaperExchange(ACCOUNT, {CONTRACT.key: CONTRACT}, CASH, COSTS)
     desk = SimulatedDesk(engine, exchange, recorder, None)
@@ -88,12 +90,12 @@ def live_through(made: Series) -> Outcome:
             desk.bars([bar])
         seconds += perf_counter() - began
     counts = engine.state.counts
-    return Outcome(desk.bars_seen / seconds, Tally(counts.trades, float(counts.pnl)), recorder.facts)
+    return Outcome(desk.bars_seen / seconds, Tally(counts.trades, float(counts.pnl)))
 
 
 def warmed_up(made: Series) -> None:
     """Compiles and caches what a first run would pay for."""
-    live_through(Series(*(column[:CHUNK] for column in made)))
+    live_through(made.first(CHUNK))
 
 
 def _config() -> EngineConfig:

@@ -74,6 +74,24 @@ class SimulatedDesk:
     def bars(self, together: list[Bar]) -> None:
         """Lives through bars that close at the same instant."""
         close_ns = together[0].close_ns
+        if self._is_idle():
+            for bar in together:
+                self.exchange.pass_bar(bar)
+        else:
+            self._live_through(together, close_ns)
+        for bar in together:
+            self._step(e.BarClosed(bar, close_ns))
+        self._step(e.ClockTick(close_ns))
+        self.bars_seen += len(together)
+        self._flush_if_pressing()
+
+    def _is_idle(self) -> bool:
+        """Whether nothing waits, rests or is held, so that nothing can happen before the bar closes."""
+        state = self.engine.state
+        return self.exchange.is_idle and not state.timers and not state.brackets
+
+    def _live_through(self, together: list[Bar], close_ns: int) -> None:
+        """The open and the range of bars, with all that comes due in them."""
         # Where bars are missing, what was due in the gap happens in the gap, not at the next bar's price.
         self._run_until(min([bar.open_ns for bar in together]) - 1)
         for bar in together:
@@ -89,11 +107,6 @@ class SimulatedDesk:
         self._run_until(close_ns - 1)
         for bar in together:
             self.exchange.shut_bar(bar)
-        for bar in together:
-            self._step(e.BarClosed(bar, close_ns))
-        self._step(e.ClockTick(close_ns))
-        self.bars_seen += len(together)
-        self._flush_if_pressing()
 
     def tick(self, tick: Quote | Trade) -> None:
         """Takes a quote or a trade, after everything that was due before it. The clock ticks each second."""

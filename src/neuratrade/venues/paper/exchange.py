@@ -148,6 +148,18 @@ class PaperExchange:
         tape = self._tapes[bar.instrument]
         tape.phase, tape.last = Phase.SHUT, bar.close
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no order rests and nothing is on its way: then market data has nothing to meet."""
+        return not self.orders and not self._queue
+
+    def pass_bar(self, bar: Bar) -> None:
+        """A whole bar while idle: leaves the tape as its open, its range and its end would."""
+        tape = self._tapes[bar.instrument]
+        if tape.bar is None or tape.bar.open_ns != bar.open_ns:
+            tape.taken = {}
+        tape.bar, tape.phase, tape.last = bar, Phase.SHUT, bar.close
+
     def see_quote(self, quote: Quote) -> None:
         """A new best bid and ask."""
         tape = self._tapes[quote.instrument]
