@@ -102,8 +102,26 @@ class SimulatedDesk:
     def bars(self, together: list[Bar]) -> None:
         """Lives through bars that close at the same instant."""
         close_ns = together[0].close_ns
+        if self._is_idle():
+            for bar in together:
+                self.exchange.pass_bar(bar)
+        else:
+            self._live_through(together, close_ns)
+        for bar in together:
+            self._step(e.BarClosed(bar, close_ns))
+        self._step(e.ClockTick(close_ns))
+        self.bars_seen += len(together)
+        self._turns.flush_if_pressing()
+
+    def _is_idle(self) -> bool:
+        """Whether nothing waits, rests or is held, so that nothing can happen before the bar closes."""
+        state = self.engine.state
+        return self.exchange.is_idle and not state.timers and not state.brackets
+
+    def _live_through(self, together: list[Bar], close_ns: int) -> None:
+        """The open and the range of bars, with all that comes due in them."""
         # Where bars are missing, what was due in the gap happens in the gap, not at the next bar's price.
-        self._run_until(min(bar.open_ns for bar in together) - 1)
+        self._run_until(min([bar.open_ns for bar in together]) - 1)
         for bar in together:
             self.exchange.open_bar(bar)
         range_ns = close_ns - RANGE_LEAD_NS
@@ -117,11 +135,6 @@ class SimulatedDesk:
         self._run_until(close_ns - 1)
         for bar in together:
             self.exchange.shut_bar(bar)
-        for bar in together:
-            self._step(e.BarClosed(bar, close_ns))
-        self._step(e.ClockTick(close_ns))
-        self.bars_seen += len(together)
-        self._turns.flush_if_pressing()
 
     def tick(self, tick: Quote | Trade) -> None:
         """Takes a quote or a trade, after everything that was due before it. The clock ticks each second."""
@@ -171,19 +184,20 @@ class SimulatedDesk:
 
     def _run_until(self, until_ns: int) -> None:
         """Venue answers and timers, in order of time, up to and including `until_ns`."""
+        exchange, state = self.exchange, self.engine.state
         while True:
-            venue_ns, timer_ns = self.exchange.next_due_ns, self.engine.state.next_timer_ns
+            venue_ns, timers = exchange.next_due_ns, state.timers
+            timer_ns = min(timers.values()) if timers else None
             venue_first = venue_ns is not None and (timer_ns is None or venue_ns <= timer_ns)
             due_ns = venue_ns if venue_first else timer_ns
             if due_ns is None or due_ns > until_ns:
                 return
             if venue_first:
-                event = self.exchange.run_next()
+                event = exchange.run_next()
                 if event is not None:
                     self._step(event)
             else:
-                timers = self.engine.state.timers
-                due_ns = max(due_ns, self.engine.state.now_ns)
+                due_ns = max(due_ns, state.now_ns)
                 self._step(f.TimerFired(due_ns, min(timers, key=lambda name: (timers[name], name))))
 
     def _carry(self, command: Command, now_ns: int) -> None:

@@ -131,6 +131,26 @@ def test_a_market_order_sent_while_no_bar_is_lived_waits_for_the_next_open() -> 
     assert prices_of(venue) == [110]
 
 
+def test_a_bar_passed_while_idle_leaves_the_venue_as_living_through_it_would() -> None:
+    lived, passed = Venue(), Venue()
+    for venue in (lived, passed):
+        venue.live(0, 100, 105, 95, 102)
+        venue.send(T0 + 10 * NS_PER_SECOND, quantity=60)
+        venue.live(1, 102, 103, 101, 101)
+        assert venue.exchange.is_idle
+    lived.live(2, 101, 108, 100, 107)
+    passed.exchange.pass_bar(bar(2, 101, 108, 100, 107, 1000))
+    assert lived.exchange.equity() == passed.exchange.equity() != 100_000
+    for venue in (lived, passed):
+        venue.send(T0 + 181 * NS_PER_SECOND, coid="p", quantity=60)
+        assert not venue.exchange.is_idle
+        venue.run(T0 + 182 * NS_PER_SECOND)
+        assert venue.exchange.orders, "the market is shut until the next bar opens"
+        venue.live(4, 107, 107, 90, 95)
+    assert passed.heard == lived.heard
+    assert prices_of(passed) == [102, 107]
+
+
 def test_an_immediate_order_that_waited_does_not_rest_after_its_first_chance() -> None:
     venue = Venue(PaperCosts(latency_ms=50, spread_fraction=D(0), slippage_bps=D(0)))
     venue.live(0, 100, 105, 95, 102)
