@@ -23,10 +23,9 @@ from neuratrade.core.model.intent import (
     TakeProfit,
 )
 from neuratrade.core.model.regime import Regime
+from neuratrade.core.risk.case import lay_out
 from neuratrade.core.risk.gate import LAYER_NAMES, Judgement, judge
 from neuratrade.core.risk.limits import CEILING_NAMES, CEILINGS, DEFAULTS, NAMES, Limits, operator_limit
-from neuratrade.core.risk.quality import entry_price
-from neuratrade.core.risk.sizing import risk_per_unit, unit_notional
 from neuratrade.core.risk.view import AccountView, GateView
 from tests.unit.risk.builders import BINARY, FUTURE, INTENT, NOW_NS, SPOT, VIEW
 
@@ -327,20 +326,20 @@ def test_no_size_risks_or_weighs_more_than_the_ceilings_allow(proposal: tuple[Op
     assert account.equity is not None
     assert view.price is not None
     size, equity, slack = judgement.quantity, account.equity, 1 + Decimal("1e-20")
-    risk = risk_per_unit(intent, view)
+    case = lay_out(intent, view, limits)
+    risk, worth = case.unit_risk, case.unit_notional
     assert risk is not None
     assert size * risk <= equity * Decimal("0.02") * slack
     # Reckoned anew, from where the entry really fills.
     fills_at = intent.trigger_price
     if intent.order_type is not EntryType.LIMIT:
-        fills_at = entry_price(intent, view)
+        fills_at = case.entry
         assert (fills_at - view.price) * intent.direction.sign >= 0
     if intent.stop_price is not None:
         lost = abs(fills_at - intent.stop_price) * contract.multiplier * size
         assert lost <= equity * Decimal("0.02")
         assert abs(fills_at - intent.stop_price) <= fills_at * Decimal("0.05")
     notional = contract.notional(size, fills_at)
-    worth = unit_notional(intent, view)
     assert worth is not None
     assert worth * size >= notional
     margin = contract.initial_margin if contract.kind is InstrumentKind.FUTURE else Decimal(1)

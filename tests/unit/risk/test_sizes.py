@@ -9,13 +9,14 @@ from neuratrade.core.model.approval import Verdict
 from neuratrade.core.model.intent import Direction, EntryType, Hedged, Stop, TakeProfit
 from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.layer import seconds, text
-from neuratrade.core.risk.sizing import budget_factor, regime_factor, risk_per_unit
+from neuratrade.core.risk.sizing import budget_factor, regime_factor
 from tests.unit.risk.builders import (
     BINARY,
     FUTURE,
     answer,
     binary_bet,
     blocking,
+    case_of,
     clamping,
     instrument_with,
     intent_with,
@@ -100,7 +101,7 @@ def test_kelly_counts_from_the_market_when_the_entry_fills_there() -> None:
 
 
 def test_the_regime_takes_half_in_high_volatility_and_all_in_a_crash() -> None:
-    factors = {regime: regime_factor(view_with(regime=regime)) for regime in Regime}
+    factors = {regime: regime_factor(regime) for regime in Regime}
     assert factors.pop(Regime.HIGH_VOLATILITY) == D("0.5")
     assert factors.pop(Regime.CRASH) == 0
     assert set(factors.values()) == {D(1)}
@@ -119,7 +120,7 @@ def test_the_regime_takes_half_in_high_volatility_and_all_in_a_crash() -> None:
     ],
 )
 def test_the_risk_budget_shrinks_with_the_drawdown_already_used(equity: str, expected: str) -> None:
-    assert budget_factor(view_with(equity=D(equity)), limits_with()) == D(expected)
+    assert budget_factor(case_of(view=view_with(equity=D(equity)))) == D(expected)
 
 
 def test_no_posture_grows_a_size_past_its_caps() -> None:
@@ -182,7 +183,7 @@ def test_the_initial_margin_of_a_future_counts_towards_the_position_and_its_noti
 
 def test_a_point_of_a_future_is_worth_its_multiplier() -> None:
     trip = 250_000 * (D("0.00002") + D("0.0002"))
-    assert risk_per_unit(FUTURE_INTENT, view_with(**RICH)) == 10 * 50 + trip
+    assert case_of(FUTURE_INTENT, view_with(**RICH)).unit_risk == 10 * 50 + trip
     known = {"win_rate": D("0.4"), "win_rate_outcomes": 30}
     limits = limits_with(kelly_fraction=D("0.05"))
     judgement = answer(FUTURE_INTENT, view_with(**RICH, **MILLION, **known), limits)
@@ -200,13 +201,10 @@ def test_a_gain_that_the_costs_eat_whole_is_no_edge() -> None:
 
 def test_a_hedged_leg_risks_its_cap_shared_by_its_units() -> None:
     hedged = intent_with(protection=Hedged("leg", "unwind", D(30)), quantity=D(4))
-    assert risk_per_unit(hedged, view_with()) == D("7.5")
+    assert case_of(hedged, view_with()).unit_risk == D("7.5")
     for quantity in (None, D(0)):
         assert (
-            risk_per_unit(
-                intent_with(protection=Hedged("leg", "unwind", D(30)), quantity=quantity), view_with()
-            )
-            == 30
+            case_of(intent_with(protection=Hedged("leg", "unwind", D(30)), quantity=quantity)).unit_risk == 30
         )
 
 
@@ -214,7 +212,7 @@ def test_a_hedged_leg_risks_its_cap_shared_by_its_units() -> None:
 def test_a_bet_risks_its_costs_too_and_nothing_below_its_floor(direction: Direction, loses: str) -> None:
     contract = instrument_with(BINARY, price_floor=D("0.1"), taker_fee_bps=D(100))
     view = view_with(instrument=contract, price=D("0.4"), spread_fraction=D("0.01"))
-    assert risk_per_unit(binary_bet(direction, "0.4"), view) == D(loses) + D("0.4") * D("0.02")
+    assert case_of(binary_bet(direction, "0.4"), view).unit_risk == D(loses) + D("0.4") * D("0.02")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +228,7 @@ def test_a_bet_risks_all_it_can_lose(direction: Direction, price: str, loses: st
     view = view_with(instrument=BINARY, price=D(price), spread_fraction=D(0), atr=D("0.01"))
     judgement = answer(binary_bet(direction, price), view)
     assert judgement.approved
-    assert risk_per_unit(binary_bet(direction, price), view) == D(loses)
+    assert case_of(binary_bet(direction, price), view).unit_risk == D(loses)
     assert judgement.quantity * D(loses) <= 10_000 * D("0.005")
     assert report_of(judgement, "kelly").quantity == 50 / D(loses)
 
@@ -241,7 +239,7 @@ def test_sizes_of_what_fills_at_the_market_are_reckoned_at_the_market() -> None:
     )
     judgement = answer(beside)
     assert judgement.quantity == 10  # 1,000 at the market's 100, not at 98.5
-    assert risk_per_unit(beside, view_with()) == D("2.5") + 100 * D("0.0012")
+    assert case_of(beside, view_with()).unit_risk == D("2.5") + 100 * D("0.0012")
     short = intent_with(
         direction=Direction.SHORT,
         trigger_price=D(99),

@@ -5,16 +5,26 @@ Every layer reports on every proposal, also after another refused it, so that th
 """
 
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 
-from neuratrade.core.model.approval import Envelope, LayerReport, Signer, Verdict
+from neuratrade.core.model.approval import BLOCKING, Envelope, LayerReport, Signer
 from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.intent import OpenIntent
 from neuratrade.core.model.orders import Side
 from neuratrade.core.risk import counters, intake, quality, sizing
-from neuratrade.core.risk.layer import Check, SizeCap, approve, missing, refuse, text
+from neuratrade.core.risk.case import Case, lay_out
+from neuratrade.core.risk.layer import (
+    APPROVE,
+    RESIZE,
+    Check,
+    SizeCap,
+    approve,
+    limit_text,
+    missing,
+    refuse,
+    text,
+)
 from neuratrade.core.risk.limits import Limits
 from neuratrade.core.risk.view import GateView
 
@@ -65,10 +75,8 @@ LAYER_NAMES: tuple[str, ...] = (
     "lot",
 )
 
-UNLIMITED = Decimal("Infinity")
 
-
-class Judgement(NamedTuple):
+class Judgement(msgspec.Struct, frozen=True):
     """The gate's answer: approved or not, the quantity left, every layer's report."""
 
     approved: bool
@@ -84,77 +92,82 @@ class Judgement(NamedTuple):
 
 def judge(intent: OpenIntent, view: GateView, limits: Limits, signer: Signer | None) -> Judgement:
     """Judges one proposal to open. signer None leaves the envelope unsigned: no venue accepts that."""
-    reports = [check(intent, view, limits) for check in CHECKS]
-    quantity = _clamp(intent, view, limits, reports)
-    reports.append(_lot(intent, view, quantity))
-    approved = not any(report.verdict.blocks for report in reports)
-    if not approved or view.instrument is None:
+    case = lay_out(intent, view, limits)
+    reports = [check(case) for check in CHECKS]
+    lot = _lot(case, _clamp(case, reports))
+    reports.append(lot)
+    if lot.quantity is None or not BLOCKING.isdisjoint([report.verdict for report in reports]):
         return Judgement(False, ZERO, tuple(reports), None)
-    sized = view.instrument.round_quantity(quantity)
-    return Judgement(True, sized, tuple(reports), _envelope(intent, view, sized, signer))
+    return Judgement(True, lot.quantity, tuple(reports), _envelope(case, lot.quantity, signer))
 
 
-def _clamp(intent: OpenIntent, view: GateView, limits: Limits, reports: list[LayerReport]) -> Decimal:
-    quantity = UNLIMITED
+def _clamp(case: Case, reports: list[LayerReport]) -> Decimal:
+    quantity = sizing.UNLIMITED
     for name, cap in CAPS:
-        allowed, reason, observed, limit = cap(intent, view, limits)
+        found = cap(case)
+        allowed = found.quantity
         if allowed is None:
-            reports.append(missing(name, reason, limit))
+            reports.append(missing(name, found.reason, found.limit))
             continue
-        clamps = allowed < quantity
-        quantity = max(min(allowed, quantity), ZERO)
-        verdict = Verdict.RESIZE if clamps and name != "quantity" else Verdict.APPROVE
+        verdict, reason = APPROVE, ""
+        if allowed < quantity:
+            quantity = max(ZERO, allowed)
+            verdict, reason = APPROVE if name == "quantity" else RESIZE, found.reason
         left = quantity if quantity.is_finite() else None
-        reports.append(LayerReport(name, verdict, reason if clamps else "", observed, limit, left))
-    quantity = _scale("regime_size", view.regime.value, sizing.regime_factor(view), quantity, reports)
-    budget = sizing.budget_factor(view, limits)
+        reports.append(LayerReport(name, verdict, reason, found.observed, found.limit, left))
+    regime = case.view.regime
+    quantity = _scale("regime_size", regime.value, sizing.regime_factor(regime), quantity, reports)
+    budget = sizing.budget_factor(case)
     if budget is None:
         reports.append(missing("risk_budget", "equity", ""))
         return quantity
     # No posture or phase may grow a size past the caps before it.
-    factor = max(min(budget * view.size_factor, ONE), ZERO)
+    factor = max(ZERO, min(budget * case.view.size_factor, ONE))
     return _scale("risk_budget", text(budget), factor, quantity, reports)
 
 
 def _scale(
     name: str, observed: str, factor: Decimal, quantity: Decimal, reports: list[LayerReport]
 ) -> Decimal:
+    shown = limit_text(factor)
     if not quantity.is_finite():
-        reports.append(approve(name, observed, f"x {text(factor)}"))
+        reports.append(approve(name, observed, f"x {shown}"))
+        return quantity
+    if factor == ONE:
+        reports.append(LayerReport(name, APPROVE, "", observed, "x 1", quantity))
         return quantity
     scaled = quantity * factor
-    verdict = Verdict.APPROVE if factor == 1 else Verdict.RESIZE
-    reason = "" if factor == 1 else f"size times {text(factor)}"
-    reports.append(LayerReport(name, verdict, reason, observed, f"x {text(factor)}", scaled))
+    reports.append(LayerReport(name, RESIZE, f"size times {shown}", observed, f"x {shown}", scaled))
     return scaled
 
 
-def _lot(intent: OpenIntent, view: GateView, quantity: Decimal) -> LayerReport:
+def _lot(case: Case, quantity: Decimal) -> LayerReport:
     """The only size layer that refuses: what is left must be worth sending to the venue."""
-    contract = view.instrument
+    contract = case.view.instrument
     if contract is None:
         return missing("lot", "the instrument", "")
     if not quantity.is_finite():
         return missing("lot", "every size cap", "")
     sized = contract.round_quantity(quantity)
-    value = contract.notional(sized, intent.trigger_price)
-    limit = f">= {text(contract.min_quantity)}, worth >= {text(contract.min_notional)}"
+    value = contract.notional(sized, case.intent.trigger_price)
+    limit = f">= {limit_text(contract.min_quantity)}, worth >= {limit_text(contract.min_notional)}"
     observed = f"{text(sized)} worth {text(value)}"
-    if sized <= 0 or sized < contract.min_quantity or value < contract.min_notional:
+    if sized <= ZERO or sized < contract.min_quantity or value < contract.min_notional:
         return refuse("lot", "what is left is below the venue's minimum", observed, limit)
-    return LayerReport("lot", Verdict.APPROVE, "", observed, limit, sized)
+    return LayerReport("lot", APPROVE, "", observed, limit, sized)
 
 
-def _envelope(intent: OpenIntent, view: GateView, quantity: Decimal, signer: Signer | None) -> Envelope:
+def _envelope(case: Case, quantity: Decimal, signer: Signer | None) -> Envelope:
+    intent, now_ns = case.intent, case.view.now_ns
     envelope = Envelope(
-        approval_id=f"{intent.intent_id}/{view.now_ns}",
+        approval_id=f"{intent.intent_id}/{now_ns}",
         account_id=intent.account_id,
         instrument=intent.instrument,
         bracket_id=intent.intent_id,
-        side=Side.BUY if intent.direction.sign > 0 else Side.SELL,
+        side=Side.BUY if case.sign > 0 else Side.SELL,
         max_quantity=quantity,
-        issued_ns=view.now_ns,
-        expires_ns=view.now_ns + intake.entry_rest_ns(intent),
+        issued_ns=now_ns,
+        expires_ns=now_ns + intake.entry_rest_ns(intent),
         key_id="" if signer is None else signer.key_id,
     )
     if signer is None:

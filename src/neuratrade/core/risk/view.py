@@ -78,6 +78,6 @@ class GateView(msgspec.Struct, frozen=True):
 
 def drawdown(peak: Decimal, equity: Decimal) -> Decimal:
     """Fall from `peak` to `equity` as a fraction of the peak, never negative."""
-    if peak <= 0 or equity >= peak:
+    if peak <= ZERO or equity >= peak:
         return ZERO
     return (peak - equity) / peak
