@@ -8,8 +8,9 @@ import pytest
 from neuratrade.core.model.approval import Verdict
 from neuratrade.core.model.intent import Direction, EntryType, Hedged, Stop, TakeProfit
 from neuratrade.core.model.regime import Regime
+from neuratrade.core.risk.gate import CAPS
 from neuratrade.core.risk.layer import seconds, text
-from neuratrade.core.risk.sizing import budget_factor, regime_factor
+from neuratrade.core.risk.sizing import REGIME_FACTOR, budget_factor
 from tests.unit.risk.builders import (
     BINARY,
     FUTURE,
@@ -101,7 +102,8 @@ def test_kelly_counts_from_the_market_when_the_entry_fills_there() -> None:
 
 
 def test_the_regime_takes_half_in_high_volatility_and_all_in_a_crash() -> None:
-    factors = {regime: regime_factor(regime) for regime in Regime}
+    factors = dict(REGIME_FACTOR)
+    assert set(factors) == set(Regime)
     assert factors.pop(Regime.HIGH_VOLATILITY) == D("0.5")
     assert factors.pop(Regime.CRASH) == 0
     assert set(factors.values()) == {D(1)}
@@ -248,6 +250,29 @@ def test_sizes_of_what_fills_at_the_market_are_reckoned_at_the_market() -> None:
         **ASK_NOTHING,
     )
     assert answer(short).quantity == 10
+
+
+def test_amounts_are_weighed_against_equity_in_the_reporting_currency() -> None:
+    """A quote unit worth two of the reporting currency halves every cap on equity and doubles no other."""
+    known = {"win_rate": D("0.6"), "win_rate_outcomes": 30}
+    intent = intent_with(**ASK_NOTHING)
+    limits = limits_with(order_usd=D(700), volume_24h_share_fraction=D("0.0000001"))
+    alone = {cap.__name__: cap(case_of(intent, view_with(**known), limits)) for _, cap in CAPS}
+    view = view_with(**known, conversion=D(2), gross_notional=D(100), instrument_notional=D(100))
+    doubled = {cap.__name__: cap(case_of(intent, view, limits)) for _, cap in CAPS}
+    expected = {
+        "risk_per_trade": Fraction(200) / Fraction("2.09") / 2,
+        "atr_size": Fraction(100, 2),
+        "position_cap": Fraction(1_000 - 100, 200),
+        "leverage": Fraction(20_000 - 100, 200),
+        "usd_caps": Fraction(700, 200),
+        "liquidity": Fraction(10, 100),
+    }
+    for name, quantity in expected.items():
+        assert close(doubled[name].quantity, quantity), name
+    share = Fraction(alone["kelly"].quantity or 0)
+    assert close(doubled["kelly"].quantity, share / 2)
+    assert answer(intent, view_with(conversion=D(2))).quantity * 2 == answer(intent).quantity == 10
 
 
 @pytest.mark.parametrize(

@@ -12,23 +12,27 @@ from neuratrade.core.model.decimals import BASIS_POINTS, ZERO
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import DefinedRisk, Direction, EntryType, Hedged, OpenIntent, Stop
 from neuratrade.core.risk.limits import Limits
+from neuratrade.core.risk.posture import Stance, stance
 from neuratrade.core.risk.view import GateView, drawdown
 
 
 class Case(msgspec.Struct, frozen=True):
     """What a layer is given.
 
-    sign: +1 for long, -1 for short. equity: reporting currency. drawdown_24h: fraction of the 24 h peak.
+    limits: as far as the account's stance lets them be used. sign: +1 for long, -1 for short. equity:
+    reporting currency. drawdown_24h: fraction of the 24 h peak.
     entry: price the entry is reckoned at; stop and stop_distance: None where protection is not a stop;
     target_gain: weighted distance to the targets, negative for targets already passed (quote per base).
     round_trip: expected cost of getting in and out, fraction of notional. unit_notional: what one unit is
     worth when it is entered, at most; unit_risk: what it loses when its protection works, costs included
-    (quote currency).
+    (quote currency). conversion: reporting currency per unit of quote, above zero. unit_exposure and
+    unit_loss: unit_notional and unit_risk in the reporting currency.
     """
 
     intent: OpenIntent
     view: GateView
     limits: Limits
+    stance: Stance | None
     sign: int
     equity: Decimal | None
     drawdown_24h: Decimal | None
@@ -39,6 +43,9 @@ class Case(msgspec.Struct, frozen=True):
     round_trip: Decimal | None
     unit_notional: Decimal | None
     unit_risk: Decimal | None
+    conversion: Decimal | None
+    unit_exposure: Decimal | None
+    unit_loss: Decimal | None
 
 
 def lay_out(intent: OpenIntent, view: GateView, limits: Limits) -> Case:
@@ -54,12 +61,17 @@ def lay_out(intent: OpenIntent, view: GateView, limits: Limits) -> Case:
             trip = _round_trip_cost(contract, spread, resting=resting)
         if worth is not None and trip is not None:
             risk = _unit_risk(intent, contract, entry, worth * trip)
-    equity = None if account is None else account.equity
-    fallen = None if account is None or equity is None else drawdown(account.peak_24h, equity)
+    equity = fallen = taken = None
+    if account is not None:
+        taken = stance(account.profile, account.posture, account.phase)
+        equity = account.equity
+        fallen = None if equity is None else drawdown(account.peak_24h, equity)
+    rate = view.conversion if view.conversion is not None and view.conversion > ZERO else None
     return Case(
         intent,
         view,
-        limits,
+        limits if taken is None else taken.tighten(limits),
+        taken,
         sign,
         equity,
         fallen,
@@ -70,6 +82,9 @@ def lay_out(intent: OpenIntent, view: GateView, limits: Limits) -> Case:
         trip,
         worth,
         risk,
+        rate,
+        None if worth is None or rate is None else worth * rate,
+        None if risk is None or rate is None else risk * rate,
     )
 
 

@@ -19,7 +19,7 @@ from neuratrade.core.risk.layer import (
     RESIZE,
     Check,
     SizeCap,
-    approve,
+    SizeScale,
     limit_text,
     missing,
     refuse,
@@ -38,10 +38,13 @@ CHECKS: tuple[Check, ...] = (
     intake.trading_state,
     intake.warm_up,
     intake.stale_data,
+    intake.conversion,
+    intake.unknown_orders,
     quality.confidence,
     quality.protection,
     quality.stop_distance,
     quality.stop_atr,
+    quality.liquidation,
     quality.fat_finger,
     quality.cost,
     quality.slippage,
@@ -67,11 +70,16 @@ CAPS: tuple[tuple[str, SizeCap], ...] = (
     ("liquidity", sizing.liquidity),
 )
 
+SCALES: tuple[tuple[str, SizeScale], ...] = (
+    ("regime_size", sizing.regime_size),
+    ("posture", sizing.posture),
+    ("risk_budget", sizing.risk_budget),
+)
+
 LAYER_NAMES: tuple[str, ...] = (
     *(check.__name__ for check in CHECKS),
     *(name for name, _ in CAPS),
-    "regime_size",
-    "risk_budget",
+    *(name for name, _ in SCALES),
     "lot",
 )
 
@@ -94,7 +102,7 @@ def judge(intent: OpenIntent, view: GateView, limits: Limits, signer: Signer | N
     """Judges one proposal to open. signer None leaves the envelope unsigned: no venue accepts that."""
     case = lay_out(intent, view, limits)
     reports = [check(case) for check in CHECKS]
-    lot = _lot(case, _clamp(case, reports))
+    lot = _lot(case, _scale(case, _clamp(case, reports), reports))
     reports.append(lot)
     if lot.quantity is None or not BLOCKING.isdisjoint([report.verdict for report in reports]):
         return Judgement(False, ZERO, tuple(reports), None)
@@ -115,30 +123,24 @@ def _clamp(case: Case, reports: list[LayerReport]) -> Decimal:
             verdict, reason = APPROVE if name == "quantity" else RESIZE, found.reason
         left = quantity if quantity.is_finite() else None
         reports.append(LayerReport(name, verdict, reason, found.observed, found.limit, left))
-    regime = case.view.regime
-    quantity = _scale("regime_size", regime.value, sizing.regime_factor(regime), quantity, reports)
-    budget = sizing.budget_factor(case)
-    if budget is None:
-        reports.append(missing("risk_budget", "equity", ""))
-        return quantity
-    # No posture or phase may grow a size past the caps before it.
-    factor = max(ZERO, min(budget * case.view.size_factor, ONE))
-    return _scale("risk_budget", text(budget), factor, quantity, reports)
+    return quantity
 
 
-def _scale(
-    name: str, observed: str, factor: Decimal, quantity: Decimal, reports: list[LayerReport]
-) -> Decimal:
-    shown = limit_text(factor)
-    if not quantity.is_finite():
-        reports.append(approve(name, observed, f"x {shown}"))
-        return quantity
-    if factor == ONE:
-        reports.append(LayerReport(name, APPROVE, "", observed, "x 1", quantity))
-        return quantity
-    scaled = quantity * factor
-    reports.append(LayerReport(name, RESIZE, f"size times {shown}", observed, f"x {shown}", scaled))
-    return scaled
+def _scale(case: Case, quantity: Decimal, reports: list[LayerReport]) -> Decimal:
+    for name, scale in SCALES:
+        found = scale(case)
+        factor = found.factor
+        if factor is None:
+            reports.append(missing(name, found.observed, found.limit))
+            continue
+        verdict, reason, left = APPROVE, "", None
+        if quantity.is_finite():
+            if factor != ONE:
+                verdict, reason = RESIZE, f"size times {limit_text(factor)}"
+                quantity *= factor
+            left = quantity
+        reports.append(LayerReport(name, verdict, reason, found.observed, found.limit, left))
+    return quantity
 
 
 def _lot(case: Case, quantity: Decimal) -> LayerReport:

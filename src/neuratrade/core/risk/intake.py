@@ -13,6 +13,7 @@ OPEN_SESSION = approve("session", "open", "open")
 NOT_LISTED = approve("blacklist", "not listed", "not listed")
 TRADING = approve("account", AccountKind.TRADING.value, "trading")
 RUNNING = approve("trading_state", TradingState.RUNNING.value, TradingState.RUNNING.value)
+NO_DOUBT = approve("unknown_orders", "none", "none")
 WARM = approve("warm_up", "warm", "warm")
 
 
@@ -106,3 +107,25 @@ def stale_data(case: Case) -> LayerReport:
     if view.price is None or view.price_age_ns is None:
         return missing("stale_data", "a price", limit_text(limit_ns, seconds))
     return at_most("stale_data", view.price_age_ns, limit_ns, "the last price is too old", seconds)
+
+
+def conversion(case: Case) -> LayerReport:
+    """Refuses to weigh a price against equity through an exchange rate that is not known or too old."""
+    age_ns, limit_ns = case.view.conversion_age_ns, case.limits.conversion_age_ns
+    if case.conversion is None or age_ns is None:
+        return missing("conversion", "the conversion rate", limit_text(limit_ns, seconds))
+    observed, limit = f"{text(case.conversion)}, {seconds(age_ns)} old", limit_text(limit_ns, seconds)
+    if age_ns > limit_ns:
+        return refuse("conversion", "the conversion rate is too old", observed, limit)
+    return approve("conversion", observed, limit)
+
+
+def unknown_orders(case: Case) -> LayerReport:
+    """Refuses new exposure where an order's fate is not known: it may have filled, or fill at any moment."""
+    desk = case.view.account
+    if desk is None:
+        return missing("unknown_orders", "the account", NO_DOUBT.limit)
+    if desk.unknown_orders > 0:
+        reason = "an order in this instrument is in doubt"
+        return refuse("unknown_orders", reason, str(desk.unknown_orders), NO_DOUBT.limit)
+    return NO_DOUBT

@@ -15,6 +15,7 @@ from neuratrade.core.risk.case import Case
 
 Check = Callable[[Case], LayerReport]
 SizeCap = Callable[[Case], "Cap"]
+SizeScale = Callable[[Case], "Scale"]
 Show = Callable[[Decimal | int], str]
 
 # Bound here because reading a member from its enum costs as much as a division, and every report names one.
@@ -30,6 +31,14 @@ class Cap(msgspec.Struct, frozen=True, gc=False):
 
     quantity: Decimal | None
     reason: str
+    observed: str
+    limit: str
+
+
+class Scale(msgspec.Struct, frozen=True, gc=False):
+    """The share of the size that may stay, 0..1; None factor = `observed`, which it needs, is not known."""
+
+    factor: Decimal | None
     observed: str
     limit: str
 

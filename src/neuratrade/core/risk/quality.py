@@ -12,6 +12,7 @@ from neuratrade.core.risk.layer import approve, at_least, at_most, limit_text, m
 from neuratrade.core.risk.view import GateView
 
 HALF = Decimal("0.5")
+NOT_MARGINED = approve("liquidation", "not margined", "behind the stop")
 REGIMES = {
     regime: missing("regime", "the regime", "known")
     if regime is Regime.UNKNOWN
@@ -107,6 +108,23 @@ def stop_atr(case: Case) -> LayerReport:
     if ranges > most:
         return refuse("stop_atr", "the stop is too many true ranges away", text(ranges), bounds)
     return approve("stop_atr", text(ranges), bounds)
+
+
+def liquidation(case: Case) -> LayerReport:
+    """Refuses a margined position that the venue would liquidate before its stop, or that has no stop."""
+    margin, level = case.view.maintenance_margin, case.view.liquidation_price
+    if margin is None:
+        return NOT_MARGINED
+    if level is None:
+        return approve("liquidation", "nowhere", NOT_MARGINED.limit)
+    observed = f"at {text(level)}, maintenance {text(margin)}"
+    if case.stop is None:
+        reason = "a margined position without a stop ends in liquidation"
+        return refuse("liquidation", reason, observed, NOT_MARGINED.limit)
+    if _is_behind(case.stop, level, case.sign):
+        reason = "the stop lies beyond the liquidation price"
+        return refuse("liquidation", reason, observed, f"behind the stop {text(case.stop)}")
+    return approve("liquidation", observed, f"behind the stop {text(case.stop)}")
 
 
 def fat_finger(case: Case) -> LayerReport:

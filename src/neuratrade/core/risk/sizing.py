@@ -10,13 +10,20 @@ from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.instrument import InstrumentKind
 from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.case import Case
-from neuratrade.core.risk.layer import Cap, limit_text, text
+from neuratrade.core.risk.layer import Cap, Scale, limit_text, text
 
-REGIME_FACTOR = {Regime.HIGH_VOLATILITY: Decimal("0.5"), Regime.CRASH: ZERO}
+REGIME_FACTOR = dict.fromkeys(Regime, ONE) | {
+    Regime.HIGH_VOLATILITY: Decimal("0.5"),
+    Regime.CRASH: ZERO,
+}
+REGIME_SCALE = {
+    regime: Scale(factor, regime.value, f"x {text(factor)}") for regime, factor in REGIME_FACTOR.items()
+}
 BUDGET_FLOOR = Decimal("0.1")
 """Least share a drawdown leaves of a size. At the limit itself the drawdown layer refuses, and says why."""
 UNLIMITED = Decimal("Infinity")
 _UNIT = "the worth of one unit"
+_RATE = "the conversion rate"
 _NOT_ASKED = Cap(UNLIMITED, "", "no quantity asked", "none")
 
 
@@ -44,7 +51,9 @@ def atr_size(case: Case) -> Cap:
         return _unknown("the instrument", limit)
     if atr is None or atr <= ZERO:
         return _unknown("the average true range", limit)
-    quantity = case.equity * fraction / (atr * contract.multiplier)
+    if case.conversion is None:
+        return _unknown(_RATE, limit)
+    quantity = case.equity * fraction / (atr * contract.multiplier * case.conversion)
     return Cap(quantity, "volatility", f"ATR {text(atr)}", limit)
 
 
@@ -86,11 +95,11 @@ def _kelly_share(case: Case, win_rate: Decimal) -> Decimal | None:
 def position_cap(case: Case) -> Cap:
     """Position in one instrument stays within its share of equity (of futures the initial margin counts)."""
     fraction, account, contract = case.limits.position_fraction, case.view.account, case.view.instrument
-    limit, unit = limit_text(fraction), case.unit_notional
+    limit, unit = limit_text(fraction), case.unit_exposure
     if case.equity is None or account is None:
         return _unknown("equity", limit)
     if contract is None or unit is None:
-        return _unknown(_UNIT, limit)
+        return _no_exposure(case, limit)
     margin = contract.initial_margin if contract.kind is InstrumentKind.FUTURE else ONE
     if margin <= ZERO:
         return _unknown("the initial margin", limit)
@@ -100,11 +109,11 @@ def position_cap(case: Case) -> Cap:
 
 def leverage(case: Case) -> Cap:
     """All positions together stay within the leverage ceiling."""
-    account, unit, limit = case.view.account, case.unit_notional, limit_text(case.limits.leverage)
+    account, unit, limit = case.view.account, case.unit_exposure, limit_text(case.limits.leverage)
     if case.equity is None or account is None:
         return _unknown("equity", limit)
     if unit is None:
-        return _unknown(_UNIT, limit)
+        return _no_exposure(case, limit)
     return _room_cap(case.equity * case.limits.leverage - account.gross_notional, unit, "leverage", limit)
 
 
@@ -114,9 +123,9 @@ def usd_caps(case: Case) -> Cap:
     limit = f"{limit_text(one)}, {limit_text(total)} in all"
     if account is None:
         return _unknown("the account", limit)
-    if case.unit_notional is None:
-        return _unknown(_UNIT, limit)
-    return _room_cap(min(one, total - account.gross_notional), case.unit_notional, "amount cap", limit)
+    if case.unit_exposure is None:
+        return _no_exposure(case, limit)
+    return _room_cap(min(one, total - account.gross_notional), case.unit_exposure, "amount cap", limit)
 
 
 def liquidity(case: Case) -> Cap:
@@ -130,9 +139,26 @@ def liquidity(case: Case) -> Cap:
     return Cap(traded * share / case.unit_notional, "liquidity", f"24 h {text(traded)}", limit)
 
 
-def regime_factor(regime: Regime) -> Decimal:
+def regime_size(case: Case) -> Scale:
     """0.5 in high volatility, 0 in a crash, 1 elsewhere."""
-    return REGIME_FACTOR.get(regime, ONE)
+    return REGIME_SCALE[case.view.regime]
+
+
+def posture(case: Case) -> Scale:
+    """The factor of profile, posture and phase; the limits they tighten bind in their own layers."""
+    taken = case.stance
+    if taken is None:
+        return Scale(None, "the account", "")
+    return Scale(taken.factor, taken.words, taken.effect)
+
+
+def risk_budget(case: Case) -> Scale:
+    """The trailing risk budget, times what a degraded venue or feed leaves: never more than 1."""
+    budget = budget_factor(case)
+    if budget is None:
+        return Scale(None, "equity", "")
+    factor = max(ZERO, min(budget * case.view.size_factor, ONE))
+    return Scale(factor, text(budget), f"x {text(factor)}")
 
 
 def budget_factor(case: Case) -> Decimal | None:
@@ -141,27 +167,32 @@ def budget_factor(case: Case) -> Decimal | None:
         return None
     if case.limits.drawdown_24h_fraction <= ZERO:
         return BUDGET_FLOOR
-    left = ONE - case.drawdown_24h / case.limits.drawdown_24h_fraction
-    return max(BUDGET_FLOOR, left)
+    return max(BUDGET_FLOOR, ONE - case.drawdown_24h / case.limits.drawdown_24h_fraction)
 
 
 def _risk_cap(case: Case, fraction: Decimal, reason: str, observed: str = "") -> Cap:
     """The size whose loss is `fraction` of equity. observed: what to show instead of a unit's risk."""
-    equity, risk, limit = case.equity, case.unit_risk, text(fraction)
+    equity, loss, limit = case.equity, case.unit_loss, text(fraction)
     if equity is None:
         return _unknown("equity", limit)
     if case.view.instrument is None:
         return _unknown("the instrument", limit)
     if case.view.spread_fraction is None:
         return _unknown("the spread", limit)
-    if risk is None or risk <= ZERO:
+    if case.conversion is None:
+        return _unknown(_RATE, limit)
+    if loss is None or loss <= ZERO:
         return _unknown("a unit's risk above zero", limit)
-    return Cap(equity * fraction / risk, reason, observed or f"{text(risk)} a unit", limit)
+    return Cap(equity * fraction / loss, reason, observed or f"{text(loss)} a unit", limit)
 
 
 def _room_cap(room: Decimal, unit: Decimal, reason: str, limit: str) -> Cap:
     left = max(ZERO, room)
     return Cap(left / unit, reason, f"room {text(left)}", limit)
+
+
+def _no_exposure(case: Case, limit: str) -> Cap:
+    return _unknown(_UNIT if case.unit_notional is None else _RATE, limit)
 
 
 def _unknown(what: str, limit: str) -> Cap:
