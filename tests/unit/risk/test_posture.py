@@ -71,22 +71,23 @@ def test_an_aggressive_posture_gives_back_what_a_young_phase_took_and_no_more() 
 def test_a_stance_tightens_the_layers_it_names_and_its_report_says_so() -> None:
     """What the default stance allows, a young desk refuses: each by the layer whose limit it tightened."""
     young = {"phase": Phase.BOOTSTRAP}
-    sure = intent_with(confidence=D("0.8"))
+    sure = intent_with(confidence=D("0.85"))
     assert blocking(answer(sure, view_with(**young))) == []
-    assert blocking(answer(intent_with(confidence=D("0.79")), view_with(**young))) == ["confidence"]
+    assert blocking(answer(intent_with(confidence=D("0.84")), view_with(**young))) == ["confidence"]
     assert blocking(answer(sure, view_with(**young, open_brackets=1))) == ["concurrent"]
     refused = answer(sure, view_with(**young, trades_today=3))
     assert blocking(refused) == ["trades_per_day"]
     assert report_of(refused, "trades_per_day").limit == "3"
     assert report_of(refused, "posture").limit == (
-        "x 0.25, confidence >= 0.80, concurrent <= 1, trades_per_day <= 3, scalp_trades_per_day <= 25"
+        "x 0.25, confidence >= 0.85, concurrent <= 1, trades_per_day <= 3, scalp_trades_per_day <= 25"
     )
-    assert blocking(answer(intent_with(confidence=D("0.79")), view_with(open_brackets=2))) == []
+    assert blocking(answer(intent_with(confidence=D("0.84")), view_with(open_brackets=2))) == []
 
 
 def test_the_tightest_word_of_a_stance_binds() -> None:
     taken = stance(Profile.LOW, Posture.BALANCED, Phase.BOOTSTRAP)
     assert taken.tighten(DEFAULTS).concurrent == 1
+    assert taken.tighten(DEFAULTS).confidence == D("0.85")
     assert taken.tighten(limits_with(concurrent=0)).concurrent == 0
 
 

@@ -9,7 +9,7 @@ from neuratrade.core.model.approval import Verdict
 from neuratrade.core.model.intent import Direction, EntryType, Hedged, Stop, TakeProfit
 from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.gate import CAPS
-from neuratrade.core.risk.layer import seconds, text
+from neuratrade.core.risk.layer import limit_text, seconds, text
 from neuratrade.core.risk.sizing import REGIME_FACTOR, budget_factor
 from tests.unit.risk.builders import (
     BINARY,
@@ -295,6 +295,21 @@ def test_amounts_are_weighed_against_equity_in_the_reporting_currency() -> None:
 )
 def test_numbers_in_reports_read_like_numbers(value: Decimal | int | None, words: str) -> None:
     assert text(value) == words
+
+
+@pytest.mark.parametrize(
+    "same", [(D("-0"), D(0)), (D(0), D("-0")), (D("1E+18"), 10**18), (10**18, D("1E+18"))]
+)
+def test_the_text_of_a_limit_does_not_depend_on_what_was_shown_before(
+    same: tuple[Decimal | int, Decimal | int],
+) -> None:
+    """Equal numbers of another form must not find each other's text: a replay would journal other bytes."""
+    alone = []
+    for value in same:
+        limit_text.cache_clear()
+        alone.append(limit_text(value, text))
+    limit_text.cache_clear()
+    assert [limit_text(value, text) for value in same] == alone
 
 
 def test_spans_in_reports_are_seconds() -> None:

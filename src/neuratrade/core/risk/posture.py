@@ -63,7 +63,7 @@ TABLE: Mapping[Profile | Posture | Phase, Row] = {
     Posture.DEFENSIVE: Row(Decimal("0.5"), CAUTIOUS),
     Posture.BALANCED: Row(ONE),
     Posture.AGGRESSIVE: Row(Decimal("1.5")),
-    Phase.BOOTSTRAP: Row(Decimal("0.25"), {**CAUTIOUS, "concurrent": 1}),
+    Phase.BOOTSTRAP: Row(Decimal("0.25"), {**CAUTIOUS, "confidence": Decimal("0.85"), "concurrent": 1}),
     Phase.GROWTH: Row(Decimal("0.5"), {"concurrent": 2}),
     Phase.SCALE: Row(Decimal("0.75")),
     Phase.MATURE: Row(ONE),
