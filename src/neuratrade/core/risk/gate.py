@@ -121,7 +121,7 @@ def _clamp(case: Case, reports: list[LayerReport]) -> Decimal:
         if allowed < quantity:
             quantity = max(ZERO, allowed)
             verdict, reason = APPROVE if name == "quantity" else RESIZE, found.reason
-        left = quantity if quantity.is_finite() else None
+        left = None if quantity is sizing.UNLIMITED else quantity
         reports.append(LayerReport(name, verdict, reason, found.observed, found.limit, left))
     return quantity
 
@@ -134,7 +134,7 @@ def _scale(case: Case, quantity: Decimal, reports: list[LayerReport]) -> Decimal
             reports.append(missing(name, found.observed, found.limit))
             continue
         verdict, reason, left = APPROVE, "", None
-        if quantity.is_finite():
+        if quantity is not sizing.UNLIMITED:
             if factor != ONE:
                 verdict, reason = RESIZE, f"size times {limit_text(factor)}"
                 quantity *= factor
@@ -148,7 +148,7 @@ def _lot(case: Case, quantity: Decimal) -> LayerReport:
     contract = case.view.instrument
     if contract is None:
         return missing("lot", "the instrument", "")
-    if not quantity.is_finite():
+    if quantity is sizing.UNLIMITED:
         return missing("lot", "every size cap", "")
     sized = contract.round_quantity(quantity)
     value = contract.notional(sized, case.intent.trigger_price)

@@ -114,7 +114,9 @@ def conversion(case: Case) -> LayerReport:
     age_ns, limit_ns = case.view.conversion_age_ns, case.limits.conversion_age_ns
     if case.conversion is None or age_ns is None:
         return missing("conversion", "the conversion rate", limit_text(limit_ns, seconds))
-    observed, limit = f"{text(case.conversion)}, {seconds(age_ns)} old", limit_text(limit_ns, seconds)
+    # Remembered like a limit, since most desks trade in the currency they report in: one, and never old.
+    observed = f"{limit_text(case.conversion)}, {limit_text(age_ns, seconds)} old"
+    limit = limit_text(limit_ns, seconds)
     if age_ns > limit_ns:
         return refuse("conversion", "the conversion rate is too old", observed, limit)
     return approve("conversion", observed, limit)

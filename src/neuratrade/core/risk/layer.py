@@ -48,7 +48,7 @@ def text(value: Decimal | int | None) -> str:
 
     `unknown` for None.
     """
-    if not isinstance(value, Decimal):
+    if type(value) is not Decimal:
         return "unknown" if value is None else str(value)
     short = _EIGHT_DIGITS(value)
     shown = str(short)

@@ -5,6 +5,7 @@ So tightening any limit can only shrink a size, and "why" shows every cap that w
 """
 
 from decimal import Decimal
+from functools import lru_cache
 
 from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.instrument import InstrumentKind
@@ -22,6 +23,7 @@ REGIME_SCALE = {
 BUDGET_FLOOR = Decimal("0.1")
 """Least share a drawdown leaves of a size. At the limit itself the drawdown layer refuses, and says why."""
 UNLIMITED = Decimal("Infinity")
+"""The size nothing has capped yet."""
 _UNIT = "the worth of one unit"
 _RATE = "the conversion rate"
 _NOT_ASKED = Cap(UNLIMITED, "", "no quantity asked", "none")
@@ -120,7 +122,7 @@ def leverage(case: Case) -> Cap:
 def usd_caps(case: Case) -> Cap:
     """One order and all positions together stay within fixed amounts."""
     one, total, account = case.limits.order_usd, case.limits.total_usd, case.view.account
-    limit = f"{limit_text(one)}, {limit_text(total)} in all"
+    limit = _amounts_text(one, total)
     if account is None:
         return _unknown("the account", limit)
     if case.unit_exposure is None:
@@ -157,8 +159,11 @@ def risk_budget(case: Case) -> Scale:
     budget = budget_factor(case)
     if budget is None:
         return Scale(None, "equity", "")
+    shown = text(budget)
+    if case.view.size_factor == ONE:
+        return Scale(budget, shown, f"x {shown}")
     factor = max(ZERO, min(budget * case.view.size_factor, ONE))
-    return Scale(factor, text(budget), f"x {text(factor)}")
+    return Scale(factor, shown, f"x {text(factor)}")
 
 
 def budget_factor(case: Case) -> Decimal | None:
@@ -184,6 +189,11 @@ def _risk_cap(case: Case, fraction: Decimal, reason: str, observed: str = "") ->
     if loss is None or loss <= ZERO:
         return _unknown("a unit's risk above zero", limit)
     return Cap(equity * fraction / loss, reason, observed or f"{text(loss)} a unit", limit)
+
+
+@lru_cache(maxsize=64)
+def _amounts_text(one: Decimal, total: Decimal) -> str:
+    return f"{limit_text(one)}, {limit_text(total)} in all"
 
 
 def _room_cap(room: Decimal, unit: Decimal, reason: str, limit: str) -> Cap:
