@@ -11,6 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from neuratrade.core.engine.state import DeskState
+from neuratrade.core.engine.terms import units
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Approved, Envelope
 from neuratrade.core.model.decimals import ZERO
@@ -72,10 +73,29 @@ class Sender:
                 self._held[bracket_id] = held + fill.quantity * fill.side.sign
                 filled = self._filled.get(fill.client_order_id, ZERO)
                 self._filled[fill.client_order_id] = filled + fill.quantity
+            case f.CorporateActed():
+                self._rewrite(fact)
+            case f.Liquidated(fill=fill, shares=shares):
+                for bracket_id, share in shares.items():
+                    self._held[bracket_id] = self._held.get(bracket_id, ZERO) + share * fill.side.sign
             case f.BracketClosed(bracket_id=bracket_id):
                 self._forget(bracket_id)
             case _:
                 pass
+
+    def _rewrite(self, action: f.CorporateActed) -> None:
+        """Brackets an action touched: approvals as they were signed anew, and the books in its units."""
+        for envelope in action.envelopes:
+            bracket_id = envelope.bracket_id
+            if bracket_id not in self._envelopes:
+                continue
+            self._envelopes[bracket_id] = envelope
+            for books in (self._used, self._held):
+                if bracket_id in books:
+                    books[bracket_id] = units(action, books[bracket_id])
+            for coid, request in self._planned.items():
+                if request.bracket_id == bracket_id and coid in self._filled:
+                    self._filled[coid] = units(action, self._filled[coid])
 
     def clear(self, approved: Approved, now_ns: int) -> Cleared:
         """The order as a venue may be given it. Raises Refused when it may not leave."""

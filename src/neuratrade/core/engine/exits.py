@@ -54,6 +54,15 @@ def end_entry(turn: Turn, bracket: BracketState, reason: str) -> None:
         turn.cancel(entry, reason)
 
 
+def end_outdated(turn: Turn, bracket: BracketState) -> None:
+    """Asks for the end of an entry or exit whose contract was changed under it."""
+    entry, way_out = turn.order(bracket.entry_order), turn.order(bracket.exit_order)
+    if entry is not None and entry.listed_as and entry.is_live:
+        end_entry(turn, bracket, "its contract was changed")
+    if way_out is not None and way_out.listed_as:
+        turn.cancel(way_out, "its contract was changed")
+
+
 def proceed(turn: Turn, bracket: BracketState) -> None:
     """The next step of a way out: the exit goes once no stop can fill any more, and ends when it is over."""
     stops = live_stops(turn, bracket)

@@ -54,7 +54,9 @@ class Governors:
             if not doubted and _worth_marking(turn, account, equity):
                 held = {key: prices[key] for key in holding}
                 turn.record(Marked(turn.at_ns, account.account.account_id, equity, held))
-            fresh = not any(markets.is_stale(name, turn.at_ns, age_ns) for name in names)
+            stale = any(markets.is_stale(name, turn.at_ns, age_ns) for name in names)
+            conversion_ns = turn.state.limits.conversion_age_ns
+            fresh = not stale and not markets.converts_stale(account, turn.at_ns, conversion_ns)
             self._govern(turn, account, equity, markets, fresh=fresh)
 
     def _roll_day(self, turn: Turn, account: AccountState, equity: Decimal) -> None:

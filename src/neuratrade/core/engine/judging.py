@@ -6,6 +6,7 @@ from decimal import Decimal
 from neuratrade.core.engine.brackets import open_bracket
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.exits import begin_exit, end_entry, leave
+from neuratrade.core.engine.margin import liquidation_of_entry
 from neuratrade.core.engine.market import MarketView, Said
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.protection import guard
@@ -164,10 +165,13 @@ def gate_view(
     # A price that is held back as an outlier is no price to open by.
     trusted = None if view is None or view.price is None or markets.doubts(intent.instrument) else view
     degraded = view is not None and markets.is_degraded(intent.instrument)
+    seen = None if account is None else _account_view(state, account, intent, markets)
+    home = None if account is None else account.account.currency
+    rate = None if contract is None or home is None else markets.rate(contract.quote, home)
     return GateView(
         now_ns=now_ns,
         instrument=contract if view is not None else None,
-        account=None if account is None else _account_view(state, account, intent),
+        account=seen,
         already_seen=intent.intent_id in state.seen,
         blacklisted=contract is not None and contract.asset in config.dna.risk.blacklist,
         session_open=intent.instrument not in state.shut,
@@ -184,6 +188,12 @@ def gate_view(
         size_factor=DEGRADED_FACTOR if degraded else ONE,
         bid=None if view is None else view.bid,
         ask=None if view is None else view.ask,
+        conversion=None if rate is None else rate.value,
+        conversion_age_ns=None if rate is None else max(now_ns - rate.at_ns, 0),
+        maintenance_margin=None if contract is None else contract.maintenance_margin,
+        liquidation_price=None
+        if contract is None or seen is None or rate is None
+        else liquidation_of_entry(intent, contract, seen, rate.value, state.limits.leverage),
     )
 
 
@@ -198,15 +208,23 @@ def _win_rate(state: DeskState, intent: OpenIntent, config: EngineConfig) -> tup
     return None, 0 if own is None else own.closed
 
 
-def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -> AccountView:
+def _account_view(
+    state: DeskState, account: AccountState, intent: OpenIntent, markets: Markets
+) -> AccountView:
     gross = here = ZERO
+    equity: Decimal | None = account.equity
+    home = account.account.currency
     entering = 0
     brackets = [item for item in state.brackets.values() if item.intent.account_id == intent.account_id]
     for bracket in brackets:
         contract = state.instruments[bracket.intent.instrument]
         # What is still to be entered counts like what is held: it may fill at any moment.
         pending = bracket.quantity - bracket.entered if _still_entering(state, bracket) else ZERO
-        value = contract.notional(bracket.held + pending, bracket.intent.trigger_price)
+        rate = markets.value_of_one(contract.quote, home)
+        if rate is None:
+            # Without it nobody knows what is held, so nothing is judged on what it was worth last.
+            equity, rate = None, ZERO
+        value = contract.notional(bracket.held + pending, bracket.intent.trigger_price) * rate
         gross += value
         if bracket.intent.instrument == intent.instrument:
             here += value
@@ -217,7 +235,7 @@ def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -
         account=account.account,
         state=state.trading_state,
         state_reason=state.state_reason,
-        equity=account.equity,
+        equity=equity,
         day_start_equity=account.day_start_equity,
         session_peak=account.session_peak,
         peak_24h=account.peak_24h,

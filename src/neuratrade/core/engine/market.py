@@ -119,6 +119,12 @@ class MarketView:
         side = self.bid if quantity > 0 else self.ask
         return self.price if side is None else side
 
+    def begin_at(
+        self, price: Decimal | None, bid: Decimal | None, ask: Decimal | None, price_ns: int
+    ) -> None:
+        """Sets out from prices that were reckoned, not seen: of the contract's own terms before."""
+        self.price, self.bid, self.ask, self.price_ns = price, bid, ask, price_ns
+
     def see_quote(self, quote: Quote) -> None:
         """Takes a quote."""
         self.bid, self.ask = quote.bid, quote.ask

@@ -30,6 +30,11 @@ class PriceFilter:
         self._doubted.pop(instrument, None)
         return True
 
+    def forget(self, instrument: str) -> None:
+        """The next price of an instrument is compared with none before it."""
+        self._last.pop(instrument, None)
+        self._doubted.pop(instrument, None)
+
     def doubts(self, instrument: str) -> bool:
         """Whether the newest price of an instrument is held back."""
         return instrument in self._doubted
