@@ -1,4 +1,4 @@
-"""Splits, dividends, new names and rolls: nothing is earned by them, and nothing held stays without a stop."""
+"""Splits, dividends, new names and rolls: nothing is earned by them, and what is held stays guarded."""
 
 import dataclasses
 from collections.abc import Callable
@@ -128,9 +128,7 @@ def test_at_the_same_prices_a_dividend_is_worth_exactly_its_cash() -> None:
 
 def test_a_short_pays_the_dividend() -> None:
     hand = Hand()
-    hand.enter(
-        intent(instrument=PERP, direction=Direction.SHORT, stop=105, targets=((90, 1),), quantity=4)
-    )
+    hand.enter(intent(instrument=PERP, direction=Direction.SHORT, stop=105, targets=((90, 1),), quantity=4))
     cash = hand.state.accounts["paper"].balances["USDT"]
     hand.step(dividend(hand, 2, PERP))
     assert hand.state.accounts["paper"].balances["USDT"] == cash - 8
@@ -247,7 +245,7 @@ def test_a_ladder_half_done_goes_on_at_levels_in_the_new_terms() -> None:
     assert hand.bracket.rungs_done == 1
     hand.step(split(hand))
     answer_all(hand)
-    assert (hand.bracket.held, hand.bracket.rungs_done) == (4, 1)
+    assert (hand.bracket.held, hand.bracket.rungs_done) == (D(4), 1)
     hand.step(e.BarSeen(bar(1, 52, 55, 52, 54, instrument=SPOT), hand.now_ns))
     hand.cancelled(STOP)
     hand.fill(TARGET, 4, 55)

@@ -8,7 +8,14 @@ under a working stop or on its way out, and the time it is not is counted.
 from decimal import Decimal
 
 from neuratrade.core.engine.cover import live_stops, note_protection
-from neuratrade.core.engine.exits import begin_exit, end_outdated, leave, proceed, rung_quantity, wish_to_leave
+from neuratrade.core.engine.exits import (
+    begin_exit,
+    end_outdated,
+    leave,
+    proceed,
+    rung_quantity,
+    wish_to_leave,
+)
 from neuratrade.core.engine.protection import follow_trail, guard
 from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
 from neuratrade.core.engine.turn import Turn

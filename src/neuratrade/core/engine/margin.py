@@ -22,7 +22,7 @@ def maintenance_needed(
     prices: Mapping[str, Decimal],
     rates: Mapping[str, Decimal],
 ) -> Decimal | None:
-    """What the venue wants kept for all positions at these prices, account currency; None: a price is missing.
+    """What the venue wants kept for all positions, account currency; None: a price is missing.
 
     prices: by position key or instrument key. rates: account currency per unit of a currency.
     """

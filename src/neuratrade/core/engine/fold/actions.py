@@ -62,9 +62,7 @@ def _brackets_of(
     """Brackets of the account in the instrument with their orders, open ones and those kept a while."""
     found: list[tuple[BracketState, list[OrderState], ClosedBracket | None]] = []
     for bracket in state.brackets.values():
-        mine = [
-            order for order in state.orders.values() if order.request.bracket_id == bracket.bracket_id
-        ]
+        mine = [order for order in state.orders.values() if order.request.bracket_id == bracket.bracket_id]
         found.append((bracket, mine, None))
     found += [(kept.bracket, kept.orders, kept) for kept in state.closed.values()]
     return [

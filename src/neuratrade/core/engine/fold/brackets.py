@@ -99,8 +99,8 @@ def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
         del state.closed[key]
     state.closed[fact.bracket_id] = ClosedBracket(bracket, mine, fact)
     # What cannot be converted is not added up: a sum of two currencies would be worth nothing.
-    pnl = (fact.pnl_home or ZERO) - (bracket.closed and bracket.closed.pnl_home or ZERO)
-    fees = (fact.fees_home or ZERO) - (bracket.closed and bracket.closed.fees_home or ZERO)
+    pnl = (fact.pnl_home or ZERO) - ((bracket.closed and bracket.closed.pnl_home) or ZERO)
+    fees = (fact.fees_home or ZERO) - ((bracket.closed and bracket.closed.fees_home) or ZERO)
     _count_in_basket(state, bracket, pnl, first=bracket.closed is None)
     if fact.entered == 0:
         return

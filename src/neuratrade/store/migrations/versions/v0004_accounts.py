@@ -19,7 +19,7 @@ def _exact() -> sa.types.TypeEngine[Any]:
 
 
 def upgrade() -> None:
-    """Adds what an execution was told as, when an order was first missed, and the contracts of later terms."""
+    """Adds executions as told, when an order was first missed, and contracts of later terms."""
     for table in MADE_FROM_JOURNAL:
         op.execute(sa.delete(sa.table(table)))
     op.add_column("orders", sa.Column("executions", sa.Text, nullable=False, server_default="{}"))
