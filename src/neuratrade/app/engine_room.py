@@ -15,6 +15,7 @@ from neuratrade.core.model.approval import Signer
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.facts import RunStarted
 from neuratrade.core.model.market import NS_PER_MINUTE
+from neuratrade.core.model.venue_rules import PAPER_RULES
 from neuratrade.core.risk.limits import NAMES, Limits, limits_of
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.core.strategies.registry import build_strategies
@@ -105,6 +106,7 @@ def engine_config(setup: Setup, dataset: Dataset, signer: Signer | None) -> Engi
         gate_span_ns=GATE_SPAN_NS,
         assumed_spread_fraction=setup.costs.spread_fraction,
         reconcile_every_ns=PAPER_EVERY_NS if setup.account.paper else LIVE_EVERY_NS,
+        venue_rules={item.venue: PAPER_RULES for item in dataset.instruments},
     )
 
 

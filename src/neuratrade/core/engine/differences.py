@@ -45,7 +45,7 @@ class Difference(NamedTuple):
 
 
 class Holding(NamedTuple):
-    """One instrument, signed units. ours: brackets and dust. both_sides: long and short stand side by side."""
+    """One instrument, signed units. ours: brackets and dust. both_sides: long and short side by side."""
 
     instrument: str
     ours: Decimal
