@@ -6,7 +6,14 @@ from fractions import Fraction
 from neuratrade.core.engine.engine import Step
 from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.ledger import equity_of
-from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, DeskState, state_bytes
+from neuratrade.core.engine.state import (
+    AccountState,
+    BracketPhase,
+    BracketState,
+    DeskState,
+    OrderState,
+    state_bytes,
+)
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.instrument import Instrument
@@ -64,11 +71,18 @@ def check_step(step: Step, state: DeskState) -> None:
             case c.SubmitOrder(order=order):
                 assert order.request.client_order_id in planned
             case c.CancelOrder(client_order_id=coid):
-                assert state.orders[coid].asked == "cancel"
+                order = _known(state, coid)
+                assert order.asked == "cancel" or order.status.is_final
             case c.AmendOrder(order=order):
                 assert state.orders[order.request.client_order_id].asked == "amend"
             case c.LookUpOrder(client_order_id=coid):
-                assert coid in state.orders
+                assert _known(state, coid)
+
+
+def _known(state: DeskState, coid: str) -> OrderState:
+    """An order of ours, also of a bracket that is over."""
+    kept = (order for item in state.closed.values() for order in item.orders)
+    return next(o for o in (*state.orders.values(), *kept) if o.request.client_order_id == coid)
 
 
 def check_replay(facts: Sequence[f.Fact], state: DeskState) -> None:

@@ -21,7 +21,7 @@ from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.events import VenueSnapshot
 from neuratrade.core.model.facts import QuarantineKind
 from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.core.model.orders import OrderStatus
+from neuratrade.core.model.orders import OrderRole, OrderStatus
 
 CONFIRM_NS = 5 * NS_PER_SECOND
 """How long after a difference was first seen the look that confirms it has to be asked for."""
@@ -142,6 +142,9 @@ class _Look:
             elif order.status is OrderStatus.REJECTED:
                 accepted = f.OrderAccepted(self.snapshot.at_ns, coid, item.venue_order_id)
                 take_answer(self.turn, accepted, markets)
+                if order.request.role is OrderRole.ENTRY:
+                    # Nobody waits for it any more, and what would have ended it in time is forgotten.
+                    self.turn.cancel(order, "it was thought not to be there")
             else:
                 self.found.append(sentence)
                 self.turn.ask_again(order)
