@@ -74,12 +74,14 @@ def check_step(step: Step, state: DeskState) -> None:
             case c.SubmitOrder(order=order):
                 assert order.request.client_order_id in planned
             case c.CancelOrder(client_order_id=coid):
-                order = _known(state, coid)
-                assert order.asked == "cancel" or order.status.is_final
+                known = _known(state, coid)
+                assert known.asked == "cancel" or known.status.is_final
             case c.AmendOrder(order=order):
                 assert state.orders[order.request.client_order_id].asked == "amend"
             case c.LookUpOrder(client_order_id=coid):
                 assert _known(state, coid)
+            case c.TakeSnapshot(account_id=account_id):
+                assert account_id in state.accounts
 
 
 def _known(state: DeskState, coid: str) -> OrderState:

@@ -17,6 +17,7 @@ from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.errors import Refused
 from neuratrade.core.model.orders import OrderRequest, OrderRole
 from neuratrade.core.risk.permit import objection
+from neuratrade.venues.port import Cleared, clear
 
 Verify = Callable[[str, bytes, bytes], bool]
 
@@ -80,6 +81,10 @@ class Sender:
                 self._forget(bracket_id)
             case _:
                 pass
+
+    def clear(self, approved: Approved, now_ns: int) -> Cleared:
+        """The order as a venue may be given it. Raises Refused when it may not leave."""
+        return clear(approved, lambda order: self.check(order, now_ns))
 
     def check(self, approved: Approved, now_ns: int) -> None:
         """Raises Refused when the order may not leave."""
