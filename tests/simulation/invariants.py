@@ -79,7 +79,7 @@ def check_step(step: Step, state: DeskState) -> None:
             case c.AmendOrder(order=order):
                 assert state.orders[order.request.client_order_id].asked == "amend"
             case c.LookUpOrder(client_order_id=coid):
-                assert _known(state, coid)
+                _known(state, coid)
             case c.TakeSnapshot(account_id=account_id):
                 assert account_id in state.accounts
 
@@ -87,7 +87,9 @@ def check_step(step: Step, state: DeskState) -> None:
 def _known(state: DeskState, coid: str) -> OrderState:
     """An order of ours, also of a bracket that is over."""
     kept = (order for item in state.closed.values() for order in item.orders)
-    return next(o for o in (*state.orders.values(), *kept) if o.request.client_order_id == coid)
+    found = [order for order in (*state.orders.values(), *kept) if order.request.client_order_id == coid]
+    assert found, f"{coid} is no order of ours"
+    return found[0]
 
 
 def check_replay(facts: Sequence[f.Fact], state: DeskState) -> None:

@@ -17,7 +17,7 @@ CONDITIONAL = (OrderType.STOP, OrderType.STOP_LIMIT)
 def listed(order: OrderState, **other: Any) -> e.VenueOrder:
     """An order of ours as a venue lists it."""
     request = order.request
-    terms = {
+    terms: dict[str, Any] = {
         "client_order_id": request.client_order_id,
         "venue_order_id": order.venue_order_id or f"V{request.client_order_id[:8]}",
         "instrument": request.instrument,
@@ -78,7 +78,7 @@ def snapshot(
     money = dict(state.accounts["paper"].balances) | {
         currency: D(value) for currency, value in (balances or {}).items()
     }
-    fields = {
+    fields: dict[str, Any] = {
         "at_ns": hand.now_ns,
         "account_id": "paper",
         "asked_ns": hand.now_ns - asked_ms_ago * NS_PER_MS,

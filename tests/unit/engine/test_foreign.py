@@ -1,6 +1,7 @@
 """What a person does about foreign and quarantined things, and what is refused."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -43,9 +44,14 @@ def test_an_adopted_holding_is_a_bracket_guarded_by_its_stop() -> None:
     assert isinstance(step.facts[0], f.ForeignAdopted)
     assert f.ProtectionChanged in [type(fact) for fact in step.facts], "bare until its stop works"
     bracket = hand.bracket
-    assert (bracket.held, bracket.entry_price, bracket.stop_price) == (2, 100, 95)
+    assert (bracket.held, bracket.entry_price, bracket.stop_price) == (D(2), D(100), D(95))
     stop = hand.order(STOP).request
-    assert (stop.side, stop.order_type, stop.quantity, stop.stop_price) == (Side.SELL, OrderType.STOP, 2, 95)
+    assert (stop.side, stop.order_type, stop.quantity, stop.stop_price) == (
+        Side.SELL,
+        OrderType.STOP,
+        D(2),
+        D(95),
+    )
     assert [type(item) for item in step.commands] == [c.SubmitOrder]
     hand.accept(STOP)
     assert bracket.protected
@@ -60,7 +66,7 @@ def test_an_adopted_short_is_guarded_the_other_way() -> None:
     assert hand.bracket.intent.direction is Direction.SHORT
     assert hand.bracket.held_signed == -3
     stop = hand.order(STOP).request
-    assert (stop.side, stop.quantity, stop.stop_price) == (Side.BUY, 3, 105)
+    assert (stop.side, stop.quantity, stop.stop_price) == (Side.BUY, D(3), D(105))
 
 
 def test_what_an_adopted_holding_earns_is_counted_from_the_price_it_was_adopted_at() -> None:
@@ -237,7 +243,7 @@ def test_the_approval_of_an_adopted_holding_allows_nothing_but_less_of_it() -> N
     hand, _ = signed()
     adopt(hand)
     bracket, stop = hand.bracket, hand.order(STOP).request
-    known = {"now_ns": hand.now_ns, "used": bracket.entry_used, "held": bracket.held_signed}
+    known: dict[str, Any] = {"now_ns": hand.now_ns, "used": bracket.entry_used, "held": bracket.held_signed}
     assert objection(stop, bracket.envelope, **known) is None
     for quantity in ("0.001", "2"):
         entry = replace(stop, role=OrderRole.ENTRY, side=Side.BUY, quantity=D(quantity))
@@ -279,7 +285,7 @@ def test_lifting_one_of_two_balances_leaves_the_desk_reducing() -> None:
     hand.step(f.CashMoved(hand.now_ns, "paper", "EUR", D(5)))
     look_twice(hand, balances={"USDT": 1, "EUR": 1})
     hand.step(e.LiftQuarantine(hand.now_ns, "ana", "", "EUR", "?"))
-    assert hand.state.trading_state is f.TradingState.REDUCING
+    assert hand.state.governor == "reconcile"
     hand.step(e.LiftQuarantine(hand.now_ns, "ana", "", "USDT", "?"))
     assert hand.state.trading_state is f.TradingState.RUNNING
 

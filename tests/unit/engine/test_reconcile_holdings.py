@@ -32,6 +32,10 @@ def kinds(step: Step) -> list[type]:
     return [type(fact) for fact in step.facts]
 
 
+def trading(hand: Hand) -> TradingState:
+    return hand.state.trading_state
+
+
 def foreign(hand: Hand) -> dict[str, D]:
     return hand.state.accounts["paper"].foreign
 
@@ -111,7 +115,7 @@ def test_what_is_foreign_moves_and_ends_as_its_owner_trades_it() -> None:
     look_twice(hand, positions={PERP.key: 0})
     assert foreign(hand) == {}
     assert not hand.state.quarantine
-    assert hand.state.trading_state is TradingState.RUNNING
+    assert trading(hand) is TradingState.RUNNING
 
 
 def test_less_of_what_is_foreign_is_no_loss_of_ours() -> None:
@@ -120,7 +124,7 @@ def test_less_of_what_is_foreign_is_no_loss_of_ours() -> None:
     hand.seconds(10)
     look_twice(hand, positions={PERP.key: "1.5"})
     assert foreign(hand) == {PERP.key: D("0.5")}
-    assert hand.state.trading_state is TradingState.RUNNING
+    assert trading(hand) is TradingState.RUNNING
 
 
 def test_an_instrument_the_desk_does_not_trade_is_shown_as_foreign() -> None:
@@ -183,9 +187,9 @@ def test_a_position_that_agrees_again_is_lifted_but_the_halt_stays() -> None:
     assert kinds(step) == [f.QuarantineLifted, f.Reconciled]
     assert not hand.state.quarantine
     assert hand.state.accounts["paper"].differences == ()
-    assert hand.state.trading_state is TradingState.HALTED
+    assert trading(hand) is TradingState.HALTED
     hand.step(e.Resume(hand.now_ns, "ana", "found it"))
-    assert hand.state.trading_state is TradingState.RUNNING
+    assert trading(hand) is TradingState.RUNNING
 
 
 def test_the_same_difference_says_nothing_again_and_a_resumed_desk_stays_resumed() -> None:
@@ -195,7 +199,7 @@ def test_the_same_difference_says_nothing_again_and_a_resumed_desk_stays_resumed
     for _ in range(3):
         hand.seconds(10)
         assert kinds(look(hand, positions={PERP.key: "0.50"})) == []
-    assert hand.state.trading_state is TradingState.RUNNING
+    assert trading(hand) is TradingState.RUNNING
     assert hand.state.quarantine, "new exposure in it stays out all the same"
 
 
@@ -206,7 +210,7 @@ def test_a_difference_that_grows_halts_again() -> None:
     hand.seconds(10)
     step = look(hand, positions={PERP.key: "0.2"})
     assert kinds(step) == [f.TradingStateMoved, f.Reconciled]
-    assert hand.state.trading_state is TradingState.HALTED
+    assert trading(hand) is TradingState.HALTED
 
 
 def test_what_a_person_settled_stays_settled_over_a_restart_until_it_changes() -> None:
@@ -406,7 +410,7 @@ def test_a_balance_that_differs_twice_is_quarantined_and_reduces_until_it_matche
     hand.seconds(10)
     step = look(hand)
     assert kinds(step) == [f.QuarantineLifted, f.Reconciled, f.TradingStateMoved]
-    assert state.trading_state is TradingState.RUNNING
+    assert trading(hand) is TradingState.RUNNING
     assert state.accounts["paper"].balances == {"USDT": D(100_000)}
     assert not [fact for fact in hand.facts if isinstance(fact, f.CashMoved)]
 
@@ -416,22 +420,22 @@ def test_a_balance_a_person_settled_lets_the_desk_trade_and_stays_settled() -> N
     look_twice(hand, balances={"USDT": 99_990})
     step = hand.step(e.LiftQuarantine(hand.now_ns, "ana", "paper", "USDT", "a fee of the bank"))
     assert kinds(step) == [f.QuarantineLifted, f.TradingStateMoved]
-    assert hand.state.trading_state is TradingState.RUNNING
+    assert trading(hand) is TradingState.RUNNING
     hand.seconds(10)
     assert kinds(look_twice(hand, balances={"USDT": 99_990})) == []
     hand.seconds(10)
     look_twice(hand, balances={"USDT": 99_980})
-    assert hand.state.trading_state is TradingState.REDUCING
+    assert trading(hand) is TradingState.REDUCING
 
 
 def test_a_balance_never_lifts_another_rule_nor_lightens_a_halt() -> None:
     hand = begun()
     hand.step(e.Halt(hand.now_ns, "ana", "news"))
     look_twice(hand, balances={"USDT": 99_990})
-    assert hand.state.trading_state is TradingState.HALTED
+    assert trading(hand) is TradingState.HALTED
     hand.seconds(10)
     look(hand)
-    assert hand.state.trading_state is TradingState.HALTED
+    assert trading(hand) is TradingState.HALTED
 
 
 def test_a_day_that_begins_does_not_end_what_a_balance_keeps_the_desk_from() -> None:
@@ -439,7 +443,7 @@ def test_a_day_that_begins_does_not_end_what_a_balance_keeps_the_desk_from() -> 
     look_twice(hand, balances={"USDT": 99_990})
     hand.seconds(24 * 3600)
     hand.tick()
-    assert hand.state.trading_state is TradingState.REDUCING
+    assert trading(hand) is TradingState.REDUCING
 
 
 def test_a_tolerance_lets_small_differences_be() -> None:

@@ -171,7 +171,7 @@ def limit(
     change_limit(name, value, reason, as_json=as_json)
 
 
-@app.command(epilog='Example: neuratrade adopt BTC/USDT@paper --stop 59000 --reason "keep it guarded"')
+@app.command(epilog='Example: neuratrade adopt BTC/USDT@okx --stop 59000 --reason "keep it guarded"')
 def adopt(
     instrument: Annotated[str, typer.Argument(metavar="ASSET@VENUE", help="What is held (see `positions`).")],
     stop: Annotated[str, typer.Option(help="Price of the stop that is to guard it.")],
