@@ -46,11 +46,11 @@ def take_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> BracketSta
 def _of_closed_bracket(turn: Turn, event: f.VenueEvent, coid: str) -> OrderState | None:
     """An order of a bracket that is over: opened again when something new is true of it."""
     for bracket_id, kept in turn.state.closed.items():
-        for order in kept.orders:
-            if order.request.client_order_id == coid:
-                if not _is_repeated(order, event) and not _contradicts(order, event):
-                    turn.record(f.BracketReopened(turn.at_ns, bracket_id))
-                return order
+        order = kept.orders.get(coid)
+        if order is not None:
+            if not _is_repeated(order, event) and not _contradicts(order, event):
+                turn.record(f.BracketReopened(turn.at_ns, bracket_id))
+            return order
     return None
 
 

@@ -159,10 +159,10 @@ class BasketState(msgspec.Struct):
 
 
 class ClosedBracket(msgspec.Struct):
-    """A bracket that is over, kept a while with its orders, since an execution may still come late."""
+    """A bracket that is over, kept a while with its orders by id, since an execution may come late."""
 
     bracket: BracketState
-    orders: list[OrderState]
+    orders: dict[str, OrderState]
     closed: BracketClosed
 
 

@@ -89,9 +89,9 @@ def protection_changed(state: DeskState, fact: f.ProtectionChanged) -> None:
 def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
     """The end of a bracket: out of the books, kept a while, counted once."""
     bracket = state.brackets.pop(fact.bracket_id)
-    mine = [order for order in state.orders.values() if order.request.bracket_id == fact.bracket_id]
-    for order in mine:
-        del state.orders[order.request.client_order_id]
+    mine = {key: item for key, item in state.orders.items() if item.request.bracket_id == fact.bracket_id}
+    for coid in mine:
+        del state.orders[coid]
     for timer_id in [key for key in state.timers if key.endswith(fact.bracket_id)]:
         del state.timers[timer_id]
     oldest_ns = fact.at_ns - KEPT_NS
@@ -149,8 +149,7 @@ def bracket_reopened(state: DeskState, fact: f.BracketReopened) -> None:
     bracket.phase = BracketPhase.OPEN if bracket.entered else BracketPhase.ENTERING
     bracket.exit_reason, bracket.exit_quantity = None, ZERO
     state.brackets[fact.bracket_id] = bracket
-    for order in kept.orders:
-        state.orders[order.request.client_order_id] = order
+    state.orders |= kept.orders
     if kept.closed.dust:
         # What was thought left over is held by the bracket again.
         state.accounts[kept.closed.account_id].dust[bracket.intent.instrument] -= kept.closed.dust
