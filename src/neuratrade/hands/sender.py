@@ -72,6 +72,11 @@ class Sender:
                 self._held[bracket_id] = held + fill.quantity * fill.side.sign
                 filled = self._filled.get(fill.client_order_id, ZERO)
                 self._filled[fill.client_order_id] = filled + fill.quantity
+            case f.ForeignAdopted(envelope=envelope, quantity=quantity):
+                # Its entry is used up from the beginning: only what shrinks it may leave.
+                self._envelopes[envelope.bracket_id] = envelope
+                self._used[envelope.bracket_id] = quantity
+                self._held[envelope.bracket_id] = quantity * envelope.side.sign
             case f.BracketClosed(bracket_id=bracket_id):
                 self._forget(bracket_id)
             case _:

@@ -29,7 +29,7 @@ MARK_STEP_BPS = Decimal(1)
 _SEVERITY = {TradingState.RUNNING: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
 STALE = "stale_marks"
 DAILY = ("daily_loss", "session_drawdown", STALE)
-LIFTING = ("day_roll", "operator", STALE)
+LIFTING = ("day_roll", "operator", STALE, "reconciled")
 
 
 class Governors:

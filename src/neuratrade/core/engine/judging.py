@@ -227,7 +227,25 @@ def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -
         trades_today=account.counted_today(intent.lane) + entering,
         lane_session_losses=lane.session_losses,
         lane_last_loss_ns=lane.last_loss_ns,
+        unknown_orders=unknown_orders(state, intent.account_id, intent.instrument),
     )
+
+
+def unknown_orders(state: DeskState, account_id: str, instrument: str) -> int:
+    """How much about an instrument is not known for sure: orders in doubt, and what is in quarantine there.
+
+    What is in quarantine without an instrument (money) counts everywhere in its account.
+    """
+    doubtful = sum(
+        order.in_doubt
+        for order in state.orders.values()
+        if order.request.account_id == account_id and order.request.instrument == instrument
+    )
+    kept = sum(
+        item.account_id == account_id and item.instrument in ("", instrument)
+        for item in state.quarantine.values()
+    )
+    return doubtful + kept
 
 
 def _still_entering(state: DeskState, bracket: BracketState) -> bool:

@@ -31,6 +31,7 @@ class AccountView(msgspec.Struct, frozen=True):
     trades_today: int
     lane_session_losses: int
     lane_last_loss_ns: int | None
+    unknown_orders: int = 0
 
 
 class GateView(msgspec.Struct, frozen=True):

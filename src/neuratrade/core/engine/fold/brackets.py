@@ -239,7 +239,7 @@ def foreign_adopted(state: DeskState, fact: f.ForeignAdopted) -> None:
         # It was paid for outside: its worth comes in as a deposit does.
         value = fact.quantity * fact.price * side.sign * instrument.multiplier
         credit(account, instrument.quote, value)
-        shift_peaks(state, intent.account_id, value)
+        shift_peaks(state, intent.account_id, value * fact.rate)
     rest = account.foreign.get(intent.instrument, ZERO) - fact.quantity * side.sign
     account.foreign[intent.instrument] = rest
     if not rest:
