@@ -10,12 +10,13 @@ from decimal import Decimal
 
 import msgspec
 
+from neuratrade.core.engine.fold.orders import NOT_THERE_AFTER_NS
 from neuratrade.core.engine.state import DeskState
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Approved, Envelope
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.errors import Refused
-from neuratrade.core.model.orders import OrderRequest, OrderRole
+from neuratrade.core.model.orders import OrderRequest, OrderRole, OrderStatus
 from neuratrade.core.risk.permit import objection
 
 Verify = Callable[[str, bytes, bytes], bool]
@@ -31,6 +32,8 @@ class Sender:
         self._held: dict[str, Decimal] = {}
         self._planned: dict[str, OrderRequest] = {}
         self._filled: dict[str, Decimal] = {}
+        self._missed: dict[str, int] = {}
+        self._absent: set[str] = set()
         self._envelopes: dict[str, Envelope] = {}
         self._checked: set[Envelope] = set()
 
@@ -44,6 +47,10 @@ class Sender:
         for coid, order in state.orders.items():
             self._planned[coid] = order.request
             self._filled[coid] = order.filled
+            if order.missed_ns is not None:
+                self._missed[coid] = order.missed_ns
+            if order.status is OrderStatus.REJECTED:
+                self._absent.add(coid)
 
     def learn(self, fact: f.Fact) -> None:
         """Keeps the books: call with every fact, in order, also with those of the journal at start."""
@@ -54,6 +61,7 @@ class Sender:
                     # What an earlier run approved is nobody's any more.
                     self._used, self._held, self._planned, self._filled = {}, {}, {}, {}
                     self._envelopes, self._checked = {}, set()
+                    self._missed, self._absent = {}, set()
             case f.IntentJudged(envelope=envelope) if envelope is not None:
                 self._envelopes[envelope.bracket_id] = envelope
             case f.OrderPlanned(request=request):
@@ -74,7 +82,47 @@ class Sender:
             case f.BracketClosed(bracket_id=bracket_id):
                 self._forget(bracket_id)
             case _:
+                self._learn_end(fact)
+
+    def _learn_end(self, fact: f.Fact) -> None:
+        """Follows how orders end: what an entry is stated never to have filled may be asked for again."""
+        match fact:
+            case f.OrderRejected(client_order_id=coid):
+                self._release(coid, ZERO)
+                self._absent.add(coid)
+            case f.OrderCancelled(filled=filled) | f.OrderExpired(filled=filled) if filled is not None:
+                self._release(fact.client_order_id, filled)
+            case f.OrderNotFound(client_order_id=coid):
+                self._note_missing(coid, fact.at_ns)
+            case f.OrderAccepted(client_order_id=coid):
+                self._note_there(coid)
+            case _:
                 pass
+
+    def _release(self, coid: str, stated: Decimal) -> None:
+        """Gives back what the venue states an entry never filled, and nothing else."""
+        request = self._planned.get(coid)
+        if request is not None and request.role is OrderRole.ENTRY:
+            unfilled = request.quantity - max(self._filled.get(coid, ZERO), stated)
+            self._used[request.bracket_id] = self._used.get(request.bracket_id, ZERO) - unfilled
+
+    def _note_missing(self, coid: str, at_ns: int) -> None:
+        """The first miss proves nothing; one that comes late enough after it ends the order."""
+        first_ns = self._missed.setdefault(coid, at_ns)
+        if at_ns - first_ns >= NOT_THERE_AFTER_NS:
+            self._release(coid, ZERO)
+            self._absent.add(coid)
+
+    def _note_there(self, coid: str) -> None:
+        """An order that was thought absent is there after all: what it may fill is used again."""
+        self._missed.pop(coid, None)
+        if coid not in self._absent:
+            return
+        self._absent.discard(coid)
+        request = self._planned.get(coid)
+        if request is not None and request.role is OrderRole.ENTRY:
+            may_fill = request.quantity - self._filled.get(coid, ZERO)
+            self._used[request.bracket_id] = self._used.get(request.bracket_id, ZERO) + may_fill
 
     def check(self, approved: Approved, now_ns: int) -> None:
         """Raises Refused when the order may not leave."""
@@ -111,3 +159,5 @@ class Sender:
         self._held.pop(bracket_id, None)
         self._planned = {key: kept for key, kept in self._planned.items() if kept.bracket_id != bracket_id}
         self._filled = {key: kept for key, kept in self._filled.items() if key in self._planned}
+        self._missed = {key: kept for key, kept in self._missed.items() if key in self._planned}
+        self._absent &= self._planned.keys()
