@@ -37,6 +37,11 @@ class Sender:
         self._envelopes: dict[str, Envelope] = {}
         self._checked: set[Envelope] = set()
 
+    @property
+    def used(self) -> dict[str, Decimal]:
+        """Entry quantity used under each approval, by bracket id."""
+        return dict(self._used)
+
     def restore(self, state: DeskState) -> None:
         """Takes its books from durable state after a restart."""
         self._keys = dict(state.keys)

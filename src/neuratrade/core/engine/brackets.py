@@ -64,10 +64,10 @@ def after_done(turn: Turn, bracket: BracketState, order: OrderState) -> None:
     stop = order.request.role is OrderRole.STOP
     if stop and bracket.phase is BracketPhase.OPEN and bracket.stop_rejects >= MAX_STOP_REJECTS:
         leave(turn, bracket, CloseReason.KILL, bracket.stop_price)
-    if order.request.role is OrderRole.ENTRY:
-        ask_what_it_filled(turn, bracket, order)
     if bracket.bracket_id in turn.state.brackets:
         go_on(turn, bracket)
+    if order.request.role is OrderRole.ENTRY:
+        ask_what_it_filled(turn, bracket, order)
 
 
 def after_refused_request(turn: Turn, bracket: BracketState, order: OrderState, asked: str) -> None:
