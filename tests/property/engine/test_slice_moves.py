@@ -42,7 +42,7 @@ def test_the_slices_of_any_plan_add_up_and_each_is_worth_sending(
     assert all(slot.quantity >= smallest and slot.quantity % PERP.lot == 0 for slot in slots)
     times = [slot.after_ns for slot in slots]
     assert times == sorted(set(times))
-    assert 0 <= times[0]
+    assert times[0] >= 0
     assert times[-1] <= execution.span_ns
 
 
@@ -179,7 +179,7 @@ def test_where_the_market_takes_everything_all_that_was_approved_is_entered_and_
 def test_what_children_did_not_get_is_asked_for_by_the_last_one(
     execution: Twap | Vwap, quantity: D, shares: list[D]
 ) -> None:
-    venue, asked = Venue(execution, quantity), 0
+    venue = Venue(execution, quantity)
     for share in shares:
         if venue.hand.bracket.entry_over:
             break

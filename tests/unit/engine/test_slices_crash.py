@@ -1,4 +1,4 @@
-"""A crash at any fact of a sliced entry, against a venue that lives through it: nothing doubled, nothing bare."""
+"""A crash at any fact of a sliced entry, against a venue that lives through it: nothing lost or doubled."""
 
 import pytest
 from msgspec.structs import replace
