@@ -20,7 +20,13 @@ from neuratrade.core.engine.state import BasketState, BracketPhase, BracketState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.events import ClockTick, Event, MarkSeen
-from neuratrade.core.model.facts import BasketMoved, BasketPhase, CloseReason, ProtectionChanged
+from neuratrade.core.model.facts import (
+    BasketMoved,
+    BasketPhase,
+    BracketReopened,
+    CloseReason,
+    ProtectionChanged,
+)
 from neuratrade.core.model.intent import Hedged
 from neuratrade.core.model.market import Quote, Trade
 
@@ -32,6 +38,9 @@ def tend(turn: Turn, markets: Markets, event: Event | None) -> None:
     """Takes every basket one step further after an event; None: after a restart."""
     for basket in list(turn.state.baskets.values()):
         _tend(turn, basket, markets, event)
+    reopened = any(isinstance(fact, BracketReopened) for fact in turn.facts)
+    if event is not None and not reopened:
+        return
     for bracket in list(turn.state.brackets.values()):
         # A late execution opened a leg again whose basket is over: nothing hedges it.
         if isinstance(bracket.intent.protection, Hedged) and bracket.basket_id not in turn.state.baskets:

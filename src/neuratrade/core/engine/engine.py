@@ -91,7 +91,7 @@ class Engine:
             at_ns = state.now_ns
         turn = Turn(state, at_ns, self.config.venue_rules)
         self._takes.get(type(event), self._on_venue)(turn, event)
-        if state.baskets or any(isinstance(fact, f.BracketReopened) for fact in turn.facts):
+        if turn.facts or (state.baskets and isinstance(event, baskets.PRICES)):
             baskets.tend(turn, self.markets, event)
         if turn.facts:
             self._after(turn)
