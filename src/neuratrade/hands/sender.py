@@ -18,6 +18,7 @@ from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.errors import Refused
 from neuratrade.core.model.orders import OrderRequest, OrderRole, OrderStatus
 from neuratrade.core.risk.permit import objection
+from neuratrade.venues.port import Cleared, clear
 
 Verify = Callable[[str, bytes, bytes], bool]
 
@@ -128,6 +129,10 @@ class Sender:
         if request is not None and request.role is OrderRole.ENTRY:
             may_fill = request.quantity - self._filled.get(coid, ZERO)
             self._used[request.bracket_id] = self._used.get(request.bracket_id, ZERO) + may_fill
+
+    def clear(self, approved: Approved, now_ns: int) -> Cleared:
+        """The order as a venue may be given it. Raises Refused when it may not leave."""
+        return clear(approved, lambda order: self.check(order, now_ns))
 
     def check(self, approved: Approved, now_ns: int) -> None:
         """Raises Refused when the order may not leave."""
