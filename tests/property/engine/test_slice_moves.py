@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from neuratrade.core.engine.engine import Step
 from neuratrade.core.engine.slices import schedule
+from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import EntryType, Execution, Iceberg, Twap, Vwap
@@ -46,11 +48,29 @@ def test_the_slices_of_any_plan_add_up_and_each_is_worth_sending(
     assert times[-1] <= execution.span_ns
 
 
+class Watched(Hand):
+    """Every order also passes the sender, which keeps books of its own from the facts alone."""
+
+    def __init__(self) -> None:
+        self.sender = Sender(lambda *_: True)
+        super().__init__()
+
+    def _taken(self, step: Step) -> Step:
+        for fact in step.facts:
+            self.sender.learn(replace(fact, key_id="") if isinstance(fact, f.RunStarted) else fact)
+        for command in step.commands:
+            if isinstance(command, c.SubmitOrder):
+                self.sender.check(command.order, self.now_ns)
+        for bracket in self.state.brackets.values():
+            assert self.sender.used.get(bracket.bracket_id, D(0)) == bracket.entry_used
+        return super()._taken(step)
+
+
 class Venue:
     """Answers the newest orders of one bracket as a list of letters says; counts what was asked for."""
 
     def __init__(self, execution: Execution, quantity: D) -> None:
-        self.hand = Hand()
+        self.hand = Watched()
         limit = isinstance(execution, Iceberg)
         kind = EntryType.LIMIT if limit else EntryType.MARKET
         proposal = intent(quantity=quantity, order_type=kind, expiry_s=7200)
@@ -147,12 +167,6 @@ def test_whatever_the_venue_says_no_more_than_was_approved_is_asked_for(
     venue = Venue(execution, quantity)
     for letter in letters:
         venue.say(letter)
-    sender = Sender(lambda *_: True)
-    for fact in venue.hand.facts:
-        sender.learn(fact)
-    # The sender, from its own books, would have let and stopped the same.
-    for bracket in venue.hand.state.brackets.values():
-        assert sender.used.get(bracket.bracket_id, D(0)) == bracket.entry_used
 
 
 @settings(deadline=None, max_examples=40)

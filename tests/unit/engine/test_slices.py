@@ -21,6 +21,7 @@ from neuratrade.core.model.intent import (
 )
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole, OrderStatus, OrderType, TimeInForce
+from neuratrade.core.model.venue_rules import VenueRules
 from tests.simulation.hand import Hand
 from tests.simulation.world import PERP, SPOT, T0, D, fill_of, intent
 
@@ -431,6 +432,19 @@ def test_after_a_crash_that_cut_off_the_cancel_of_an_ended_entry_it_is_asked_for
     assert hand.order(ENTRY).asked == "cancel"
 
 
+def test_after_a_crash_that_cut_off_the_end_of_an_entry_no_slice_is_sent_while_the_desk_is_held_back() -> (
+    None
+):
+    hand = begun()
+    take(hand, 1)
+    _halt(hand)
+    hand.crash_after(f.TradingStateMoved)
+    assert not hand.bracket.entry_over
+    hand.seconds(10)
+    assert children(hand) == [1]
+    assert hand.bracket.entry_over
+
+
 def test_after_a_long_outage_the_slices_that_are_left_share_what_was_missed() -> None:
     hand = begun()
     take(hand, 1)
@@ -439,6 +453,30 @@ def test_after_a_long_outage_the_slices_that_are_left_share_what_was_missed() ->
     hand.recover()
     guard(hand)
     assert children(hand) == [D(1), D("1.5")]
+
+
+def test_after_an_outage_longer_than_the_approval_nothing_more_is_sent() -> None:
+    hand = begun(expiry_s=30)
+    take(hand, 1)
+    hand.crash_after(f.OrderFilled)
+    hand.now_ns += 31 * S
+    hand.recover()
+    assert children(hand) == [1]
+    assert ended(hand) == ["the approval expired"]
+
+
+def test_where_each_slice_has_its_own_stop_the_first_one_filled_ends_the_entry() -> None:
+    hand = Hand(rules=VenueRules(amends_stops=False, exit_collars=()))
+    hand.propose(sliced())
+    take(hand, 1)
+    hand.seconds(10)
+    take(hand, 1)
+    first, second = hand.bracket.stop_orders
+    assert first != second
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(hand.state.orders[first].request, 1, 95, "s", hand.now_ns)))
+    assert len(ended(hand)) == 1
+    hand.seconds(10)
+    assert children(hand) == [1, 1]
 
 
 # icebergs
