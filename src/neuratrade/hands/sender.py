@@ -7,19 +7,33 @@ journal has, so a restart does not make a used approval fresh.
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
+from neuratrade.core.engine.fold.brackets import KEPT_NS
+from neuratrade.core.engine.fold.orders import NOT_THERE_AFTER_NS
 from neuratrade.core.engine.state import DeskState
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Approved, Envelope
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.errors import Refused
-from neuratrade.core.model.orders import OrderRequest, OrderRole
+from neuratrade.core.model.orders import OrderRequest, OrderRole, OrderStatus
 from neuratrade.core.risk.permit import objection
 from neuratrade.venues.port import Cleared, clear
 
 Verify = Callable[[str, bytes, bytes], bool]
+
+
+class _Closed(NamedTuple):
+    """The books of a bracket that is over, for an execution that comes late and opens it again."""
+
+    at_ns: int
+    envelope: Envelope
+    used: Decimal
+    held: Decimal
+    planned: dict[str, OrderRequest]
+    filled: dict[str, Decimal]
 
 
 class Sender:
@@ -32,8 +46,16 @@ class Sender:
         self._held: dict[str, Decimal] = {}
         self._planned: dict[str, OrderRequest] = {}
         self._filled: dict[str, Decimal] = {}
+        self._missed: dict[str, int] = {}
+        self._absent: set[str] = set()
         self._envelopes: dict[str, Envelope] = {}
         self._checked: set[Envelope] = set()
+        self._closed: dict[str, _Closed] = {}
+
+    @property
+    def used(self) -> dict[str, Decimal]:
+        """Entry quantity used under each approval, by bracket id."""
+        return dict(self._used)
 
     def restore(self, state: DeskState) -> None:
         """Takes its books from durable state after a restart."""
@@ -45,6 +67,20 @@ class Sender:
         for coid, order in state.orders.items():
             self._planned[coid] = order.request
             self._filled[coid] = order.filled
+            if order.missed_ns is not None:
+                self._missed[coid] = order.missed_ns
+            if order.status is OrderStatus.REJECTED:
+                self._absent.add(coid)
+        for bracket_id, kept in state.closed.items():
+            bracket = kept.bracket
+            self._closed[bracket_id] = _Closed(
+                kept.closed.at_ns,
+                bracket.envelope,
+                bracket.entry_used,
+                bracket.held_signed,
+                {order.request.client_order_id: order.request for order in kept.orders},
+                {order.request.client_order_id: order.filled for order in kept.orders},
+            )
 
     def learn(self, fact: f.Fact) -> None:
         """Keeps the books: call with every fact, in order, also with those of the journal at start."""
@@ -55,6 +91,7 @@ class Sender:
                     # What an earlier run approved is nobody's any more.
                     self._used, self._held, self._planned, self._filled = {}, {}, {}, {}
                     self._envelopes, self._checked = {}, set()
+                    self._missed, self._absent, self._closed = {}, set(), {}
             case f.IntentJudged(envelope=envelope) if envelope is not None:
                 self._envelopes[envelope.bracket_id] = envelope
             case f.OrderPlanned(request=request):
@@ -78,9 +115,51 @@ class Sender:
                 self._used[envelope.bracket_id] = quantity
                 self._held[envelope.bracket_id] = quantity * envelope.side.sign
             case f.BracketClosed(bracket_id=bracket_id):
-                self._forget(bracket_id)
+                self._put_away(bracket_id, fact.at_ns)
+            case f.BracketReopened(bracket_id=bracket_id):
+                self._take_up(bracket_id)
+            case _:
+                self._learn_end(fact)
+
+    def _learn_end(self, fact: f.Fact) -> None:
+        """Follows how orders end: what an entry is stated never to have filled may be asked for again."""
+        match fact:
+            case f.OrderRejected(client_order_id=coid):
+                self._release(coid, ZERO)
+                self._absent.add(coid)
+            case f.OrderCancelled(filled=filled) | f.OrderExpired(filled=filled) if filled is not None:
+                self._release(fact.client_order_id, filled)
+            case f.OrderNotFound(client_order_id=coid):
+                self._note_missing(coid, fact.at_ns)
+            case f.OrderAccepted(client_order_id=coid):
+                self._note_there(coid)
             case _:
                 pass
+
+    def _release(self, coid: str, stated: Decimal) -> None:
+        """Gives back what the venue states an entry never filled, and nothing else."""
+        request = self._planned.get(coid)
+        if request is not None and request.role is OrderRole.ENTRY:
+            unfilled = request.quantity - max(self._filled.get(coid, ZERO), stated)
+            self._used[request.bracket_id] = self._used.get(request.bracket_id, ZERO) - unfilled
+
+    def _note_missing(self, coid: str, at_ns: int) -> None:
+        """The first miss proves nothing; one that comes late enough after it ends the order."""
+        first_ns = self._missed.setdefault(coid, at_ns)
+        if at_ns - first_ns >= NOT_THERE_AFTER_NS:
+            self._release(coid, ZERO)
+            self._absent.add(coid)
+
+    def _note_there(self, coid: str) -> None:
+        """An order that was thought absent is there after all: what it may fill is used again."""
+        self._missed.pop(coid, None)
+        if coid not in self._absent:
+            return
+        self._absent.discard(coid)
+        request = self._planned.get(coid)
+        if request is not None and request.role is OrderRole.ENTRY:
+            may_fill = request.quantity - self._filled.get(coid, ZERO)
+            self._used[request.bracket_id] = self._used.get(request.bracket_id, ZERO) + may_fill
 
     def clear(self, approved: Approved, now_ns: int) -> Cleared:
         """The order as a venue may be given it. Raises Refused when it may not leave."""
@@ -113,11 +192,27 @@ class Sender:
             raise Refused(f"approval {envelope.approval_id} has a signature that does not fit")
         self._checked.add(envelope)
 
-    def _forget(self, bracket_id: str) -> None:
+    def _put_away(self, bracket_id: str, at_ns: int) -> None:
+        """Forgets a bracket that is over, but for as long as the engine would open it again."""
+        self._closed = {key: kept for key, kept in self._closed.items() if kept.at_ns >= at_ns - KEPT_NS}
         envelope = self._envelopes.pop(bracket_id, None)
+        used, held = self._used.pop(bracket_id, ZERO), self._held.pop(bracket_id, ZERO)
+        planned = {key: order for key, order in self._planned.items() if order.bracket_id == bracket_id}
+        filled = {key: self._filled[key] for key in planned if key in self._filled}
         if envelope is not None:
             self._checked.discard(envelope)
-        self._used.pop(bracket_id, None)
-        self._held.pop(bracket_id, None)
-        self._planned = {key: kept for key, kept in self._planned.items() if kept.bracket_id != bracket_id}
-        self._filled = {key: kept for key, kept in self._filled.items() if key in self._planned}
+            self._closed[bracket_id] = _Closed(at_ns, envelope, used, held, planned, filled)
+        for key in planned:
+            del self._planned[key]
+            self._filled.pop(key, None)
+            self._missed.pop(key, None)
+            self._absent.discard(key)
+
+    def _take_up(self, bracket_id: str) -> None:
+        """An execution came late: what is held of it may be left and guarded again."""
+        kept = self._closed.pop(bracket_id, None)
+        if kept is not None:
+            self._envelopes[bracket_id] = kept.envelope
+            self._used[bracket_id], self._held[bracket_id] = kept.used, kept.held
+            self._planned |= kept.planned
+            self._filled |= kept.filled

@@ -70,7 +70,8 @@ def _is_repeated(order: OrderState, event: f.VenueEvent) -> bool:
             return order.status.is_final and order.status is not OrderStatus.REJECTED
         case f.OrderCancelled(filled=filled) | f.OrderExpired(filled=filled):
             # The first end that states what was filled is news even after one that did not.
-            untold = order.stated is None and filled is not None and filled > order.filled
+            open_rest = order.filled < order.quantity
+            untold = order.stated is None and filled is not None and (open_rest or filled > order.filled)
             return order.status.is_final and not untold
         case f.OrderTriggered():
             return order.status.is_final or order.triggered_ns is not None

@@ -70,6 +70,8 @@ def protection(intent: OpenIntent, view: GateView, _: Limits) -> LayerReport:
             return _stop_protection(intent, view, stop)
         case DefinedRisk():
             return _defined_risk(view)
+        case Hedged(other_leg=other) if other in view.in_basket and other != intent.intent_id:
+            return approve("protection", f"hedged by {other}", "a leg of its basket")
         case Hedged():
             return refuse("protection", "a hedged leg can only be opened with its basket", "hedged", "stop")
 

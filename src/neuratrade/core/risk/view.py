@@ -40,7 +40,8 @@ class GateView(msgspec.Struct, frozen=True):
     price: last mark, quote per base. price_age_ns: how old it is. spread_fraction: of the price.
     atr: quote per base, on the gate's own timeframe. volume_24h: quote currency. win_rate: of
     outcomes at this confidence or of this strategy, with their number in win_rate_outcomes.
-    size_factor: posture, phase and degraded venue or feed, multiplied.
+    size_factor: posture, phase and degraded venue or feed, multiplied. in_basket: ids of the legs this intent
+    is judged with.
     """
 
     now_ns: int
@@ -62,6 +63,7 @@ class GateView(msgspec.Struct, frozen=True):
     size_factor: Decimal = Decimal(1)
     bid: Decimal | None = None
     ask: Decimal | None = None
+    in_basket: frozenset[str] = frozenset()
 
     def seen(self) -> MarketSeen:
         """The market values to be journaled beside the verdict."""

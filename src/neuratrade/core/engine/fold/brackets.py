@@ -66,6 +66,12 @@ def exit_ended(state: DeskState, fact: f.ExitEnded) -> None:
     bracket.exit_reason, bracket.exit_quantity = None, ZERO
 
 
+def entry_ended(state: DeskState, fact: f.EntryEnded) -> None:
+    """No further slice."""
+    state.brackets[fact.bracket_id].entry_over = True
+    state.timers.pop(f"slice:{fact.bracket_id}", None)
+
+
 def trail_moved(state: DeskState, fact: f.TrailMoved) -> None:
     """The trail moved the stop."""
     bracket = state.brackets[fact.bracket_id]
@@ -89,10 +95,11 @@ def protection_changed(state: DeskState, fact: f.ProtectionChanged) -> None:
 def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
     """The end of a bracket: out of the books, kept a while, counted once."""
     bracket = state.brackets.pop(fact.bracket_id)
+    bracket.entry_over = True
     mine = {key: item for key, item in state.orders.items() if item.request.bracket_id == fact.bracket_id}
     for coid in mine:
         del state.orders[coid]
-    for timer_id in [key for key in state.timers if key.endswith(fact.bracket_id)]:
+    for timer_id in [key for key in state.timers if key.partition(":")[2] == fact.bracket_id]:
         del state.timers[timer_id]
     oldest_ns = fact.at_ns - KEPT_NS
     for key in [key for key, kept in state.closed.items() if kept.closed.at_ns < oldest_ns]:
