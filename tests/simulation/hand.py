@@ -12,6 +12,7 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import OpenIntent
 from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND, Quote
 from neuratrade.core.model.orders import OrderRole
+from neuratrade.core.model.venue_rules import PAPER_RULES, VenueRules
 from tests.simulation.invariants import check_state, check_step
 from tests.simulation.world import PERP, T0, D, desk_engine, fill_of, run_started, warm_up
 
@@ -19,8 +20,15 @@ from tests.simulation.world import PERP, T0, D, desk_engine, fill_of, run_starte
 class Hand:
     """One engine, driven by hand. now_ns moves by `wait` alone."""
 
-    def __init__(self, limits: dict[str, str] | None = None, *, checked: bool = True) -> None:
-        self.engine: Engine = desk_engine()
+    def __init__(
+        self,
+        limits: dict[str, str] | None = None,
+        *,
+        checked: bool = True,
+        rules: VenueRules = PAPER_RULES,
+    ) -> None:
+        self.rules = rules
+        self.engine: Engine = desk_engine(rules=rules)
         self.now_ns = T0
         self.facts: list[f.Fact] = []
         self.commands: list[c.Command] = []
@@ -55,7 +63,9 @@ class Hand:
 
     def recover(self) -> Step:
         """Steps the engine as after a restart."""
-        return self._taken(self.engine.recover(self.now_ns))
+        step = self._taken(self.engine.recover(self.now_ns))
+        assert any(isinstance(item, c.TakeSnapshot) for item in step.commands)
+        return step._replace(commands=self.commands)
 
     def crash_after(self, kind: type[f.Fact]) -> None:
         """Forgets all that came after the last fact of this kind, as a crash would, and starts anew."""
@@ -65,12 +75,12 @@ class Hand:
         for fact in self.facts:
             apply(state, fact)
             apply(self._twin, fact)
-        self.engine = desk_engine(state)
+        self.engine = desk_engine(state, rules=self.rules)
         warm_up(self.engine)
 
     def _taken(self, step: Step) -> Step:
         self.facts += step.facts
-        self.commands = step.commands
+        self.commands = [item for item in step.commands if not isinstance(item, c.TakeSnapshot)]
         for fact in step.facts:
             apply(self._twin, f.decode_fact(f.encode_fact(fact)))
         assert state_bytes(self._twin) == state_bytes(self.state)
@@ -152,6 +162,13 @@ class Hand:
 
     def not_found(self, role: OrderRole) -> Step:
         return self.step(f.OrderNotFound(self.now_ns, self.coid(role)))
+
+    def gone(self, role: OrderRole) -> Step:
+        """Two look-ups, far enough apart, do not find it."""
+        coid = self.coid(role)
+        self.step(f.OrderNotFound(self.now_ns, coid))
+        self.wait(2000)
+        return self.step(f.OrderNotFound(self.now_ns, coid))
 
     def refused(self, role: OrderRole) -> Step:
         """The venue refuses the cancel or amend that is under way."""

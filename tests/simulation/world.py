@@ -26,6 +26,7 @@ from neuratrade.core.model.intent import (
 )
 from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND, Bar
 from neuratrade.core.model.orders import Fill, Liquidity, OrderRequest
+from neuratrade.core.model.venue_rules import PAPER_RULES, VenueRules
 from neuratrade.core.regime import RegimeParams
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.venues.paper.costs import PaperCosts
@@ -142,13 +143,24 @@ OPEN_HANDED = {
 
 
 def desk_engine(
-    state: DeskState | None = None, instruments: Iterable[Instrument] = INSTRUMENTS.values()
+    state: DeskState | None = None,
+    instruments: Iterable[Instrument] = INSTRUMENTS.values(),
+    rules: VenueRules = PAPER_RULES,
 ) -> Engine:
     """An engine without strategies, without a signer, with a gate that is warm after thirty bars."""
     known = {item.key: item for item in instruments}
     dna = Dna(1, 0, {}, {})
     config = EngineConfig(
-        "paper", "op", known, (), dna, NativeProvider(), None, gate_span_ns=NS_PER_MINUTE, regime=CALM
+        "paper",
+        "op",
+        known,
+        (),
+        dna,
+        NativeProvider(),
+        None,
+        gate_span_ns=NS_PER_MINUTE,
+        regime=CALM,
+        venue_rules={"test": rules},
     )
     return Engine(config, state)
 

@@ -14,6 +14,7 @@ from neuratrade.core.model.approval import Signer
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.facts import RunStarted
 from neuratrade.core.model.market import NS_PER_MINUTE
+from neuratrade.core.model.venue_rules import PAPER_RULES
 from neuratrade.core.risk.limits import NAMES, Limits, limits_of
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.core.strategies.registry import build_strategies
@@ -103,6 +104,7 @@ def engine_config(setup: Setup, dataset: Dataset, signer: Signer | None) -> Engi
         base_span_ns=span_ns,
         gate_span_ns=GATE_SPAN_NS,
         assumed_spread_fraction=setup.costs.spread_fraction,
+        venue_rules={item.venue: PAPER_RULES for item in dataset.instruments},
     )
 
 

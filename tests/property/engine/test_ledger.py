@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from neuratrade.core.engine.ledger import book_fill
 from neuratrade.core.engine.state import AccountState
 from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.intent import Direction
 from neuratrade.core.model.orders import Fill, Liquidity, Side
 from tests.simulation.invariants import check_ledger
 from tests.simulation.world import ACCOUNT, CASH, FUTURE, INSTRUMENTS, PERP, SPOT, D
@@ -31,7 +32,7 @@ def booked(rows: list[tuple[Instrument, Side, Decimal, Decimal]]) -> tuple[Accou
         fill = Fill(
             f"t{number}", "c", "paper", contract.key, side, quantity, price, fee, currency, taker, number
         )
-        book_fill(account, contract, fill)
+        book_fill(account, contract, fill, Direction.LONG)
         fills.append(fill)
     return account, fills
 

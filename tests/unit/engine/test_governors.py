@@ -216,12 +216,15 @@ def test_a_deposit_shifts_peaks_and_is_no_profit() -> None:
     assert hand.state.accounts["paper"].max_drawdown == 0
 
 
-def test_a_deposit_of_another_currency_is_not_counted_as_if_it_were_ours() -> None:
+def test_a_deposit_of_another_currency_counts_at_its_rate_and_without_one_not_at_all() -> None:
     hand = holding({})
-    hand.step(f.CashMoved(hand.now_ns, "paper", "BTC", D(3), "deposit"))
     account = hand.state.accounts["paper"]
-    assert account.equity == 100_000
-    assert account.balances["BTC"] == 3
+    hand.step(f.CashMoved(hand.now_ns, "paper", "SOL", D(3), "deposit"))
+    assert account.equity == account.session_peak == 100_000
+    assert account.balances["SOL"] == 3
+    hand.step(e.RateSeen("SOL", "USDT", hand.now_ns, D(20), "a test"))
+    hand.step(f.CashMoved(hand.now_ns, "paper", "SOL", D(2), "deposit"))
+    assert account.equity == account.session_peak == account.day_start_equity == 100_040
 
 
 def test_funding_is_a_cost_and_shifts_no_peak() -> None:
@@ -405,9 +408,9 @@ def test_scalps_do_not_use_up_the_days_of_other_lanes() -> None:
         scalp = intent(f"scalp-{number}", lane=Lane.SCALP)
         account = hand.state.accounts["paper"]
         account.opened_today[Lane.SCALP.value] = number
-        seen = gate_view(hand.state, scalp, hand.engine.config, None, hand.now_ns)
+        seen = gate_view(hand.state, scalp, hand.engine.config, hand.engine.markets, hand.now_ns)
         assert seen.account is not None
         assert seen.account.trades_today == number
-    other = gate_view(hand.state, intent(), hand.engine.config, None, hand.now_ns)
+    other = gate_view(hand.state, intent(), hand.engine.config, hand.engine.markets, hand.now_ns)
     assert other.account is not None
     assert other.account.trades_today == 0

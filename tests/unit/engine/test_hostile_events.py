@@ -37,14 +37,24 @@ def some_fill(hand: Hand, **changes: object) -> f.OrderFilled:
     ],
     ids=str,
 )
-def test_a_fill_that_cannot_be_true_is_counted_and_changes_nothing(changes: dict[str, object]) -> None:
+def test_a_fill_that_cannot_be_true_goes_to_quarantine_once_and_moves_nothing(
+    changes: dict[str, object],
+) -> None:
     hand = Hand()
     hand.propose(intent())
     hand.accept(ENTRY)
-    step = hand.step(some_fill(hand, **changes))
-    assert step.facts == []
-    assert hand.engine.strays == 1
+    told = some_fill(hand, **changes)
+    step = hand.step(told)
+    if changes.get("account_id") == "somebody":
+        assert step.facts == []
+    else:
+        (fact,) = step.facts
+        assert isinstance(fact, f.Quarantined)
+        assert fact.kind is f.QuarantineKind.FILL
+        assert list(hand.state.quarantine) == [f"{told.fill.instrument}:{told.fill.trade_id}"]
+    assert hand.step(told).facts == []
     assert hand.state.accounts["paper"].positions == {}
+    assert hand.bracket.held == 0
 
 
 @pytest.mark.parametrize(
@@ -98,14 +108,39 @@ def test_more_left_than_held_is_booked_and_halts_the_desk_for_a_person() -> None
     assert hand.state.latched
 
 
-def test_a_fill_of_a_bracket_that_is_over_is_counted_as_a_stray() -> None:
-    hand = Hand()
+def test_a_stop_that_fills_again_after_its_bracket_is_over_is_booked_and_undone() -> None:
+    hand = Hand(checked=False)
     hand.enter(intent())
     request = hand.order(STOP).request
     hand.fill(STOP, 1, 95)
-    late = fill_of(request, 1, 95, "late", hand.now_ns)
-    assert hand.step(f.OrderFilled(hand.now_ns, late)).facts == []
-    assert hand.engine.strays == 1
+    late = f.OrderFilled(hand.now_ns, fill_of(request, 1, 94, "late", hand.now_ns))
+    step = hand.step(late)
+    assert isinstance(step.facts[0], f.BracketReopened)
+    assert hand.state.accounts["paper"].positions[PERP.key].quantity == -1
+    assert hand.state.trading_state is f.TradingState.HALTED
+    back = hand.order(EXIT).request
+    assert (back.side, back.quantity) == (Side.BUY, 1)
+    assert hand.step(late).facts == []
+    hand.fill(EXIT, 1, 94)
+    assert hand.state.brackets == {}
+    assert hand.state.accounts["paper"].positions[PERP.key].quantity == 0
+
+
+def test_an_entry_that_fills_after_its_bracket_was_over_is_guarded() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    request = hand.order(ENTRY).request
+    hand.cancelled(ENTRY)
+    assert hand.state.brackets == {}
+    late = f.OrderFilled(hand.now_ns, fill_of(request, 1, 100, "late", hand.now_ns))
+    hand.step(late)
+    assert hand.order(STOP).request.quantity == 1
+    hand.accept(STOP)
+    assert hand.bracket.protected
+    hand.fill(STOP, 1, 95)
+    assert hand.closed.pnl == -5
+    assert hand.state.counts.trades == 1
 
 
 def test_a_fill_that_comes_late_behind_its_cancel_is_booked_and_revives_no_order() -> None:

@@ -141,10 +141,10 @@ def test_a_position_that_stays_unprotected_too_long_is_left() -> None:
     assert hand.leaving()
     lookups = [item for item in hand.commands if isinstance(item, c.LookUpOrder)]
     assert [item.client_order_id for item in lookups] == [hand.coid(STOP)]
-    hand.not_found(STOP)
+    hand.gone(STOP)
     hand.fill(EXIT, 1, 99)
     assert hand.closed.reason is f.CloseReason.KILL
-    assert hand.closed.unprotected_ms == 5000
+    assert hand.closed.unprotected_ms == 7000
 
 
 def test_a_stop_in_time_is_no_reason_to_leave() -> None:
@@ -199,13 +199,15 @@ def test_a_stop_that_vanished_is_sent_again() -> None:
     assert hand.bracket.protected
 
 
-def test_what_a_stop_left_unfilled_stays_under_it() -> None:
+def test_what_a_stop_that_was_reached_left_unfilled_counts_as_bare() -> None:
     hand = Hand()
     hand.enter(intent())
     hand.fill(STOP, "0.6", 95)
     assert hand.commands == []
-    assert hand.bracket.protected
+    assert not hand.bracket.protected
+    hand.wait(1500)
     hand.fill(STOP, "0.4", 94)
+    assert hand.closed.unprotected_ms == 1500
     assert hand.closed.reason is f.CloseReason.SL
     assert hand.closed.exit_price == D("94.6")
 

@@ -16,7 +16,7 @@ def test_orders_in_doubt_are_looked_up_and_none_is_sent_again() -> None:
     hand.propose(intent())
     hand.recover()
     assert [type(item) for item in hand.commands] == [c.LookUpOrder]
-    hand.not_found(ENTRY)
+    hand.gone(ENTRY)
     assert hand.closed.reason is f.CloseReason.NO_ENTRY
 
 

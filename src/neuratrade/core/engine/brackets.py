@@ -77,7 +77,12 @@ def after_triggered(turn: Turn, bracket: BracketState, order: OrderState) -> Non
 def escalate(turn: Turn, bracket: BracketState, level: Decimal) -> None:
     """A stop that was reached is still not filled: it is taken away and the position left at market."""
     if any(stop.triggered_ns is not None for stop in live_stops(turn, bracket)):
-        leave(turn, bracket, CloseReason.TRAIL if bracket.trailed else CloseReason.SL, level)
+        leave(turn, bracket, stop_reason(bracket), level)
+
+
+def stop_reason(bracket: BracketState) -> CloseReason:
+    """Why a bracket is left whose stop was reached."""
+    return CloseReason.TRAIL if bracket.trailed else CloseReason.SL
 
 
 def after_done(turn: Turn, bracket: BracketState, order: OrderState) -> None:
@@ -123,7 +128,7 @@ def watch(
     if not turn.rules_of(bracket).rests_stops and isinstance(bracket.intent.protection, Stop):
         note_protection(turn, bracket)
         if (worst - bracket.stop_price) * sign <= 0:
-            leave(turn, bracket, CloseReason.TRAIL if bracket.trailed else CloseReason.SL, worst)
+            leave(turn, bracket, stop_reason(bracket), worst)
             return
     rungs = bracket.intent.take_profits
     if may_target and bracket.rungs_done < len(rungs):

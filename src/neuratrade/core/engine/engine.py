@@ -101,7 +101,7 @@ class Engine:
         for order in list(self.state.orders.values()):
             if order.is_live and order.asked == "cancel":
                 turn.ask_again(order)
-            if order.in_doubt:
+            elif order.in_doubt and not order.asked:
                 turn.look_up(order)
         if self.state.trading_state is not f.TradingState.RUNNING:
             cancel_entries(turn)

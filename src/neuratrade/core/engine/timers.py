@@ -5,7 +5,7 @@ from decimal import Decimal
 from neuratrade.core.engine import brackets as rules
 from neuratrade.core.engine import exits
 from neuratrade.core.engine.answers import look_again
-from neuratrade.core.engine.cover import PROTECT_TIMEOUT_NS
+from neuratrade.core.engine.cover import PROTECT_TIMEOUT_NS, live_stops
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.state import BracketPhase, BracketState
 from neuratrade.core.engine.turn import Turn
@@ -59,7 +59,8 @@ def _bare_too_long(turn: Turn, bracket: BracketState, level: Decimal) -> None:
         if order is not None and order.is_live:
             turn.look_up(order)
     leaving = bracket.phase is BracketPhase.EXITING
-    exits.leave(turn, bracket, f.CloseReason.KILL, level)
+    reached = any(stop.triggered_ns is not None for stop in live_stops(turn, bracket))
+    exits.leave(turn, bracket, rules.stop_reason(bracket) if reached else f.CloseReason.KILL, level)
     if leaving:
         rules.resume(turn, bracket)
     if bracket.bracket_id in turn.state.brackets:

@@ -183,9 +183,11 @@ def _count(
     if role is OrderRole.ENTRY:
         bracket.entered += quantity
         bracket.entry_value += value
-    else:
-        bracket.exited += quantity
-        bracket.exit_value += value
+        return
+    # Leaving what too large an exit made goes the other way, and takes back what was left too much.
+    back = -1 if fill.side is bracket.envelope.side else 1
+    bracket.exited += quantity * back
+    bracket.exit_value += value * back
 
 
 def _name_the_way_out(bracket: BracketState, role: OrderRole) -> None:
