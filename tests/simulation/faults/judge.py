@@ -91,7 +91,8 @@ class Judge:
         holding = self.venue.holdings.get(bracket_id)
         if holding is None:
             raise BrokenPromise(f"2: an exit of {bracket_id} leaves before anything was entered")
-        selling = sum((item.may_still_fill for item in holding.orders if item.request.role.reduces), ZERO)
+        exits = [item for item in holding.orders if item.request.role.reduces]
+        selling = sum((item.may_still_fill for item in exits if item.arrived or not item.denied), ZERO)
         if growth and selling + growth > abs(holding.held) + holding.excess:
             raise BrokenPromise(
                 f"2: with {growth} more, exits of {bracket_id} may sell {selling + growth} of {holding.held}"
@@ -260,8 +261,7 @@ class Judge:
         orders = holding.orders
         selling = sum((item.remaining for item in orders if item.live and item.request.role.reduces), ZERO)
         if selling <= abs(holding.held):
-            if not any(item.missed and not item.arrived and not item.end for item in orders):
-                holding.excess = ZERO
+            holding.excess = ZERO
         elif selling > abs(holding.held) + holding.excess:
             raise BrokenPromise(f"2: exits of {bracket_id} may sell {selling}, it holds {holding.held}")
         entering = sum((item.may_still_fill for item in orders if not item.request.role.reduces), ZERO)

@@ -28,6 +28,9 @@ from tests.simulation.faults.kinds import Fault
 
 ZERO = Decimal(0)
 BPS = Decimal(10_000)
+DENIED_AFTER_NS = 2 * NS_PER_SECOND
+"""Two look-ups this far apart that miss an order are the only proof there is that it never came."""
+
 CATCH_UP_NS = 6 * NS_PER_SECOND
 Note = Callable[[Fault, str], None]
 
@@ -64,7 +67,8 @@ class Order:
     executions: dict[str, Execution] = field(default_factory=dict)
     withheld: set[int] = field(default_factory=set)
     newest_told: int = 0
-    missed: int = 0
+    missed_ns: int | None = None
+    denied: bool = False
     growing: Decimal = ZERO
 
     @property
@@ -293,7 +297,10 @@ class FaultyVenue:
     def _request(self, coid: str, now_ns: int, act: Callable[[Order], None]) -> None:
         order = self.orders.get(coid)
         if order is None:
-            raise BrokenPromise(f"1: a request about order {coid}, which was never sent")
+            # A desk whose journal fails amid a turn takes back an entry before it decides not to send it.
+            word = f.RequestRejected(now_ns, coid, "no such order")
+            self._at(now_ns + self._latency_ms() * NS_PER_MS, lambda: word)
+            return
         if self.temper.strikes(Fault.REQUEST_LOST, self._rng):
             order.withheld.add(0)
             self._note(Fault.REQUEST_LOST, order.bracket_id)
@@ -318,8 +325,8 @@ class FaultyVenue:
         order.withheld.discard(-1)
         self.touched.add(order.bracket_id)
         request = order.request
-        if order.missed:
-            # It had been said not to be there, so the desk may have put another in its place.
+        if order.denied and request.role.reduces:
+            # It had been proven not to be there, so the desk may have put another in its place.
             self.holdings[order.bracket_id].excess += order.quantity
         refusal = self._refusal(order)
         if refusal:
@@ -390,7 +397,9 @@ class FaultyVenue:
         if order is None or not order.arrived:
             if order is None:
                 return f.OrderNotFound(self.now_ns - self.skew_ns, coid)
-            order.missed += 1
+            if order.missed_ns is None:
+                order.missed_ns = self.now_ns
+            order.denied = order.denied or self.now_ns - order.missed_ns >= DENIED_AFTER_NS
             return self._stamp(order, f.OrderNotFound(0, coid))
         words: list[f.VenueEvent] = []
         for execution in order.executions.values():
