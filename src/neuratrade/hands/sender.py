@@ -7,10 +7,12 @@ journal has, so a restart does not make a used approval fresh.
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
-from neuratrade.core.engine.state import DeskState
+from neuratrade.core.engine.fold.brackets import KEPT_NS
+from neuratrade.core.engine.state import BracketState, DeskState, OrderState
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Approved, Envelope
 from neuratrade.core.model.decimals import ZERO
@@ -31,19 +33,31 @@ class Sender:
         self._held: dict[str, Decimal] = {}
         self._planned: dict[str, OrderRequest] = {}
         self._filled: dict[str, Decimal] = {}
+        self._told: dict[str, dict[str, Decimal]] = {}
         self._envelopes: dict[str, Envelope] = {}
+        self._closed: dict[str, _Closed] = {}
         self._checked: set[Envelope] = set()
 
     def restore(self, state: DeskState) -> None:
         """Takes its books from durable state after a restart."""
         self._keys = dict(state.keys)
+        for kept in state.closed.values():
+            self._restore_bracket(kept.bracket, kept.orders)
+            self._put_away(kept.bracket.bracket_id, kept.closed.at_ns)
         for bracket in state.brackets.values():
-            self._envelopes[bracket.bracket_id] = bracket.envelope
-            self._used[bracket.bracket_id] = bracket.entry_used
-            self._held[bracket.bracket_id] = bracket.held_signed
-        for coid, order in state.orders.items():
+            name = bracket.bracket_id
+            mine = [order for order in state.orders.values() if order.request.bracket_id == name]
+            self._restore_bracket(bracket, mine)
+
+    def _restore_bracket(self, bracket: BracketState, orders: list[OrderState]) -> None:
+        self._envelopes[bracket.bracket_id] = bracket.envelope
+        self._used[bracket.bracket_id] = bracket.entry_used
+        self._held[bracket.bracket_id] = bracket.held_signed
+        for order in orders:
+            coid = order.request.client_order_id
             self._planned[coid] = order.request
             self._filled[coid] = order.filled
+            self._told[coid] = {name: done.quantity for name, done in order.executions.items()}
 
     def learn(self, fact: f.Fact) -> None:
         """Keeps the books: call with every fact, in order, also with those of the journal at start."""
@@ -53,7 +67,7 @@ class Sender:
                 if fact.fresh:
                     # What an earlier run approved is nobody's any more.
                     self._used, self._held, self._planned, self._filled = {}, {}, {}, {}
-                    self._envelopes, self._checked = {}, set()
+                    self._envelopes, self._checked, self._told, self._closed = {}, set(), {}, {}
             case f.IntentJudged(envelope=envelope) if envelope is not None:
                 self._envelopes[envelope.bracket_id] = envelope
             case f.OrderPlanned(request=request):
@@ -65,14 +79,14 @@ class Sender:
                 left = fact.quantity - self._filled.get(coid, ZERO)
                 terms = {"quantity": left, "stop_price": fact.stop_price}
                 self._planned[coid] = msgspec.structs.replace(self._planned[coid], **terms)
-            case f.OrderFilled(fill=fill) if fill.client_order_id in self._planned:
-                bracket_id = self._planned[fill.client_order_id].bracket_id
-                held = self._held.get(bracket_id, ZERO)
-                self._held[bracket_id] = held + fill.quantity * fill.side.sign
-                filled = self._filled.get(fill.client_order_id, ZERO)
-                self._filled[fill.client_order_id] = filled + fill.quantity
-            case f.BracketClosed(bracket_id=bracket_id):
-                self._forget(bracket_id)
+            case f.OrderFilled(fill=fill):
+                self._take_execution(fill.client_order_id, fill.trade_id, fill.quantity)
+            case f.FillCorrected(client_order_id=coid, trade_id=trade_id, quantity=quantity):
+                self._take_execution(coid, trade_id, quantity)
+            case f.BracketClosed(bracket_id=bracket_id, at_ns=at_ns):
+                self._put_away(bracket_id, at_ns)
+            case f.BracketReopened(bracket_id=bracket_id):
+                self._bring_back(bracket_id)
             case _:
                 pass
 
@@ -103,11 +117,55 @@ class Sender:
             raise Refused(f"approval {envelope.approval_id} has a signature that does not fit")
         self._checked.add(envelope)
 
-    def _forget(self, bracket_id: str) -> None:
+    def _take_execution(self, coid: str, trade_id: str, quantity: Decimal) -> None:
+        """An execution has this quantity; one that was told before is corrected to it."""
+        request = self._planned.get(coid)
+        if request is None:
+            return
+        told = self._told.setdefault(coid, {})
+        change = quantity - told.get(trade_id, ZERO)
+        told[trade_id] = quantity
+        held = self._held.get(request.bracket_id, ZERO)
+        self._held[request.bracket_id] = held + change * request.side.sign
+        self._filled[coid] = self._filled.get(coid, ZERO) + change
+
+    def _put_away(self, bracket_id: str, at_ns: int) -> None:
+        """A bracket is over. It is kept as long as the state keeps it, since it may be opened again."""
+        for name in [name for name, kept in self._closed.items() if kept.at_ns < at_ns - KEPT_NS]:
+            del self._closed[name]
         envelope = self._envelopes.pop(bracket_id, None)
-        if envelope is not None:
-            self._checked.discard(envelope)
-        self._used.pop(bracket_id, None)
-        self._held.pop(bracket_id, None)
-        self._planned = {key: kept for key, kept in self._planned.items() if kept.bracket_id != bracket_id}
-        self._filled = {key: kept for key, kept in self._filled.items() if key in self._planned}
+        if envelope is None:
+            return
+        self._checked.discard(envelope)
+        orders = [coid for coid, request in self._planned.items() if request.bracket_id == bracket_id]
+        self._closed[bracket_id] = _Closed(
+            at_ns,
+            envelope,
+            self._used.pop(bracket_id, ZERO),
+            self._held.pop(bracket_id, ZERO),
+            {coid: self._planned.pop(coid) for coid in orders},
+            {coid: self._told.pop(coid) for coid in orders if coid in self._told},
+        )
+        for coid in orders:
+            self._filled.pop(coid, None)
+
+    def _bring_back(self, bracket_id: str) -> None:
+        kept = self._closed.pop(bracket_id, None)
+        if kept is None:
+            return
+        self._envelopes[bracket_id] = kept.envelope
+        self._used[bracket_id], self._held[bracket_id] = kept.used, kept.held
+        self._planned |= kept.planned
+        self._told |= kept.told
+        self._filled |= {coid: sum(done.values(), ZERO) for coid, done in kept.told.items()}
+
+
+class _Closed(NamedTuple):
+    """The books of a bracket that is over."""
+
+    at_ns: int
+    envelope: Envelope
+    used: Decimal
+    held: Decimal
+    planned: dict[str, OrderRequest]
+    told: dict[str, dict[str, Decimal]]
