@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 CODE := src tests tools $(if $(wildcard benchmarks/*.py),benchmarks)
 ARGS ?=
+KILLS ?= 200
+START ?= 1
 
 # Timing and fault simulations run on their own: coverage would slow them down and change what they measure.
 APART := $(wildcard tests/simulation tests/benchmarks)
@@ -15,7 +17,7 @@ ALL_ELSE := $(addprefix --ignore=,$(APART))
 PYTEST := $(BIN)/python -m pytest
 RUN_APART := $(if $(APART),{ $(PYTEST) $(APART) || [ $$? -eq 5 ]; } &&)
 
-.PHONY: help run test check format lint types rooms bench lock clean venv venv-dev
+.PHONY: help run test check format lint types rooms bench crash lock clean venv venv-dev
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -46,6 +48,9 @@ rooms: venv-dev ## check that each room imports only rooms below it
 
 bench: venv-dev ## measure, compare and write benchmarks/results/latest.json
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+crash: venv-dev ## kill a trading desk KILLS times (seeds from START on), and drop what a disk may drop; minutes
+	@$(BIN)/python -m tests.crash --kills $(KILLS) --start $(START) $(ARGS)
 
 lock: ## resolve requirements/*.txt anew, for all platforms, with hashes (needs uv)
 	@sh tools/lock.sh

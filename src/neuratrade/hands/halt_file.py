@@ -10,14 +10,18 @@ desk trade, and while the file is there a `resume` must not. A file that comes a
 is not seen; one that stays for a second is.
 """
 
+import errno
 import os
+import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from neuratrade.core.model.facts import KillPolicy
 from neuratrade.hands.inbox.files import Unfit, exists, read_document, write_whole
+from neuratrade.store.checkpoint import sync_folder
 
 NAME = "HALT"
 POLL_S = 0.25
@@ -57,6 +61,8 @@ class HaltFile:
         return None
 
     def _seen(self, path: Path) -> HaltSeen:
+        if path.is_symlink() and (named := str(path.readlink())) in list(KillPolicy):
+            return HaltSeen(f"{path.name} is there; the disk had no room for a reason", KillPolicy(named))
         try:
             text = read_document(path).decode("utf-8")
         except Unfit as error:
@@ -75,10 +81,21 @@ class HaltFile:
 def raise_halt(home: Path, reason: str, policy: KillPolicy | None = None) -> None:
     """Put the file there, also when no desk runs. Raises OSError when the home cannot be written.
 
-    What bears the name already and is no plain file stays: it halts as it is.
+    What bears the name already and is no plain file stays: it halts as it is. On a full disk a name must do:
+    a link that leads nowhere and is called like the policy takes no room.
     """
     path = home / NAME
     if exists(path) and not stat.S_ISREG(path.lstat().st_mode):
         return
     content = f"{policy}\n{reason}\n" if policy else f"{reason}\n"
-    write_whole(path, content.encode("utf-8", errors="replace"), durable=True)
+    try:
+        write_whole(path, content.encode("utf-8", errors="replace"), durable=True)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        waiting = path.with_name(f".{secrets.token_hex(8)}.tmp")
+        waiting.symlink_to(policy or KillPolicy.CANCEL_ENTRIES)
+        waiting.replace(path)
+    # It halts already; that it also outlives a loss of power may fail where a folder cannot be synced.
+    with suppress(OSError):
+        sync_folder(home)

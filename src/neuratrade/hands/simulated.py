@@ -30,6 +30,9 @@ from neuratrade.venues.paper.exchange import PaperExchange
 RANGE_LEAD_NS = NS_PER_SECOND
 """The range of a bar is lived through this long before its close, so answers arrive inside the bar."""
 
+RECOVERY_NS = 5 * NS_PER_SECOND
+"""After a restart this much passes before the first new price: time for two looks at what is in doubt."""
+
 Watcher = Callable[[f.Fact], None]
 
 
@@ -76,7 +79,7 @@ class SimulatedDesk:
     def recover(self, at_ns: int) -> None:
         """Carries out what a restart has to ask and guard."""
         self._carry_out(self.engine.recover(at_ns), at_ns)
-        self._run_until(at_ns + NS_PER_SECOND)
+        self._run_until(at_ns + RECOVERY_NS)
 
     def bars(self, together: list[Bar]) -> None:
         """Lives through bars that close at the same instant."""

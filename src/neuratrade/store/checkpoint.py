@@ -10,6 +10,7 @@ Against that, note a checkpoint somewhere he cannot write, and give it to the au
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -45,14 +46,14 @@ class CheckpointFile:
     def begin(self) -> Checkpoint | None:
         """Makes the file when there is none and returns its last checkpoint, if that can be read.
 
-        An unfinished last line, left by a crash, is dropped: it was never acknowledged.
+        A last line that a crash left unfinished, or with a hole, is dropped: it was never acknowledged.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab+") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL_BYTES))
             tail = file.read()
-            kept = tail.rfind(b"\n") + 1
+            kept = _whole_lines(tail)
             file.truncate(size - len(tail) + kept)
             os.fsync(file.fileno())
         sync_folder(self.path.parent)
@@ -73,18 +74,26 @@ class CheckpointFile:
         return checkpoint
 
     def read(self) -> list[Checkpoint]:
-        """All checkpoints, oldest first; an unfinished last line is left out.
+        """All checkpoints, oldest first; a last line that a crash tore is left out.
 
         Raises FileNotFoundError without a file, ValueError naming the line that is no checkpoint.
         """
         found = []
-        lines = self.path.read_bytes().split(b"\n")
+        content = self.path.read_bytes()
+        lines = content[: _whole_lines(content)].split(b"\n")
         for number, line in enumerate(lines[:-1], start=1):
             try:
                 found.append(msgspec.json.decode(line, type=Checkpoint))
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise ValueError(f"{self.path} line {number} is no checkpoint: {error}") from error
         return found
+
+
+def _whole_lines(content: bytes) -> int:
+    """How many bytes of it are lines that no crash tore: what was lost inside of one is read as NUL."""
+    end = content.rfind(b"\n") + 1
+    begin = content.rfind(b"\n", 0, max(end - 1, 0)) + 1
+    return begin if b"\0" in content[begin:end] else end
 
 
 def append_durably(path: Path, lines: bytes) -> None:
@@ -98,6 +107,8 @@ def append_durably(path: Path, lines: bytes) -> None:
             os.fsync(file.fileno())
         except OSError:
             file.truncate(size)
+            with suppress(OSError):
+                os.fsync(file.fileno())
             raise
 
 

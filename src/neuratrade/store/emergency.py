@@ -1,9 +1,10 @@
 """The emergency file: where facts go when the journal cannot be written.
 
 A desk that cannot write its journal takes no new exposure, but it still leaves what it holds, and what it
-does then must not be forgotten. The facts go to an append-only file, synced line by line group, and into the
-journal at the next start: exactly once, because the id of each line is noted in the same transaction as
-its row. A row whose commit had succeeded although its answer was lost is recognised by its hash.
+does then must not be forgotten. The facts go to an append-only file, each group synced as one, and into the
+journal at the next start: exactly once, because the id of each line is noted in the same transaction as its
+row. A row whose commit had succeeded although its answer was lost is recognised by its hash. Of a group that
+a crash tore apart only what stands before the tear comes in.
 """
 
 import hashlib
@@ -26,7 +27,11 @@ GROUP_LINES = 500
 
 
 class _Line(msgspec.Struct, frozen=True):
-    """One line. seq, hash: the row a failed commit meant to write. check: SHA-256 of the other fields."""
+    """One line of a group that was written at once.
+
+    line_id: the group and the line's place in it, from 0. seq, hash: the row a failed commit meant to write.
+    check: SHA-256 of the other fields.
+    """
 
     line_id: str
     run_id: str
@@ -38,6 +43,10 @@ class _Line(msgspec.Struct, frozen=True):
 
     def sealed(self) -> "_Line":
         return msgspec.structs.replace(self, check=self._digest())
+
+    def group_and_place(self) -> tuple[str, int]:
+        group, _, place = self.line_id.partition("-")
+        return group, int(place) if place.isdigit() else 0
 
     def is_sound(self) -> bool:
         return self.check == self._digest()
@@ -102,16 +111,17 @@ class EmergencyFile:
         return Reconciled(len(waiting), len(known), damaged, str(kept_at))
 
     def _add(self, facts: Sequence[Buffered]) -> None:
+        group = secrets.token_hex(16)
         lines = (
             _Line(
-                secrets.token_hex(16),
+                f"{group}-{place}",
                 fact.run_id,
                 fact.account_id,
                 fact.payload.decode(),
                 fact.seq,
                 None if fact.hash is None else fact.hash.hex(),
             ).sealed()
-            for fact in facts
+            for place, fact in enumerate(facts)
         )
         is_new = not self.path.exists()
         # A line that a crash cut short must not swallow the first one after it.
@@ -133,7 +143,8 @@ class EmergencyFile:
                 lines.append(line)
             else:
                 damaged += 1
-        return lines, damaged
+        whole = _without_torn_end(lines)
+        return whole, damaged + len(lines) - len(whole)
 
     def _put_aside(self, lines: Sequence[_Line]) -> Path:
         name = lines[0].line_id if lines else secrets.token_hex(16)
@@ -141,6 +152,20 @@ class EmergencyFile:
         self.path.replace(target)
         sync_folder(self.path.parent)
         return target
+
+
+def _without_torn_end(lines: list[_Line]) -> list[_Line]:
+    """Leaves out what a crash tore from the group it was written with.
+
+    Of the last group, never acknowledged then, a crash may leave later lines without earlier ones. A history
+    with a hole is none: it would fold to a state that never was. Each group before was synced as a whole.
+    """
+    if not lines:
+        return []
+    last, _ = lines[-1].group_and_place()
+    first = next(number for number, line in enumerate(lines) if line.group_and_place()[0] == last)
+    torn = (n for n, line in enumerate(lines[first:]) if line.group_and_place()[1] != n)
+    return lines[: first + next(torn, len(lines))]
 
 
 def _buffered(line: _Line) -> Buffered:

@@ -10,11 +10,13 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
+from neuratrade.store.checkpoint import sync_folder
 from neuratrade.store.errors import HomeLocked
 
 VARIABLE = "NEURATRADE_HOME"
@@ -95,10 +97,19 @@ class Home(msgspec.Struct, frozen=True):
         return self.root / "desk.lock"
 
     def create(self) -> "Home":
-        """Makes the folders that are missing; only the owner may enter. Returns the same home."""
+        """Makes the folders that are missing; only the owner may enter. Returns the same home.
+
+        A new home is on disk when this returns: else a loss of power could take the folder away with all
+        that was synced inside it.
+        """
+        new = [folder for folder in (self.root, *self.root.parents) if not folder.exists()]
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.config, self.logs, self.rejected):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in new:
+            # A folder that may be written but not read cannot be synced by anybody but its owner.
+            with suppress(PermissionError):
+                sync_folder(folder.parent)
         return self
 
 

@@ -62,7 +62,7 @@ def test_a_stop_that_was_planned_but_never_sent_is_replaced_before_the_first_new
     desk = opened(tmp_path / "home")
     (bracket,) = [item for item in desk.state.brackets.values() if item.held > 0]
     assert bracket.protected
-    assert bracket.stop_order != order
+    assert bracket.stop_orders != [order]
     assert desk.simulated.bars_seen == 0
     desk.close()
 

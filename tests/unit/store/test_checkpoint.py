@@ -32,6 +32,24 @@ def test_an_unfinished_line_is_dropped_before_the_next_is_added(tmp_path: Path) 
     assert file.read() == [first, second]
 
 
+@pytest.mark.parametrize("lost", [slice(0, 40), slice(20, 90)])
+def test_a_last_line_with_a_hole_is_what_a_loss_of_power_leaves_and_is_dropped(
+    tmp_path: Path, lost: slice
+) -> None:
+    file, signer = CheckpointFile(tmp_path / "checkpoints"), Ed25519Signer()
+    file.begin()
+    kept = file.add(1, b"a" * 32, 1, signer)
+    whole = len(file.path.read_bytes())
+    file.add(2, b"b" * 32, 2, signer)
+    torn = bytearray(file.path.read_bytes())
+    torn[whole + lost.start : whole + lost.stop] = bytes(lost.stop - lost.start)
+    file.path.write_bytes(torn)
+    assert file.read() == [kept]
+    assert file.begin() == kept
+    added = file.add(3, b"c" * 32, 3, signer)
+    assert file.read() == [kept, added]
+
+
 def test_a_long_file_is_begun_by_its_end(tmp_path: Path) -> None:
     file, signer = CheckpointFile(tmp_path / "c"), Ed25519Signer()
     last = [file.add(count, HEAD, count, signer) for count in range(1, 60)][-1]

@@ -126,6 +126,23 @@ def test_a_line_cut_short_by_a_crash_takes_no_other_with_it(path: Path, emergenc
         assert [row.at_ns for row in journal.rows()] == [1, 3]
 
 
+def test_of_a_group_that_a_crash_tore_only_what_stands_before_the_tear_comes_in(
+    path: Path, emergency: EmergencyFile
+) -> None:
+    """The disk kept the end of a group and not its middle: a history with a hole is none."""
+    record(emergency, 1)
+    with open_journal(path) as journal:
+        for at_ns in (2, 3, 4, 5):
+            journal.append(marked(at_ns), run_id=RUN, account_id=ACCOUNT)
+        assert emergency.take_buffer(journal) == 4
+        lines = emergency.path.read_bytes().splitlines(keepends=True)
+        emergency.path.write_bytes(b"".join((*lines[:2], bytes(len(lines[2])), *lines[3:])))
+        result = emergency.reconcile(journal)
+        assert [row.at_ns for row in journal.rows()] == [1, 2]
+        assert (result.moved, result.damaged) == (2, 2), "a hole has no line ends"
+        assert lines[4] in Path(result.kept_at).read_bytes()
+
+
 def test_a_line_that_was_changed_is_kept_out_and_counted(path: Path, emergency: EmergencyFile) -> None:
     record(emergency, 1, 2)
     emergency.path.write_bytes(emergency.path.read_bytes().replace(b"10000", b"90000", 1))

@@ -30,12 +30,12 @@ def halt_desk(reason: str, policy: str, *, as_json: bool) -> None:
         done = {"state": "HALTED", "running": False}
         _say(done, "halted: no desk runs, and the next one will start halted", as_json=as_json)
         return
-    answer = _ask(home, {"action": "halt", "reason": reason, "policy": policy})
+    try:
+        answer = _ask(home, {"action": "halt", "reason": reason, "policy": policy})
+    except UsageError as error:
+        raise _file_stands(home, str(error)) from error
     if answer.outcome is Outcome.WITHDRAWN:
-        raise Retryable(
-            f"the HALT file stands in {home.root}, but the desk did not answer in {ANSWER_WITHIN_S:g} s: "
-            "it halts when it sees the file; look with `neuratrade status`"
-        )
+        raise _file_stands(home, f"the desk did not answer in {ANSWER_WITHIN_S:g} s")
     _report(answer, "halted", as_json=as_json)
 
 
@@ -70,7 +70,13 @@ def resume_desk(reason: str, *, as_json: bool) -> None:
 def flatten_desk(reason: str, *, as_json: bool) -> None:
     """Leaves everything that is ours and halts. Needs a running desk: only it can send orders."""
     home = _held_home("stops that rest at a venue stay; start it with `neuratrade run`, then flatten")
-    _report(_ask(home, {"action": "flatten", "reason": reason}), "flattening, halted", as_json=as_json)
+    try:
+        answer = _ask(home, {"action": "flatten", "reason": reason})
+    except UsageError as error:
+        # Where no request can be written, on a full disk for example, the file still can.
+        raise_halt(home.root, reason, KillPolicy.FLATTEN_ALL)
+        raise _file_stands(home, str(error)) from error
+    _report(answer, "flattening, halted", as_json=as_json)
 
 
 def change_limit(name: str, value: str, reason: str, *, as_json: bool) -> None:
@@ -79,6 +85,13 @@ def change_limit(name: str, value: str, reason: str, *, as_json: bool) -> None:
     home = _held_home(f"limits of the next run are in {home_in_use().config}")
     request = {"action": "set_limit", "reason": reason, "name": name, "value": value}
     _report(_ask(home, request), f"{name} = {value}", as_json=as_json)
+
+
+def _file_stands(home: Home, why: str) -> Retryable:
+    return Retryable(
+        f"the HALT file stands in {home.root}, but {why}: the desk obeys when it sees the file; look with "
+        "`neuratrade status`"
+    )
 
 
 def _held_home(otherwise: str) -> Home:
