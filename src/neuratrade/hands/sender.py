@@ -5,21 +5,23 @@ expiry, and that an exit can only shrink what its bracket holds. Its books are f
 journal has, so a restart does not make a used approval fresh.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 
 from neuratrade.core.engine.fold.brackets import KEPT_NS
-from neuratrade.core.engine.state import BracketState, DeskState, OrderState
+from neuratrade.core.engine.state import BracketState, DeskState, Execution, OrderState
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Approved, Envelope
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.errors import Refused
+from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.orders import OrderRequest, OrderRole
 from neuratrade.core.risk.permit import objection
 
+NOTHING = Execution(ZERO, ZERO, ZERO, "")
 Verify = Callable[[str, bytes, bytes], bool]
 
 
@@ -33,7 +35,8 @@ class Sender:
         self._held: dict[str, Decimal] = {}
         self._planned: dict[str, OrderRequest] = {}
         self._filled: dict[str, Decimal] = {}
-        self._told: dict[str, dict[str, Decimal]] = {}
+        self._told: dict[str, dict[str, Execution]] = {}
+        self._bases: dict[str, str] = {}
         self._envelopes: dict[str, Envelope] = {}
         self._closed: dict[str, _Closed] = {}
         self._checked: set[Envelope] = set()
@@ -41,6 +44,7 @@ class Sender:
     def restore(self, state: DeskState) -> None:
         """Takes its books from durable state after a restart."""
         self._keys = dict(state.keys)
+        self._bases = _bases_of(state.instruments.values())
         for kept in state.closed.values():
             self._restore_bracket(kept.bracket, kept.orders)
             self._put_away(kept.bracket.bracket_id, kept.closed.at_ns)
@@ -57,13 +61,14 @@ class Sender:
             coid = order.request.client_order_id
             self._planned[coid] = order.request
             self._filled[coid] = order.filled
-            self._told[coid] = {name: done.quantity for name, done in order.executions.items()}
+            self._told[coid] = dict(order.executions)
 
     def learn(self, fact: f.Fact) -> None:
         """Keeps the books: call with every fact, in order, also with those of the journal at start."""
         match fact:
             case f.RunStarted(key_id=key_id, public_key=public_key):
                 self._keys[key_id] = public_key
+                self._bases = _bases_of(fact.instruments)
                 if fact.fresh:
                     # What an earlier run approved is nobody's any more.
                     self._used, self._held, self._planned, self._filled = {}, {}, {}, {}
@@ -80,9 +85,13 @@ class Sender:
                 terms = {"quantity": left, "stop_price": fact.stop_price}
                 self._planned[coid] = msgspec.structs.replace(self._planned[coid], **terms)
             case f.OrderFilled(fill=fill):
-                self._take_execution(fill.client_order_id, fill.trade_id, fill.quantity)
-            case f.FillCorrected(client_order_id=coid, trade_id=trade_id, quantity=quantity):
-                self._take_execution(coid, trade_id, quantity)
+                done = Execution(fill.quantity, fill.price, fill.fee, fill.fee_currency)
+                self._take_execution(fill.client_order_id, fill.trade_id, done)
+            case f.FillCorrected(client_order_id=coid, trade_id=trade_id):
+                told = self._told.get(coid, {}).get(trade_id)
+                currency = "" if told is None else told.fee_currency
+                done = Execution(fact.quantity, fact.price, fact.fee, currency)
+                self._take_execution(coid, trade_id, done)
             case f.BracketClosed(bracket_id=bracket_id, at_ns=at_ns):
                 self._put_away(bracket_id, at_ns)
             case f.BracketReopened(bracket_id=bracket_id):
@@ -117,16 +126,20 @@ class Sender:
             raise Refused(f"approval {envelope.approval_id} has a signature that does not fit")
         self._checked.add(envelope)
 
-    def _take_execution(self, coid: str, trade_id: str, quantity: Decimal) -> None:
-        """An execution has this quantity; one that was told before is corrected to it."""
+    def _take_execution(self, coid: str, trade_id: str, done: Execution) -> None:
+        """An execution has these terms; one that was told before is corrected to them."""
         request = self._planned.get(coid)
         if request is None:
             return
         told = self._told.setdefault(coid, {})
-        change = quantity - told.get(trade_id, ZERO)
-        told[trade_id] = quantity
-        held = self._held.get(request.bracket_id, ZERO)
-        self._held[request.bracket_id] = held + change * request.side.sign
+        before = told.get(trade_id, NOTHING)
+        told[trade_id] = done
+        change = done.quantity - before.quantity
+        held = self._held.get(request.bracket_id, ZERO) + change * request.side.sign
+        # A fee paid in what is held is not held any more.
+        base = self._bases.get(request.instrument)
+        paid = (done.fee if done.fee_currency == base else ZERO) - (before.fee if before.fee_currency == base else ZERO)
+        self._held[request.bracket_id] = held - paid
         self._filled[coid] = self._filled.get(coid, ZERO) + change
 
     def _put_away(self, bracket_id: str, at_ns: int) -> None:
@@ -157,7 +170,12 @@ class Sender:
         self._used[bracket_id], self._held[bracket_id] = kept.used, kept.held
         self._planned |= kept.planned
         self._told |= kept.told
-        self._filled |= {coid: sum(done.values(), ZERO) for coid, done in kept.told.items()}
+        for coid, told in kept.told.items():
+            self._filled[coid] = sum((done.quantity for done in told.values()), ZERO)
+
+
+def _bases_of(instruments: Iterable[Instrument]) -> dict[str, str]:
+    return {item.key: item.base for item in instruments if not item.is_derivative}
 
 
 class _Closed(NamedTuple):
@@ -168,4 +186,4 @@ class _Closed(NamedTuple):
     used: Decimal
     held: Decimal
     planned: dict[str, OrderRequest]
-    told: dict[str, dict[str, Decimal]]
+    told: dict[str, dict[str, Execution]]

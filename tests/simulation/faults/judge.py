@@ -114,9 +114,12 @@ class Judge:
             self._check_levels(fact)
 
     def forget(self, facts: Sequence[f.Fact]) -> None:
-        """Facts were lost in a crash."""
+        """Facts were lost in a crash. What the venue had told has to be asked for again."""
         for fact in reversed(facts):
             self._count(fact, -1)
+            if isinstance(fact, f.OrderFilled | f.FillCorrected):
+                coid = fact.fill.client_order_id if isinstance(fact, f.OrderFilled) else fact.client_order_id
+                self.venue.lost(self.venue.orders[coid])
 
     def _share(self, fact: f.Liquidated, payload: bytes) -> None:
         """What each bracket lost by a liquidation is the desk's own rule; that it sums up is checked."""
@@ -261,7 +264,9 @@ class Judge:
         orders = holding.orders
         selling = sum((item.remaining for item in orders if item.live and item.request.role.reduces), ZERO)
         if selling <= abs(holding.held):
-            holding.excess = ZERO
+            coming = sum((item.may_still_fill for item in orders if item.request.role.reduces), ZERO)
+            if coming <= abs(holding.held):
+                holding.excess = ZERO
         elif selling > abs(holding.held) + holding.excess:
             raise BrokenPromise(f"2: exits of {bracket_id} may sell {selling}, it holds {holding.held}")
         entering = sum((item.may_still_fill for item in orders if not item.request.role.reduces), ZERO)

@@ -301,6 +301,7 @@ class Life:
             self.say(f"  restarted at {(self.now_ns - T0) / 1e9:.3f}")
             self._catch_up()
             self.desk.recover(self.now_ns)
+            self.now_ns = max(self.now_ns, self.desk.engine.state.now_ns)
 
     def _died(self) -> None:
         """The process is down for a while; the venue and the market go on."""
@@ -321,7 +322,7 @@ class Life:
         state = self.disk.rebuild()
         self.judge.twin = self.disk.rebuild()
         self.disk.checkpoint(state)
-        self.now_ns = max(self.now_ns, state.now_ns)
+        self.now_ns = max(self.now_ns, self.judge.latest_ns, self.venue.now_ns)
         self._armed = None
         try:
             self._start(state)

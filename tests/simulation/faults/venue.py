@@ -259,7 +259,7 @@ class FaultyVenue:
             order.withheld.add(number)
             if dropped:
                 self._note(lost, order.bracket_id)
-            self._lost(order)
+            self.lost(order)
             return None
         order.withheld.discard(number)
         if fault is not None:
@@ -273,7 +273,7 @@ class FaultyVenue:
         self.touched.add(order.bracket_id)
         return msgspec.structs.replace(word, at_ns=self.now_ns - self.skew_ns)
 
-    def _lost(self, order: Order) -> None:
+    def lost(self, order: Order) -> None:
         """A word was lost for good. A desk that compares its books with the venue's would ask; see `owed`."""
         if order.coid not in self.owed:
             self.owed.add(order.coid)
@@ -422,7 +422,7 @@ class FaultyVenue:
     def _telling(self, order: Order, word: f.VenueEvent) -> Callable[[], e.Event | None]:
         def tell() -> e.Event | None:
             if not self.listening:
-                self._lost(order)
+                self.lost(order)
                 return None
             order.withheld -= {number for number in order.withheld if number >= 0}
             return self._stamp(order, word)
