@@ -90,6 +90,8 @@ def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
     """The end of a bracket: out of the books, kept a while, counted once."""
     bracket = state.brackets.pop(fact.bracket_id)
     mine = [order for order in state.orders.values() if order.request.bracket_id == fact.bracket_id]
+    # A state read from a snapshot has its orders in another order than one that was folded from the start.
+    mine.sort(key=lambda order: order.request.client_order_id)
     for order in mine:
         del state.orders[order.request.client_order_id]
     for timer_id in [key for key in state.timers if key.endswith(fact.bracket_id)]:
