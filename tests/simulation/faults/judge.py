@@ -20,6 +20,7 @@ from fractions import Fraction
 from neuratrade.core.engine.cover import PROTECT_TIMEOUT_NS
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.engine.fold import apply
+from neuratrade.core.engine.fold.orders import NOT_THERE_AFTER_NS
 from neuratrade.core.engine.state import BracketPhase, BracketState, DeskState, state_bytes
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import facts as f
@@ -112,6 +113,16 @@ class Judge:
                 apply(self.twin, f.decode_fact(payload))
             self._count(fact, 1)
             self._check_levels(fact)
+            if isinstance(fact, f.OrderNotFound):
+                self._note_denial(fact)
+
+    def _note_denial(self, fact: f.OrderNotFound) -> None:
+        """Two look-ups far enough apart that miss an order are the only proof there is that it never came."""
+        order = self.venue.orders[fact.client_order_id]
+        if order.missed_ns is None:
+            order.missed_ns = fact.at_ns
+        elif fact.at_ns - order.missed_ns >= NOT_THERE_AFTER_NS:
+            order.denied = True
 
     def forget(self, facts: Sequence[f.Fact]) -> None:
         """Facts were lost in a crash. What the venue had told has to be asked for again."""
@@ -265,7 +276,8 @@ class Judge:
         selling = sum((item.remaining for item in orders if item.live and item.request.role.reduces), ZERO)
         if selling <= abs(holding.held):
             coming = sum((item.may_still_fill for item in orders if item.request.role.reduces), ZERO)
-            if coming <= abs(holding.held):
+            untold = any(done.corrected and not done.told for item in orders for done in item.executions.values())
+            if coming <= abs(holding.held) and not untold:
                 holding.excess = ZERO
         elif selling > abs(holding.held) + holding.excess:
             raise BrokenPromise(f"2: exits of {bracket_id} may sell {selling}, it holds {holding.held}")

@@ -28,9 +28,6 @@ from tests.simulation.faults.kinds import Fault
 
 ZERO = Decimal(0)
 BPS = Decimal(10_000)
-DENIED_AFTER_NS = 2 * NS_PER_SECOND
-"""Two look-ups this far apart that miss an order are the only proof there is that it never came."""
-
 CATCH_UP_NS = 6 * NS_PER_SECOND
 Note = Callable[[Fault, str], None]
 
@@ -53,7 +50,10 @@ class Execution:
 
 @dataclass(slots=True)
 class Order:
-    """One order in truth. withheld: words about it that a fault keeps from the desk."""
+    """One order in truth. withheld: words about it that a fault keeps from the desk.
+
+    missed_ns, denied: when the desk first read that it is not there, and whether it read so again later.
+    """
 
     request: OrderRequest
     vid: str
@@ -397,9 +397,6 @@ class FaultyVenue:
         if order is None or not order.arrived:
             if order is None:
                 return f.OrderNotFound(self.now_ns - self.skew_ns, coid)
-            if order.missed_ns is None:
-                order.missed_ns = self.now_ns
-            order.denied = order.denied or self.now_ns - order.missed_ns >= DENIED_AFTER_NS
             return self._stamp(order, f.OrderNotFound(0, coid))
         words: list[f.VenueEvent] = []
         for execution in order.executions.values():
