@@ -118,7 +118,9 @@ class Judge:
 
     def _note_denial(self, fact: f.OrderNotFound) -> None:
         """Two look-ups far enough apart that miss an order are the only proof there is that it never came."""
-        order = self.venue.orders[fact.client_order_id]
+        order = self.venue.orders.get(fact.client_order_id)
+        if order is None:
+            return  # planned, but lost with the process before it left
         if order.missed_ns is None:
             order.missed_ns = fact.at_ns
         elif fact.at_ns - order.missed_ns >= NOT_THERE_AFTER_NS:
@@ -276,7 +278,7 @@ class Judge:
         selling = sum((item.remaining for item in orders if item.live and item.request.role.reduces), ZERO)
         if selling <= abs(holding.held):
             coming = sum((item.may_still_fill for item in orders if item.request.role.reduces), ZERO)
-            untold = any(done.corrected and not done.told for item in orders for done in item.executions.values())
+            untold = any(not done.told for item in orders for done in item.executions.values())
             if coming <= abs(holding.held) and not untold:
                 holding.excess = ZERO
         elif selling > abs(holding.held) + holding.excess:
