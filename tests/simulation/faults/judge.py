@@ -115,6 +115,8 @@ class Judge:
             self._check_levels(fact)
             if isinstance(fact, f.OrderNotFound):
                 self._note_denial(fact)
+            elif isinstance(fact, f.OrderAccepted | f.OrderRejected | f.OrderCancelled | f.OrderExpired):
+                self._note_word(fact.client_order_id)
 
     def _note_denial(self, fact: f.OrderNotFound) -> None:
         """Two look-ups far enough apart that miss an order are the only proof there is that it never came."""
@@ -125,6 +127,16 @@ class Judge:
             order.missed_ns = fact.at_ns
         elif fact.at_ns - order.missed_ns >= NOT_THERE_AFTER_NS:
             order.denied = True
+
+    def _note_word(self, coid: str) -> None:
+        order = self.venue.orders.get(coid)
+        if order is not None:
+            order.phantom = False
+
+    def restored(self, state: DeskState) -> None:
+        """A restart found this: what was lost never was."""
+        self.twin = state
+        self.levels |= {key: bracket.stop_price for key, bracket in state.brackets.items()}
 
     def forget(self, facts: Sequence[f.Fact]) -> None:
         """Facts were lost in a crash. What the venue had told has to be asked for again."""
@@ -278,7 +290,7 @@ class Judge:
         selling = sum((item.remaining for item in orders if item.live and item.request.role.reduces), ZERO)
         if selling <= abs(holding.held):
             coming = sum((item.may_still_fill for item in orders if item.request.role.reduces), ZERO)
-            untold = any(not done.told for item in orders for done in item.executions.values())
+            untold = any(item.phantom or any(not done.told for done in item.executions.values()) for item in orders)
             if coming <= abs(holding.held) and not untold:
                 holding.excess = ZERO
         elif selling > abs(holding.held) + holding.excess:

@@ -320,7 +320,7 @@ class Life:
         self.disk.full = False
         self.disk.move_in()
         state = self.disk.rebuild()
-        self.judge.twin = self.disk.rebuild()
+        self.judge.restored(self.disk.rebuild())
         self.disk.checkpoint(state)
         self.now_ns = max(self.now_ns, self.judge.latest_ns, self.venue.now_ns)
         self._armed = None

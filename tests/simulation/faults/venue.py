@@ -53,6 +53,7 @@ class Order:
     """One order in truth. withheld: words about it that a fault keeps from the desk.
 
     missed_ns, denied: when the desk first read that it is not there, and whether it read so again later.
+    phantom: it came all the same, and the desk has not read so yet.
     """
 
     request: OrderRequest
@@ -69,6 +70,7 @@ class Order:
     newest_told: int = 0
     missed_ns: int | None = None
     denied: bool = False
+    phantom: bool = False
     growing: Decimal = ZERO
 
     @property
@@ -328,6 +330,7 @@ class FaultyVenue:
         if order.denied and request.role.reduces:
             # It had been proven not to be there, so the desk may have put another in its place.
             self.holdings[order.bracket_id].excess += order.quantity
+            order.phantom = True
         refusal = self._refusal(order)
         if refusal:
             order.end = "rejected"
