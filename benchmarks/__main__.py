@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-PARTS = ("indicators", "gate", "engine", "journal", "desk")
+PARTS = ("indicators", "gate", "engine", "journal", "latency", "desk")
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 Row = dict[str, Any]

@@ -69,6 +69,8 @@ def check_step(step: Step, state: DeskState) -> None:
                 assert state.orders[order.request.client_order_id].asked == "amend"
             case c.LookUpOrder(client_order_id=coid):
                 assert coid in state.orders
+            case c.TakeSnapshot(account_id=account_id):
+                assert account_id in state.accounts
 
 
 def check_replay(facts: Sequence[f.Fact], state: DeskState) -> None:

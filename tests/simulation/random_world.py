@@ -23,6 +23,7 @@ from neuratrade.core.model.intent import (
 from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_MS, Bar, Quote
 from neuratrade.hands.recorder import MemoryRecorder
 from neuratrade.hands.simulated import SimulatedDesk
+from neuratrade.hands.turns import Turns
 from neuratrade.venues.paper.costs import PaperCosts
 from tests.simulation.invariants import check_state, check_step
 from tests.simulation.world import (
@@ -162,20 +163,26 @@ class CheckedRecorder(MemoryRecorder):
         self.safe = len(self.facts)
 
 
+class CheckedTurns(Turns):
+    """Turns with every invariant checked after every step of their engine."""
+
+    def carry_out(self, step: Step, at_ns: int) -> None:
+        check_state(self.engine.state)
+        check_step(step, self.engine.state)
+        super().carry_out(step, at_ns)
+        assert isinstance(self._recorder, CheckedRecorder)
+        if step.commands:
+            unsafe = self._recorder.facts[self._recorder.safe :]
+            assert not any(fact in unsafe for fact in step.facts), "a command left before its fact was safe"
+
+
 class CheckedDesk(SimulatedDesk):
-    """The simulated desk, with every invariant checked after every step of its engine."""
+    """The simulated desk, taking checked turns."""
 
     def __init__(self, engine: Engine, exchange: WatchedExchange, recorder: CheckedRecorder) -> None:
         super().__init__(engine, exchange, recorder, None)
-        self.recorder = recorder
-
-    def _carry_out(self, step: Step, at_ns: int) -> None:
-        check_state(self.engine.state)
-        check_step(step, self.engine.state)
-        super()._carry_out(step, at_ns)
-        if step.commands:
-            unsafe = self.recorder.facts[self.recorder.safe :]
-            assert not any(fact in unsafe for fact in step.facts), "a command left before its fact was safe"
+        self._turns = CheckedTurns(engine, recorder, None, self._carry)
+        self._step = self._turns.step
 
 
 class Run:

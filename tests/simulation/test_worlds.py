@@ -30,7 +30,9 @@ def check_books(run: Run) -> None:
     account = msgspec.json.decode(msgspec.json.encode(run.state.accounts["paper"]), type=AccountState)
     for _, _, told in sorted(run.exchange._queue):
         if isinstance(told, f.OrderFilled):
-            book_fill(account, INSTRUMENTS[told.fill.instrument], told.fill, Direction.LONG)  # an answer still on its way
+            book_fill(
+                account, INSTRUMENTS[told.fill.instrument], told.fill, Direction.LONG
+            )  # an answer still on its way
     check_same_books(account, run.exchange.account)
     check_ledger(account, INSTRUMENTS, CASH, run.exchange.fills, PRICE)
 

@@ -41,7 +41,9 @@ from neuratrade.hands.inbox.submit import CONTROL, INTENTS
 from neuratrade.hands.recorder import JournalRecorder
 from neuratrade.hands.runner import Inboxes, Runner
 from neuratrade.hands.sender import Sender
-from neuratrade.hands.simulated import SimulatedDesk, Watcher
+from neuratrade.hands.simulated import SimulatedDesk
+from neuratrade.hands.strategy_guard import tell_stderr
+from neuratrade.hands.turns import Watcher
 from neuratrade.store.emergency import EmergencyFile
 from neuratrade.store.home import Home, HomeLock
 from neuratrade.store.journal import Journal
@@ -107,6 +109,11 @@ class Desk:
         """Keeps the newest decisions for whoever looks at the running desk."""
         if isinstance(fact, IntentJudged):
             self.decisions.append(fact)
+
+    def tell_trouble(self, trouble: str) -> None:
+        """Tells of something that went wrong and did not end the run."""
+        self.runner.health.note(trouble)
+        tell_stderr(trouble)
 
     @property
     def bars(self) -> int:
@@ -219,7 +226,7 @@ def _wire(
             f"run {state.run_id} trades {', '.join(sorted(state.instruments))}, but dataset {setup.data} has "
             f"{', '.join(sorted(instruments))}; run it with its own data, or start over with --fresh"
         )
-    engine = Engine(engine_config(setup, dataset, signer), state)
+    engine = Engine(engine_config(setup, dataset, signer, desk.tell_trouble), state)
     exchange = PaperExchange(setup.account, instruments, setup.cash, setup.costs)
     sender = Sender(verify)
     if desk.resumed:

@@ -22,6 +22,7 @@ from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.dataset import Dataset
 from neuratrade.feeds.layout import SeriesKind
 from neuratrade.feeds.replay import ReplayFeed
+from neuratrade.hands.strategy_guard import GuardedStrategy, Report, tell_stderr
 from neuratrade.hands.trades import TradedMarkets
 from neuratrade.venues.paper.costs import PaperCosts
 
@@ -82,12 +83,14 @@ class Setup:
         return {name: str(getattr(self.limits, name)) for name in NAMES}
 
 
-def engine_config(setup: Setup, dataset: Dataset, signer: Signer | None) -> EngineConfig:
-    """The engine's fixed parts for the instruments of a dataset.
+def engine_config(
+    setup: Setup, dataset: Dataset, signer: Signer | None, report: Report = tell_stderr
+) -> EngineConfig:
+    """The engine's fixed parts for the instruments of a dataset. report: told of strategies that fail.
 
     Raises UsageError where a timeframe cannot be made of the dataset's bars.
     """
-    strategies = build_strategies(setup.dna)
+    strategies = tuple(GuardedStrategy(item, report) for item in build_strategies(setup.dna))
     span_ns = bar_span(dataset)
     for name, wanted in [("the gate", GATE_SPAN_NS), *((item.name, item.span_ns) for item in strategies)]:
         if wanted % span_ns:

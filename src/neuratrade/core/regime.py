@@ -32,7 +32,7 @@ from neuratrade.core.indicators.kernel import CLOSE, Cells, Runner, kernel, step
 from neuratrade.core.indicators.provider import check_bars, column_bits
 from neuratrade.core.indicators.trend import ADX_CELLS, push_adx
 from neuratrade.core.indicators.volatility import ATR_CELLS, push_atr
-from neuratrade.core.indicators.window import RING_CELLS, SUM_CELLS, push, push_sum, recent
+from neuratrade.core.indicators.window import RING_CELLS, SUM_CELLS, highest, push, push_sum, recent
 from neuratrade.core.model.regime import Regime
 
 _LARGEST_RETURN: Final = 10.0
@@ -100,14 +100,19 @@ _RANGES: Final = (
 @kernel
 def _rank(state: Cells, at: int, length: int, value: float) -> float:
     below = 0
-    for i in range(at + RING_CELLS, at + RING_CELLS + length):
-        below += state[i] < value
+    for i in range(length):
+        if state[at + RING_CELLS + i] < value:
+            below += 1
     return below / length
 
 
 @kernel
 def _has_fallen(state: Cells, at: int, bars: int, least: float, usual_square: float) -> bool:
     close = recent(state, at, bars + 2, 0)
+    # No fall is deeper than the one from the highest close: on most bars that one settles it.
+    deepest = 1.0 - close / highest(state, at, bars + 2)
+    if not (deepest > 0.0 and deepest >= least):
+        return False
     for age in range(1, bars + 1):
         fall = 1.0 - close / recent(state, at, bars + 2, age)
         if fall > 0.0 and fall >= least and fall * fall >= usual_square * age:

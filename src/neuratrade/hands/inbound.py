@@ -13,8 +13,8 @@ from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 
-from neuratrade.core.model.events import Event
-from neuratrade.core.model.facts import VenueEvent
+from neuratrade.core.model.events import ClockTick, ConnectionChanged, Event, VenueSnapshot
+from neuratrade.core.model.facts import TimerFired, VenueEvent
 from neuratrade.core.model.market import Bar, Quote, Trade
 from neuratrade.hands.halt_file import HaltSeen
 from neuratrade.hands.inbox.delivery import Delivery
@@ -62,7 +62,8 @@ class HaltChanged:
 
 Control = HaltChanged | StopAsked | StreamBroke | Delivery | Event
 MarketItem = list[Bar] | Quote | Trade | FeedEnded
-Item = Control | VenueEvent | MarketItem
+VenueItem = VenueEvent | VenueSnapshot | ConnectionChanged | TimerFired | ClockTick
+Item = Control | VenueItem | MarketItem
 
 
 class Inbound:
@@ -88,8 +89,11 @@ class Inbound:
         """Takes an order to the desk itself; served before all else."""
         self._put(Lane.CONTROL, item)
 
-    def put_venue(self, event: VenueEvent) -> None:
-        """Takes a venue event. Always: the lane has no bound."""
+    def put_venue(self, event: VenueItem) -> None:
+        """Takes what a venue said, or a time that came. Always: the lane has no bound.
+
+        Times wait behind answers, so that no time-out overtakes the answer it waits for.
+        """
         self._put(Lane.VENUE, event)
         self.most_venue_waiting = max(self.most_venue_waiting, len(self._lanes[Lane.VENUE]))
 

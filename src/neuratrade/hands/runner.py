@@ -27,7 +27,7 @@ from neuratrade.hands.inbox.bus import SOURCE_PREFIX, BusReplies, IntentBus
 from neuratrade.hands.inbox.control import read_request
 from neuratrade.hands.inbox.delivery import Delivery
 from neuratrade.hands.inbox.folder import FolderInbox
-from neuratrade.hands.simulated import SimulatedDesk
+from neuratrade.hands.port import TradingDesk
 
 WATCHDOG_S = 0.25
 LAG_WARNING_S = 1.0
@@ -74,7 +74,7 @@ class Runner:
 
     def __init__(
         self,
-        desk: SimulatedDesk,
+        desk: TradingDesk,
         feed: Feed,
         inboxes: Inboxes,
         halt_file: HaltFile,
@@ -100,7 +100,7 @@ class Runner:
     @property
     def _engine_ns(self) -> int:
         """Engine time: of the newest price, since the state itself only knows when it last changed."""
-        return max(self.desk.engine.state.now_ns, self._market_ns)
+        return max(self.desk.now_ns, self._market_ns)
 
     def ask_to_stop(self, reason: str) -> None:
         """Asks for an orderly end after the item in hand. Safe to call from a signal handler of the loop."""
@@ -128,6 +128,7 @@ class Runner:
             "control": self._inboxes.control.watch(self._put_request, sleep, self.health.note),
             "halt file": self._watch_halt_file(),
             "watchdog": self._watch_lag(),
+            **self.desk.streams(self.health.note),
         }
 
     async def _serve(self) -> f.RunEnded:
@@ -143,7 +144,7 @@ class Runner:
             if ended is not None:
                 return ended
             served += 1
-            if served % YIELD_EVERY == 0:
+            if self.desk.is_sending or served % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
             now_ns = self._clock.now_ns()
             if now_ns >= next_upkeep_ns:
@@ -198,7 +199,7 @@ class Runner:
             source=delivery.source,
             name=delivery.name,
             wall_ns=self._clock.now_ns(),
-            engine_ns=now_ns,
+            engine_ns=now_ns if self.desk.replays else None,
         )
         if not isinstance(found, Admitted):
             self._turn_away(inbox, found)
@@ -227,7 +228,7 @@ class Runner:
             source=delivery.source,
             name=delivery.name,
             wall_ns=self._clock.now_ns(),
-            engine_ns=now_ns,
+            engine_ns=now_ns if self.desk.replays else None,
         )
         if isinstance(found, f.DoorRefused):
             self._turn_away(inbox, found)

@@ -20,6 +20,7 @@ from neuratrade.core.model.errors import Refused
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.orders import OrderRequest, OrderRole
 from neuratrade.core.risk.permit import objection
+from neuratrade.venues.port import Cleared, clear
 
 NOTHING = Execution(ZERO, ZERO, ZERO, "")
 Verify = Callable[[str, bytes, bytes], bool]
@@ -98,6 +99,10 @@ class Sender:
                 self._bring_back(bracket_id)
             case _:
                 pass
+
+    def clear(self, approved: Approved, now_ns: int) -> Cleared:
+        """The order as a venue may be given it. Raises Refused when it may not leave."""
+        return clear(approved, lambda order: self.check(order, now_ns))
 
     def check(self, approved: Approved, now_ns: int) -> None:
         """Raises Refused when the order may not leave."""

@@ -5,12 +5,13 @@ facts are safe before commands leave. A bar is lived through in the order a day 
 what was watched, what was timed, and only then its close, on which strategies may speak.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import assert_never
 
-from neuratrade.core.engine.engine import Engine, Step
+from neuratrade.core.engine.engine import Engine
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
+from neuratrade.core.model.approval import Approved
 from neuratrade.core.model.commands import (
     AmendOrder,
     CancelOrder,
@@ -20,11 +21,10 @@ from neuratrade.core.model.commands import (
     TakeSnapshot,
 )
 from neuratrade.core.model.market import NS_PER_SECOND, Bar, Quote, Trade
-from neuratrade.core.model.orders import OrderRole
 from neuratrade.hands.recorder import Recorder
 from neuratrade.hands.sender import Sender
 from neuratrade.hands.trades import TradedMarkets
-from neuratrade.store.errors import JournalUnwritable
+from neuratrade.hands.turns import Turns, Watcher
 from neuratrade.venues.paper.exchange import PaperExchange
 
 RANGE_LEAD_NS = NS_PER_SECOND
@@ -32,8 +32,6 @@ RANGE_LEAD_NS = NS_PER_SECOND
 
 RECOVERY_NS = 5 * NS_PER_SECOND
 """After a restart this much passes before the first new price: time for two looks at what is in doubt."""
-
-Watcher = Callable[[f.Fact], None]
 
 
 class SimulatedDesk:
@@ -54,13 +52,35 @@ class SimulatedDesk:
         self.engine = engine
         self.exchange = exchange
         self.bars_seen = 0
-        self.journal_failed = False
-        self._recorder = recorder
+        self._turns = Turns(engine, recorder, sender, self._carry, watchers)
+        self._step = self._turns.step
         self._sender = sender
-        self._watchers = list(watchers)
-        self._unseen: list[f.Fact] = []
         self._markets = markets
         self._clock_due_ns = 0
+
+    @property
+    def journal_failed(self) -> bool:
+        """Whether the journal could not be written when it was last tried."""
+        return self._turns.journal_failed
+
+    @property
+    def now_ns(self) -> int:
+        """Engine time."""
+        return self.engine.state.now_ns
+
+    @property
+    def replays(self) -> bool:
+        """Whether engine time is that of a recording, not of the wall."""
+        return True
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether something is on its way to a venue that is waited for: never here."""
+        return False
+
+    def streams(self, note: Callable[[str], None]) -> dict[str, Coroutine[object, object, None]]:
+        """Tasks that must run beside the desk: none, since its venue is stepped."""
+        return {}
 
     def take(self, event: e.Event) -> None:
         """Steps the engine with an outside event and lets the venue answer what is due by then."""
@@ -68,24 +88,40 @@ class SimulatedDesk:
 
     def watch(self, watcher: Watcher) -> None:
         """Shows `watcher` every fact from now on, after it is safe."""
-        self._watchers.append(watcher)
+        self._turns.watch(watcher)
 
     def judge(self, event: e.IntentArrived) -> f.IntentJudged | None:
         """Takes an outside intent and returns the gate's verdict on it."""
-        step = self.engine.step(event)
-        self._carry_out(step, event.at_ns)
-        return next((fact for fact in step.facts if isinstance(fact, f.IntentJudged)), None)
+        return self._turns.judge(event)
 
     def recover(self, at_ns: int) -> None:
         """Carries out what a restart has to ask and guard."""
-        self._carry_out(self.engine.recover(at_ns), at_ns)
+        self._turns.carry_out(self.engine.recover(at_ns), at_ns)
         self._run_until(at_ns + RECOVERY_NS)
 
     def bars(self, together: list[Bar]) -> None:
         """Lives through bars that close at the same instant."""
         close_ns = together[0].close_ns
+        if self._is_idle():
+            for bar in together:
+                self.exchange.pass_bar(bar)
+        else:
+            self._live_through(together, close_ns)
+        for bar in together:
+            self._step(e.BarClosed(bar, close_ns))
+        self._step(e.ClockTick(close_ns))
+        self.bars_seen += len(together)
+        self._turns.flush_if_pressing()
+
+    def _is_idle(self) -> bool:
+        """Whether nothing waits, rests or is held, so that nothing can happen before the bar closes."""
+        state = self.engine.state
+        return self.exchange.is_idle and not state.timers and not state.brackets
+
+    def _live_through(self, together: list[Bar], close_ns: int) -> None:
+        """The open and the range of bars, with all that comes due in them."""
         # Where bars are missing, what was due in the gap happens in the gap, not at the next bar's price.
-        self._run_until(min(bar.open_ns for bar in together) - 1)
+        self._run_until(min([bar.open_ns for bar in together]) - 1)
         for bar in together:
             self.exchange.open_bar(bar)
         range_ns = close_ns - RANGE_LEAD_NS
@@ -99,11 +135,6 @@ class SimulatedDesk:
         self._run_until(close_ns - 1)
         for bar in together:
             self.exchange.shut_bar(bar)
-        for bar in together:
-            self._step(e.BarClosed(bar, close_ns))
-        self._step(e.ClockTick(close_ns))
-        self.bars_seen += len(together)
-        self._flush_if_pressing()
 
     def tick(self, tick: Quote | Trade) -> None:
         """Takes a quote or a trade, after everything that was due before it. The clock ticks each second."""
@@ -119,7 +150,7 @@ class SimulatedDesk:
         if tick.at_ns >= self._clock_due_ns:
             self._clock_due_ns = tick.at_ns + NS_PER_SECOND
             self._step(e.ClockTick(tick.at_ns))
-        self._flush_if_pressing()
+        self._turns.flush_if_pressing()
 
     def _show(self, tick: Quote | Trade) -> None:
         if isinstance(tick, Quote):
@@ -141,7 +172,7 @@ class SimulatedDesk:
         """Lets engine time pass without market data: timers, answers, marks."""
         self._run_until(at_ns)
         self._step(e.ClockTick(at_ns))
-        self._flush_if_pressing()
+        self._turns.flush_if_pressing()
 
     def warm_up(self, bar: Bar) -> None:
         """Feeds one bar of history: indicators only, no trading, nothing recorded."""
@@ -149,71 +180,36 @@ class SimulatedDesk:
 
     def flush(self) -> None:
         """Makes every fact so far safe, or halts new exposure when that fails."""
-        try:
-            self._recorder.flush()
-        except JournalUnwritable as error:
-            self._journal_is_broken(str(error))
-        else:
-            self.journal_failed = False
-        unseen, self._unseen = self._unseen, []
-        for fact in unseen:
-            for watch in self._watchers:
-                watch(fact)
-
-    def _flush_if_pressing(self) -> None:
-        if self._recorder.pressing:
-            self.flush()
+        self._turns.flush()
 
     def _run_until(self, until_ns: int) -> None:
         """Venue answers and timers, in order of time, up to and including `until_ns`."""
+        exchange, state = self.exchange, self.engine.state
         while True:
-            venue_ns, timer_ns = self.exchange.next_due_ns, self.engine.state.next_timer_ns
+            venue_ns, timers = exchange.next_due_ns, state.timers
+            timer_ns = min(timers.values()) if timers else None
             venue_first = venue_ns is not None and (timer_ns is None or venue_ns <= timer_ns)
             due_ns = venue_ns if venue_first else timer_ns
             if due_ns is None or due_ns > until_ns:
                 return
             if venue_first:
-                event = self.exchange.run_next()
+                event = exchange.run_next()
                 if event is not None:
                     self._step(event)
             else:
-                timers = self.engine.state.timers
-                due_ns = max(due_ns, self.engine.state.now_ns)
+                due_ns = max(due_ns, state.now_ns)
                 self._step(f.TimerFired(due_ns, min(timers, key=lambda name: (timers[name], name))))
 
-    def _step(self, event: e.Event) -> None:
-        self._carry_out(self.engine.step(event), event.at_ns)
-
-    def _carry_out(self, step: Step, at_ns: int) -> None:
-        if step.facts:
-            self._recorder.record(step.facts)
-            self._unseen.extend(step.facts)
-            if self._sender is not None:
-                for fact in step.facts:
-                    self._sender.learn(fact)
-        if not step.commands:
-            return
-        self.flush()
-        for command in step.commands:
-            self._dispatch(command, max(at_ns, self.engine.state.now_ns))
-
-    def _dispatch(self, command: Command, now_ns: int) -> None:
+    def _carry(self, command: Command, now_ns: int) -> None:
         exchange = self.exchange
         match command:
             case SubmitOrder(order=order):
-                request = order.request
-                if self.journal_failed and request.role is OrderRole.ENTRY:
-                    reason = "not sent: the journal cannot be written"
-                    self._step(f.OrderRejected(now_ns, request.client_order_id, reason))
-                    return
-                if self._sender is not None:
-                    self._sender.check(order, now_ns)
-                exchange.submit(request, now_ns)
+                self._check(order, now_ns)
+                exchange.submit(order.request, now_ns)
             case CancelOrder(client_order_id=coid):
                 exchange.cancel(coid, now_ns)
             case AmendOrder(order=order, quantity=quantity, stop_price=stop_price):
-                if self._sender is not None:
-                    self._sender.check(order, now_ns)
+                self._check(order, now_ns)
                 exchange.amend(order.request.client_order_id, quantity, stop_price, now_ns)
             case LookUpOrder(client_order_id=coid):
                 exchange.look_up(coid, now_ns)
@@ -222,11 +218,6 @@ class SimulatedDesk:
             case _:
                 assert_never(command)
 
-    def _journal_is_broken(self, reason: str) -> None:
-        """No new exposure while the journal cannot be written; what reduces still goes out."""
-        if self.journal_failed:
-            return
-        self.journal_failed = True
-        now_ns = self.engine.state.now_ns
-        halt = e.Halt(now_ns, "desk", f"the journal cannot be written: {reason}")
-        self._step(halt)
+    def _check(self, order: Approved, now_ns: int) -> None:
+        if self._sender is not None:
+            self._sender.check(order, now_ns)

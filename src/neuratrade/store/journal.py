@@ -10,6 +10,7 @@ One owner: a Journal belongs to one thread, and a database to one Journal. A sec
 PostgreSQL a lock of the session keeps the second one out from the start.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -150,7 +151,7 @@ class Journal:
         group = self._chain()
         try:
             self._writer.write(group)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             self._writer.drop()
             self._attempt, self._attempt_discarded = group, False
             if not self._settle(group, after=error):

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from neuratrade.store.database import connect
 from neuratrade.store.errors import DatabaseAbsent, DatabaseMismatch
 
-HEAD = "0002_projections"
+HEAD = "0003_lots"
 
 
 def upgrade(where: str | Path) -> None:

@@ -5,6 +5,7 @@ lost; so the file is looked at before each transaction. On PostgreSQL the sessio
 as it lives, so that a second writer is turned away before it writes anything.
 """
 
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
@@ -64,15 +65,34 @@ class Writer:
         return self._connection
 
     def write(self, group: Group) -> None:
-        """Makes a group durable, or nothing of it. Raises SQLAlchemyError or OSError."""
+        """Makes a group durable, or nothing of it. Raises SQLAlchemyError, sqlite3.Error or OSError."""
         self._require_file()
         connection = self.connect()
+        raw = connection.connection.driver_connection
+        if isinstance(raw, sqlite3.Connection):
+            self._write_sqlite(raw, group)
+            return
         with connection.begin():
             connection.exec_driver_sql(self._statements["journal"], group.rows)
             if group.sealed:
                 connection.exec_driver_sql(self._statements["segments"], group.sealed)
             if group.moved:
                 connection.exec_driver_sql(self._statements["emergency_moved"], group.moved)
+
+    def _write_sqlite(self, raw: sqlite3.Connection, group: Group) -> None:
+        """The same without SQLAlchemy in between, which costs twice the rest: orders wait for this."""
+        raw.execute("BEGIN IMMEDIATE")
+        try:
+            raw.executemany(self._statements["journal"], group.rows)
+            if group.sealed:
+                raw.executemany(self._statements["segments"], group.sealed)
+            if group.moved:
+                raw.executemany(self._statements["emergency_moved"], group.moved)
+            raw.execute("COMMIT")
+        except BaseException:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+            raise
 
     def drop(self) -> None:
         """Gives the connection up, whatever state it is in."""

@@ -119,7 +119,7 @@ def test_a_stop_that_fills_again_after_its_bracket_is_over_is_booked_and_undone(
     assert hand.state.accounts["paper"].positions[PERP.key].quantity == -1
     assert hand.state.trading_state is f.TradingState.HALTED
     back = hand.order(EXIT).request
-    assert (back.side, back.quantity) == (Side.BUY, 1)
+    assert (back.side, back.quantity) == (Side.BUY, D(1))
     assert hand.step(late).facts == []
     hand.fill(EXIT, 1, 94)
     assert hand.state.brackets == {}

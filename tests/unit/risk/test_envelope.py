@@ -128,7 +128,7 @@ def test_nobody_constructs_an_approval() -> None:
         with pytest.raises(Refused, match="only be made by the risk gate"):
             Approved(*arguments)
     with pytest.raises(Refused, match="only be made by the risk gate"):
-        Approved(request=ENTRY, envelope=ENVELOPE)
+        Approved(request=ENTRY, envelope=ENVELOPE)  # type: ignore[call-arg]
 
 
 def test_nobody_subclasses_an_approval() -> None:

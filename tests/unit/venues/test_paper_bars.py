@@ -8,6 +8,7 @@ import pytest
 from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.state import DeskState
 from neuratrade.core.model import facts as f
+from neuratrade.core.model.events import VenueSnapshot
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import EntryType
 from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND
@@ -55,6 +56,7 @@ class Venue:
         while (due_ns := self.exchange.next_due_ns) is not None and due_ns <= until_ns:
             event = self.exchange.run_next()
             if event is not None:
+                assert not isinstance(event, VenueSnapshot)
                 assert event.at_ns >= (self.heard[-1].at_ns if self.heard else 0)
                 self.heard.append(event)
 
@@ -127,6 +129,26 @@ def test_a_market_order_sent_while_no_bar_is_lived_waits_for_the_next_open() -> 
     venue.run(T0 + 61 * NS_PER_SECOND)
     venue.live(5, 110, 111, 109, 110)
     assert prices_of(venue) == [110]
+
+
+def test_a_bar_passed_while_idle_leaves_the_venue_as_living_through_it_would() -> None:
+    lived, passed = Venue(), Venue()
+    for venue in (lived, passed):
+        venue.live(0, 100, 105, 95, 102)
+        venue.send(T0 + 10 * NS_PER_SECOND, quantity=60)
+        venue.live(1, 102, 103, 101, 101)
+        assert venue.exchange.is_idle
+    lived.live(2, 101, 108, 100, 107)
+    passed.exchange.pass_bar(bar(2, 101, 108, 100, 107, 1000))
+    assert lived.exchange.equity() == passed.exchange.equity() != 100_000
+    for venue in (lived, passed):
+        venue.send(T0 + 181 * NS_PER_SECOND, coid="p", quantity=60)
+        assert not venue.exchange.is_idle
+        venue.run(T0 + 182 * NS_PER_SECOND)
+        assert venue.exchange.orders, "the market is shut until the next bar opens"
+        venue.live(4, 107, 107, 90, 95)
+    assert passed.heard == lived.heard
+    assert prices_of(passed) == [102, 107]
 
 
 def test_an_immediate_order_that_waited_does_not_rest_after_its_first_chance() -> None:

@@ -17,7 +17,7 @@ from neuratrade.core.bars.timeframe import grid_offset
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.market import Bar, Trade
 
-_EXACT = Context(prec=800)
+_add_exactly = Context(prec=800).add
 """Enough digits to add any two floats without rounding; the default of 28 would make sums depend on their
 order.
 """
@@ -106,7 +106,7 @@ class _OpenBar:
         """Range and volume, whatever the order of arrival."""
         self.high = max(self.high, high)
         self.low = min(self.low, low)
-        self.volume = _EXACT.add(self.volume, volume)
+        self.volume = _add_exactly(self.volume, volume)
 
 
 class BarBuilder:

@@ -132,10 +132,11 @@ class MarketView:
 
     def close_bar(self, bar: Bar) -> list[Said]:
         """Takes a completed base bar: price, volume, regime, every timeframe."""
-        if self.price is None or bar.close_ns >= self.price_ns:
-            self.price, self.price_ns = bar.close, bar.close_ns
+        close_ns = bar.close_ns
+        if self.price is None or close_ns >= self.price_ns:
+            self.price, self.price_ns = bar.close, close_ns
         self.seen_bar = None
-        self._count_volume(bar)
+        self._count_volume(bar, close_ns)
         floats = floats_of(bar)
         self.regime = self._detector.update(*floats)
         said: list[Said] = []
@@ -143,13 +144,13 @@ class MarketView:
             said.extend(timeframe.take(bar, floats))
         return said
 
-    def _count_volume(self, bar: Bar) -> None:
+    def _count_volume(self, bar: Bar, close_ns: int) -> None:
         if self._first_ns is None:
             self._first_ns = bar.open_ns
         value = bar.volume * bar.close * self.instrument.multiplier
-        self._day.append((bar.close_ns, value))
+        self._day.append((close_ns, value))
         self._day_volume += value
-        oldest = bar.close_ns - NS_PER_DAY
+        oldest = close_ns - NS_PER_DAY
         while self._day[0][0] <= oldest:
             self._day_volume -= self._day.popleft()[1]
 

@@ -8,7 +8,7 @@ sender checks both before anything leaves.
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Never, Protocol, final
 
 import msgspec
 
@@ -69,6 +69,7 @@ class Signer(Protocol):
     def sign(self, payload: bytes) -> bytes: ...
 
 
+@final
 class Approved:
     """An order request inside the envelope that allows it. Only the gate's `approve` makes one."""
 
@@ -76,9 +77,15 @@ class Approved:
     _request: OrderRequest
     _envelope: Envelope
 
-    def __new__(cls, *_: object, **__: object) -> "Approved":
-        """Refuses: an approval comes from the gate, never from a constructor."""
-        raise Refused("an approved order can only be made by the risk gate; send an intent instead")
+    if TYPE_CHECKING:
+
+        def __new__(cls, _only_the_gate_makes_one: Never, /) -> "Approved": ...
+
+    else:
+
+        def __new__(cls, *_: object, **__: object) -> "Approved":
+            """Refuses: an approval comes from the gate, never from a constructor."""
+            raise Refused("an approved order can only be made by the risk gate; send an intent instead")
 
     def __init_subclass__(cls) -> None:
         """Refuses: a subclass could answer with another order than the one that was checked."""

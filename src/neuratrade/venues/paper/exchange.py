@@ -154,6 +154,18 @@ class PaperExchange:
         tape = self._tapes[bar.instrument]
         tape.phase, tape.last = Phase.SHUT, bar.close
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no order rests and nothing is on its way: then market data has nothing to meet."""
+        return not self.orders and not self._queue
+
+    def pass_bar(self, bar: Bar) -> None:
+        """A whole bar while idle: leaves the tape as its open, its range and its end would."""
+        tape = self._tapes[bar.instrument]
+        if tape.bar is None or tape.bar.open_ns != bar.open_ns:
+            tape.taken = {}
+        tape.bar, tape.phase, tape.last = bar, Phase.SHUT, bar.close
+
     def see_quote(self, quote: Quote) -> None:
         """A new best bid and ask."""
         tape = self._tapes[quote.instrument]
@@ -183,7 +195,8 @@ class PaperExchange:
         if not self.orders:
             return
         here = [order for order in self.orders.values() if order.request.instrument == instrument]
-        here.sort(key=lambda order: order.request.order_type is not OrderType.STOP)
+        if len(here) > 1:
+            here.sort(key=lambda order: order.request.order_type is not OrderType.STOP)
         for order in here:
             self._try_fill(order, at_ns)
             if order.request.time_in_force is TimeInForce.IOC and order.remaining > 0:

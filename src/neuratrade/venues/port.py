@@ -1,0 +1,134 @@
+"""The port every outside venue implements: what it is asked, what it says, and what may never be assumed.
+
+Promise to the venue: it is only ever given a `Cleared` order, one that the gate approved, the journal holds
+and the sender let pass. Demand on the venue: a call either returns, or raises `VenueRefused` when it is
+proven that nothing happened. Whatever else a call raises, time-outs and its own bugs included, means that
+nobody knows what happened: the order is looked up, never sent again. So an adapter may not retry a request
+that changes anything, and may not turn a doubtful answer into a refusal.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Never, Protocol, final
+
+import msgspec
+
+from neuratrade.core.model.approval import Approved
+from neuratrade.core.model.commands import CancelOrder, LookUpOrder
+from neuratrade.core.model.errors import Refused, Terminal
+from neuratrade.core.model.events import VenueSnapshot
+from neuratrade.core.model.facts import VenueEvent
+from neuratrade.core.model.orders import OrderRequest, OrderType
+
+
+class VenueRefused(Terminal):
+    """The venue proved that it did not do what it was asked: an answer of its own that says so."""
+
+
+@final
+class Cleared:
+    """An approved order that the sender let pass: the only order a venue may be given."""
+
+    __slots__ = ("_order",)
+    _order: Approved
+
+    if TYPE_CHECKING:
+
+        def __new__(cls, _only_clear_makes_one: Never, /) -> "Cleared": ...
+
+    else:
+
+        def __new__(cls, *_: object, **__: object) -> "Cleared":
+            """Refuses: an order is cleared by the sender, never by a constructor."""
+            raise Refused("a cleared order can only be made by the sender; send an intent instead")
+
+    def __init_subclass__(cls) -> None:
+        """Refuses: a subclass could answer with another order than the one that was checked."""
+        raise Refused("Cleared cannot be subclassed; send an intent instead")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuses: what was checked is what is sent."""
+        raise Refused(f"a cleared order cannot be changed: {name} stays as the sender saw it")
+
+    @property
+    def request(self) -> OrderRequest:
+        """The order as it is to be sent."""
+        return self._order.request
+
+    @property
+    def expires_ns(self) -> int:
+        """When the approval of an entry ends."""
+        return self._order.envelope.expires_ns
+
+
+def clear(order: Approved, check: Callable[[Approved], None]) -> Cleared:
+    """The order, once `check` let it pass. Raises what `check` raises; the sender is the only caller."""
+    if type(order) is not Approved:
+        raise Refused(f"a {type(order).__name__} is no approved order; send an intent instead")
+    check(order)
+    cleared = object.__new__(Cleared)
+    object.__setattr__(cleared, "_order", order)
+    return cleared
+
+
+def request_of(order: Cleared) -> OrderRequest:
+    """The order inside. Every venue unwraps by this. Raises Refused for anything but a cleared order."""
+    if type(order) is not Cleared:
+        raise Refused(f"a {type(order).__name__} did not pass the sender: no venue takes it")
+    return order.request
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What a venue can do.
+
+    amends: whether a resting stop can be changed in place. settle_s: how long after an unanswered submission
+    the venue may still take the order in; until then a look-up that finds nothing proves nothing.
+    """
+
+    order_types: frozenset[OrderType]
+    amends: bool
+    settle_s: float
+
+
+class StreamOpened(msgspec.Struct, frozen=True):
+    """The stream of events stands: from here on the venue tells of everything that happens."""
+
+
+class Venue(Protocol):
+    """One account at one venue. Calls may run side by side; those of one order come one after the other.
+
+    A call returns what its answer says happened, in order, stamped with the time of the answer; empty when
+    that will come by `events`. The same thing may be told by both: executions are known by their trade id.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this venue can do; does not change while it is in use."""
+        ...
+
+    async def submit(self, order: Cleared) -> Sequence[VenueEvent]:
+        """Sends an order, once. Raises VenueRefused when the venue proved that it did not take it."""
+        ...
+
+    async def cancel(self, order: CancelOrder) -> Sequence[VenueEvent]:
+        """Asks for the end of an order. `OrderCancelled` only where the answer proves it."""
+        ...
+
+    async def amend(self, order: Cleared, quantity: Decimal, stop_price: Decimal) -> Sequence[VenueEvent]:
+        """Changes a resting stop; `quantity` counts what it already filled."""
+        ...
+
+    async def look_up(self, order: LookUpOrder) -> Sequence[VenueEvent]:
+        """All that became of an order: accepted, amended, every fill, its end. Or `OrderNotFound`."""
+        ...
+
+    async def snapshot(self, account_id: str) -> VenueSnapshot:
+        """Everything at the venue right now, asked for after the call began."""
+        ...
+
+    def events(self) -> AsyncIterator[VenueEvent | StreamOpened]:
+        """Connects and tells what happens, `StreamOpened` first. Ends or raises when the stream is lost.
+
+        A stream that is silent must be probed: one that is dead may not look like a quiet market.
+        """
+        ...
