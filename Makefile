@@ -15,7 +15,7 @@ ALL_ELSE := $(addprefix --ignore=,$(APART))
 PYTEST := $(BIN)/python -m pytest
 RUN_APART := $(if $(APART),{ $(PYTEST) $(APART) || [ $$? -eq 5 ]; } &&)
 
-.PHONY: help run test check format lint types rooms bench lock clean venv venv-dev
+.PHONY: help run test check format lint types rooms bench mutants lock clean venv venv-dev
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ rooms: venv-dev ## check that each room imports only rooms below it
 
 bench: venv-dev ## measure, compare and write benchmarks/results/latest.json
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+mutants: venv-dev ## break the core on purpose and count which breaks the tests notice; SEED=2 COUNT=100, ALL=1 for all
+	@$(BIN)/python -m tools.mutants $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(if $(ALL),--all) $(ARGS)
 
 lock: ## resolve requirements/*.txt anew, for all platforms, with hashes (needs uv)
 	@sh tools/lock.sh
