@@ -106,32 +106,40 @@ def _no_compiled_python(_folder: str, names: list[str]) -> set[str]:
 
 
 class Bench:
-    """Workers, ready to be asked. root: the checkout."""
+    """Workers, ready to be asked. root: the checkout, read once: an edit meanwhile changes nothing here."""
 
     def __init__(self, root: Path, workers: list[Worker]) -> None:
-        self.root = root
+        files = (root / "src").rglob("*.py")
+        self._sources = {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in files}
         self._workers: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         self._all = workers
         for worker in workers:
             self._workers.put(worker)
 
     def measure(self) -> Calls:
-        """Runs the rooms' tests on the whole source, notes what each calls, and warms up every worker."""
+        """Which tests call which functions, and how long they take, both on the whole source.
+
+        The second run is the control: every file is read anew as a broken one would be, and nothing may fail.
+        """
         folders = sorted({folder for tests in ROOMS.values() for folder in tests})
-        return Calls(self._on_the_whole_source(folders, traced=list(ROOMS)))
+        traced = self._on_the_whole_source(folders, traced=list(ROOMS))
+        same = {file: text for file, text in self._sources.items() if file.startswith(tuple(ROOMS))}
+        return Calls(traced, self._on_the_whole_source(folders, patches=same))
 
     def _on_the_whole_source(self, files: list[str], **more: Any) -> dict[str, Any]:
-        answer = self._all[0].ask(kind="run", files=files, modules=True, wall_s=BASELINE_WALL_S, **more)
+        answer = self._all[0].ask(kind="run", files=files, measured=True, wall_s=BASELINE_WALL_S, **more)
         if answer["outcome"] != "survived":
             failed = ", ".join(answer["failed"]) or answer["outcome"]
-            raise Broken(f"the tests must pass before they are put to the test: {failed}\n{answer['detail']}")
+            raise Broken(f"the tests must pass on the whole source first: {failed}\n{answer['detail']}")
         for worker in self._all:
             worker.ask(kind="preload", modules=answer["modules"])
         return answer
 
     def try_out(self, mutants: Iterable[Mutant], calls: Calls) -> Iterator[tuple[Mutant, Result]]:
         """Each mutant with what became of it, as they finish."""
-        return self._share_out(mutants, lambda worker, mutant: _try(worker, self.root, mutant, calls))
+        return self._share_out(
+            mutants, lambda worker, mutant: _try(worker, self._sources[mutant.file], mutant, calls)
+        )
 
     def try_named(self, mutants: Iterable[NamedMutant]) -> Iterator[tuple[NamedMutant, Result]]:
         """Each named mutant with what became of it; caught only when every test it names failed.
@@ -139,9 +147,11 @@ class Bench:
         Raises DoesNotApply when one no longer fits its file.
         """
         for mutant in (mutants := list(mutants)):
-            mutant.applied_to((self.root / mutant.file).read_text("utf-8"))
+            mutant.applied_to(self._sources[mutant.file])
         self._on_the_whole_source(sorted({test for mutant in mutants for test in mutant.tests}))
-        return self._share_out(mutants, lambda worker, mutant: _try_named(worker, self.root, mutant))
+        return self._share_out(
+            mutants, lambda worker, mutant: _try_named(worker, self._sources[mutant.file], mutant)
+        )
 
     def _share_out(
         self, items: Iterable[Kind], work: Callable[[Worker, Kind], Result]
@@ -178,7 +188,7 @@ def bench(root: Path, jobs: int) -> Iterator[Bench]:
                 worker.close()
 
 
-def _try(worker: Worker, root: Path, mutant: Mutant, calls: Calls) -> Result:
+def _try(worker: Worker, source: str, mutant: Mutant, calls: Calls) -> Result:
     tests = calls.tests_for(mutant)
     if not tests:
         return Result("unreached", (), "no test of its room calls it", 0)
@@ -186,17 +196,17 @@ def _try(worker: Worker, root: Path, mutant: Mutant, calls: Calls) -> Result:
         kind="run",
         files=sorted({test.partition("::")[0] for test in tests}),
         tests=tests,
-        patches={mutant.file: mutant.applied_to((root / mutant.file).read_text("utf-8"))},
+        patches={mutant.file: mutant.applied_to(source)},
         wall_s=WALL_LEAST_S + WALL_FACTOR * sum(tests.values()),
     )
     return Result(answer["outcome"], tuple(answer["failed"]), answer["detail"], len(tests))
 
 
-def _try_named(worker: Worker, root: Path, mutant: NamedMutant) -> Result:
+def _try_named(worker: Worker, source: str, mutant: NamedMutant) -> Result:
     answer = worker.ask(
         kind="run",
         files=list(mutant.tests),
-        patches={mutant.file: mutant.applied_to((root / mutant.file).read_text("utf-8"))},
+        patches={mutant.file: mutant.applied_to(source)},
         wall_s=BASELINE_WALL_S,
         stop_at_first=False,
     )

@@ -15,9 +15,16 @@ EQUIVALENT = "tools/mutants/equivalent.toml"
 
 ROOMS = {
     "src/neuratrade/core/risk": ("tests/unit/risk", "tests/property/risk"),
-    "src/neuratrade/core/engine": ("tests/unit/engine", "tests/property/engine", "tests/simulation"),
+    "src/neuratrade/core/engine": (
+        "tests/unit/engine",
+        "tests/property/engine",
+        "tests/simulation",
+        "tests/unit/hands/test_simulated.py",
+        "tests/unit/app/test_reopening.py",
+        "tests/unit/app/test_whatif.py",
+    ),
 }
-"""Each mutated folder with the folders of tests that must catch what is broken in it."""
+"""Each mutated folder with the tests that must catch what is broken in it: its own, and what drives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +84,13 @@ def apart(
 
 
 class Calls:
-    """Which tests call which function, and how long each takes: measured once, on the whole source."""
+    """Which tests call which function, and how long each takes. traced, timed: two runs of the same tests."""
 
-    def __init__(self, baseline: dict[str, Any]) -> None:
-        self.seconds: dict[str, float] = {key: ran["seconds"] for key, ran in baseline["tests"].items()}
-        self._at_import = set(baseline["at_import"])
+    def __init__(self, traced: dict[str, Any], timed: dict[str, Any]) -> None:
+        self.seconds: dict[str, float] = {test: ran["seconds"] for test, ran in timed["tests"].items()}
+        self._at_import = set(traced["at_import"])
         self._tests: dict[str, set[str]] = {}
-        for test, ran in baseline["tests"].items():
+        for test, ran in traced["tests"].items():
             for name in ran["calls"]:
                 self._tests.setdefault(name, set()).add(test)
 
@@ -93,7 +100,7 @@ class Calls:
         Of code that runs at import (constants, tables, defaults) all tests of the room.
         """
         folders = next(tests for room, tests in ROOMS.items() if mutant.file.startswith(f"{room}/"))
-        room = {test for test in self.seconds if test.startswith(tuple(f"{folder}/" for folder in folders))}
+        room = {test for test in self.seconds if test.startswith(folders)}
         name = f"{mutant.file}:{mutant.function}"
         if mutant.function != "<module>" and name not in self._at_import:
             room &= self._tests.get(name, set())

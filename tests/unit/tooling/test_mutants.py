@@ -151,7 +151,7 @@ def test_a_mutant_meets_the_tests_of_its_room_that_call_its_function() -> None:
         other: {"seconds": 2.0, "calls": [f"{path}:g"]},
         far: {"seconds": 3.0, "calls": [f"{path}:f"]},
     }
-    calls = Calls({"tests": ran, "at_import": [f"{path}:h"]})
+    calls = Calls({"tests": ran, "at_import": [f"{path}:h"]}, {"tests": ran})
     source = "def f(): return a\ndef h(): return a\ndef nobody(): return a\nx = 1 if a else b\n"
     f, h, nobody, *module = mutants_of(source, path)
     assert calls.tests_for(f) == {own: 1.0}
@@ -215,7 +215,7 @@ def test_a_break_that_no_test_notices_survives_and_a_loop_is_ended(repository: P
         return str(answer["outcome"])
 
     try:
-        whole = worker.ask(kind="run", files=[test], modules=True, wall_s=60.0)
+        whole = worker.ask(kind="run", files=[test], measured=True, wall_s=60.0)
         worker.ask(kind="preload", modules=whole["modules"])
         assert outcome("    held = held + 0\n") == "survived"
         assert outcome("    now_ns += 1\n") == "killed"
