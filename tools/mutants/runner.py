@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from tools.mutants.named import NamedMutant
 from tools.mutants.operators import Mutant
-from tools.mutants.selection import ROOMS, Calls
+from tools.mutants.selection import ROOMS, Calls, noting_calls
 
 WALL_FACTOR, WALL_LEAST_S = 8.0, 60.0
 BASELINE_WALL_S = 1800.0
@@ -119,12 +119,15 @@ class Bench:
     def measure(self) -> Calls:
         """Which tests call which functions, and how long they take, both on the whole source.
 
-        The second run is the control: every file is read anew as a broken one would be, and nothing may fail.
+        This is the control as well: every file is read anew as a broken one would be, and nothing may fail.
         """
-        folders = sorted({folder for tests in ROOMS.values() for folder in tests})
-        traced = self._on_the_whole_source(folders, traced=list(ROOMS))
-        same = {file: text for file, text in self._sources.items() if file.startswith(tuple(ROOMS))}
-        return Calls(traced, self._on_the_whole_source(folders, patches=same))
+        files = sorted({file for tests in ROOMS.values() for file in tests})
+        noting = {
+            file: noting_calls(text, file)
+            for file, text in self._sources.items()
+            if file.startswith(tuple(ROOMS))
+        }
+        return Calls(self._on_the_whole_source(files, patches=noting))
 
     def _on_the_whole_source(self, files: list[str], **more: Any) -> dict[str, Any]:
         answer = self._all[0].ask(kind="run", files=files, measured=True, wall_s=BASELINE_WALL_S, **more)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import tomllib
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from typing import Any
 
 from tools.mutants.operators import Mutant, mutants_of
 
+CALLS = "__calls_noted__"
 EQUIVALENT = "tools/mutants/equivalent.toml"
 
 ROOMS = {
@@ -21,7 +23,6 @@ ROOMS = {
         "tests/simulation",
         "tests/unit/hands/test_simulated.py",
         "tests/unit/app/test_reopening.py",
-        "tests/unit/app/test_whatif.py",
     ),
 }
 """Each mutated folder with the tests that must catch what is broken in it: its own, and what drives it."""
@@ -83,14 +84,32 @@ def apart(
     return kept, equal, [item for key, item in reasons.items() if key not in used]
 
 
-class Calls:
-    """Which tests call which function, and how long each takes. traced, timed: two runs of the same tests."""
+def noting_calls(source: str, file: str) -> str:
+    """The same source, but each function adds its name to the set CALLS, which its runner has to make."""
+    tree = ast.parse(source, filename=file)
+    _note_calls(tree, file, [])
+    return ast.unparse(ast.fix_missing_locations(tree))
 
-    def __init__(self, traced: dict[str, Any], timed: dict[str, Any]) -> None:
-        self.seconds: dict[str, float] = {test: ran["seconds"] for test, ran in timed["tests"].items()}
-        self._at_import = set(traced["at_import"])
+
+def _note_calls(node: ast.AST, file: str, scopes: list[str]) -> None:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef):
+            inner = [*scopes, child.name]
+            name = f"{file}:{'.'.join(inner)}"
+            _note_calls(child, file, [*inner, "<locals>"])
+            child.body[:0] = ast.parse(f"{CALLS}.add({name!r})").body
+        else:
+            _note_calls(child, file, [*scopes, child.name] if isinstance(child, ast.ClassDef) else scopes)
+
+
+class Calls:
+    """Which tests call which function, and how long each takes, measured on sources that note their calls."""
+
+    def __init__(self, measured: dict[str, Any]) -> None:
+        self.seconds: dict[str, float] = {test: ran["seconds"] for test, ran in measured["tests"].items()}
+        self._at_import = set(measured["at_import"])
         self._tests: dict[str, set[str]] = {}
-        for test, ran in traced["tests"].items():
+        for test, ran in measured["tests"].items():
             for name in ran["calls"]:
                 self._tests.setdefault(name, set()).add(test)
 

@@ -6,19 +6,19 @@ that uses far more processor time than it did on the whole source is taken to be
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from types import CodeType, FrameType
 from typing import Any
 
 import hypothesis
 import pytest
+
+from tools.mutants.selection import CALLS
 
 MOST_EXAMPLES = 50
 CPU_FACTOR, CPU_LEAST_S = 10.0, 5.0
@@ -26,29 +26,22 @@ PACKAGE = "neuratrade"
 
 
 class Watcher:
-    """The plugin. tests: only these, with the seconds each took. traced: folders whose calls are noted."""
+    """The plugin. tests: only these, with the seconds each took. Sources may note their calls in CALLS."""
 
-    def __init__(self, request: dict[str, Any], answer: int, source: Path) -> None:
+    def __init__(self, request: dict[str, Any], answer: int) -> None:
         self.tests: dict[str, float] | None = request.get("tests")
-        self.traced: list[str] = request.get("traced", [])
         self._measured: bool = request.get("measured", False)
         self.failed: list[str] = []
         self.ran: dict[str, dict[str, Any]] = {}
         self.detail = ""
         self._answer = answer
-        self._source = source
-        self._codes: set[CodeType] = set()
-        self._at_import: set[str] = set()
-
-    def pytest_collection(self) -> None:
-        if self.traced:
-            self._trace()
+        self._calls: set[str] = set()
+        self._at_import: list[str] = []
+        setattr(builtins, CALLS, self._calls)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        if self.traced:
-            self._untrace()
-            self._at_import = self._names()
+        self._at_import = sorted(self._calls)
         if self.tests is not None:
             wanted = self.tests
             pace = _mean_by_file(wanted)
@@ -61,10 +54,10 @@ class Watcher:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        if self.traced:
+        if self._measured:
             _clear_caches()
-            self._trace()
-        elif self.tests is not None:
+            self._calls.clear()
+        if self.tests is not None:
             limit_s = max(CPU_LEAST_S, CPU_FACTOR * self.tests[item.nodeid])
             signal.signal(signal.SIGPROF, lambda *_: self._give_up(item.nodeid, limit_s))
             signal.setitimer(signal.ITIMER_PROF, limit_s)
@@ -72,11 +65,9 @@ class Watcher:
         try:
             return (yield)
         finally:
-            self.ran[item.nodeid] = {"seconds": time.monotonic() - began}
+            seconds = time.monotonic() - began
             signal.setitimer(signal.ITIMER_PROF, 0)
-            if self.traced:
-                self._untrace()
-                self.ran[item.nodeid]["calls"] = sorted(self._names())
+            self.ran[item.nodeid] = {"seconds": seconds, "calls": sorted(self._calls)}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -99,32 +90,9 @@ class Watcher:
     def send(self, outcome: str) -> None:
         answer = {"outcome": outcome, "failed": self.failed, "detail": self.detail, "ran": len(self.ran)}
         if self._measured:
-            loaded, at_import = sorted(_loaded()), sorted(self._at_import)
-            answer |= {"tests": self.ran, "at_import": at_import, "modules": loaded}
+            answer |= {"tests": self.ran, "at_import": self._at_import, "modules": sorted(_loaded())}
         with os.fdopen(self._answer, "w") as pipe:
             json.dump(answer, pipe)
-
-    # Which functions a test calls.
-
-    def _trace(self) -> None:
-        self._codes = set()
-        threading.settrace(self._on_call)
-        sys.settrace(self._on_call)
-
-    def _untrace(self) -> None:
-        sys.settrace(None)
-        threading.settrace(None)
-
-    def _on_call(self, frame: FrameType, _event: str, _argument: object) -> None:
-        self._codes.add(frame.f_code)
-
-    def _names(self) -> set[str]:
-        names = set()
-        for code in self._codes:
-            path = code.co_filename.removeprefix(f"{self._source}/")
-            if path.startswith(tuple(self.traced)):
-                names.add(f"{path}:{code.co_qualname}")
-        return names
 
 
 def _file(nodeid: str) -> str:

@@ -135,7 +135,7 @@ class Worker:
             for descriptor in (0, 1, 2):
                 os.dup2(silence, descriptor)
             _forget(stale)
-            watcher = Watcher(request, writing, self.source.parent)
+            watcher = Watcher(request, writing)
             stop = ["-x"] if request.get("stop_at_first", True) else []
             code = pytest.main(
                 [

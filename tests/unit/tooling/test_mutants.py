@@ -11,12 +11,14 @@ from tools.mutants.named import NAMED, DoesNotApply, NamedMutant, read_named
 from tools.mutants.operators import mutants_of
 from tools.mutants.runner import Broken, Worker, bench
 from tools.mutants.selection import (
+    CALLS,
     EQUIVALENT,
     ROOMS,
     Calls,
     Equivalent,
     all_mutants,
     apart,
+    noting_calls,
     read_equivalents,
     sample,
 )
@@ -151,13 +153,21 @@ def test_a_mutant_meets_the_tests_of_its_room_that_call_its_function() -> None:
         other: {"seconds": 2.0, "calls": [f"{path}:g"]},
         far: {"seconds": 3.0, "calls": [f"{path}:f"]},
     }
-    calls = Calls({"tests": ran, "at_import": [f"{path}:h"]}, {"tests": ran})
+    calls = Calls({"tests": ran, "at_import": [f"{path}:h"]})
     source = "def f(): return a\ndef h(): return a\ndef nobody(): return a\nx = 1 if a else b\n"
     f, h, nobody, *module = mutants_of(source, path)
     assert calls.tests_for(f) == {own: 1.0}
     assert calls.tests_for(h) == {own: 1.0, other: 2.0}
     assert calls.tests_for(nobody) == {}
     assert calls.tests_for(module[0]) == {own: 1.0, other: 2.0}
+
+
+def test_a_source_that_notes_its_calls_does_the_same_and_tells_who_was_called() -> None:
+    source = "class A:\n    def f(self):\n        'Adds.'\n        return g() + 1\ndef g():\n    return 1\n"
+    space: dict[str, object] = {CALLS: (calls := set[str]())}
+    exec(f"{noting_calls(source, 'a.py')}\nanswer = A().f()", space)
+    assert space["answer"] == 2
+    assert calls == {"a.py:A.f", "a.py:g"}
 
 
 def test_whatever_imports_a_broken_module_is_read_anew() -> None:
