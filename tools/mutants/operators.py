@@ -294,7 +294,8 @@ class _Finder(ast.NodeVisitor):
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
         other = ARITHMETIC.get(type(node.op))
-        if other is not None and not _is_text(node.left) and not _is_text(node.right):
+        exempt = _is_text(node.left) or _is_text(node.right) or _is_sign(node.right)
+        if other is not None and not exempt:
             self._add(node, f"({_plain(ast.BinOp(node.left, other(), node.right))})", "arithmetic")
         self.generic_visit(node)
 
@@ -351,6 +352,11 @@ class _Finder(ast.NodeVisitor):
         """Offset in characters of what ast gives as a line and a column in bytes."""
         text = self._lines[line - 1]
         return self._starts[line - 1] + len(text.encode()[:column].decode())
+
+
+def _is_sign(node: ast.expr) -> bool:
+    """One or minus one: to divide by it is to multiply with it."""
+    return getattr(node, "attr", getattr(node, "id", "")) == "sign"
 
 
 def _plain(node: ast.expr) -> str:

@@ -77,6 +77,8 @@ LEFT_ALONE = [
     "assert_never(a)",
     "x = f'{a + 1} of {b}'",
     "x = 'of' + a",
+    "x = a * b.sign",
+    "x = a * sign",
     "reason = 'late' if a > b else 'early'",
     "x = text(a + 1)",
     "def text(value): return value + 1",
