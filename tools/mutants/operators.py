@@ -48,7 +48,9 @@ SWAPPED_NAMES = {
 }
 BUILT_IN = frozenset({"min", "max", "any", "all"})
 TEXT_FUNCTIONS = frozenset({"text", "seconds", "assert_never"})
-TEXT_NAMES = frozenset({"reason", "observed", "bounds", "wanted", "detail", "note", "message"})
+TEXT_NAMES = frozenset(
+    "reason observed bounds wanted detail note message _EIGHT_DIGITS _PLAIN_EXPONENT".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
