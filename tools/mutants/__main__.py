@@ -57,8 +57,8 @@ def main(words: list[str]) -> int:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDTH)
-    everything = [item for item in all_mutants(ROOT, ROOMS) if asked.only in item.file]
-    candidates, equal, stale = apart(everything, read_equivalents(ROOT))
+    kept, equal, stale = apart(all_mutants(ROOT, ROOMS), read_equivalents(ROOT))
+    candidates = [mutant for mutant in kept if asked.only in mutant.file]
     chosen = candidates if asked.all else sample(candidates, asked.count, asked.seed)
     if asked.list:
         for mutant in chosen:
@@ -132,8 +132,6 @@ def _run_sample(console: Console, ready: Bench, chosen: list[Mutant]) -> list[tu
             results.append((mutant, result))
             survived = sum(not item.caught for _, item in results)
             progress.update(task, advance=1, description=f"mutants, {survived} survived")
-            if not result.caught and not console.is_terminal:
-                print(f"survived: {mutant}", flush=True)
     return sorted(results, key=lambda item: (item[0].file, item[0].start, item[0].end))
 
 
