@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -118,12 +117,12 @@ async def test_a_running_desk_lifts_and_adopts_what_it_is_asked_to(
     errors: list[Exception] = []
 
     def ask() -> None:
-        asked: list[Callable[[], None]] = [
-            partial(strange.lift_quarantine, "by-hand", "my own", "", as_json=True),
-            partial(strange.lift_quarantine, "by-hand", "again", "", as_json=True),
-            partial(strange.adopt_holding, BTC, "1000000", "guard it", "", as_json=True),
-            partial(strange.adopt_holding, BTC, "1.5", "guard it", "", as_json=True),
-        ]
+        asked: tuple[Callable[[], object], ...] = (
+            lambda: strange.lift_quarantine("by-hand", "my own", "", as_json=True),
+            lambda: strange.lift_quarantine("by-hand", "again", "", as_json=True),
+            lambda: strange.adopt_holding(BTC, "1000000", "guard it", "", as_json=True),
+            lambda: strange.adopt_holding(BTC, "1.5", "guard it", "", as_json=True),
+        )
         for what in asked:
             try:
                 what()

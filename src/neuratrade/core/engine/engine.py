@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from neuratrade.core.engine import baskets, timers
 from neuratrade.core.engine import brackets as rules
-from neuratrade.core.engine import timers
 from neuratrade.core.engine.answers import take_answer, take_liquidation
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.governors import Governors, cancel_entries, count_losses
@@ -53,7 +53,7 @@ class Engine:
         self.markets = Markets(config)
         self.views = self.markets.views
         self.strays = 0
-        self._governors = Governors(config.day_offset_ns)
+        self._governors = Governors(config.day_offset_ns, config.boldest)
         self._supervision = Supervision(config)
         self._reconciler = Reconciler(config.balance_tolerance_fraction)
         self._takes: dict[type, Callable[[Turn, Any], None]] = {
@@ -91,6 +91,8 @@ class Engine:
             at_ns = state.now_ns
         turn = Turn(state, at_ns, self.config.venue_rules)
         self._takes.get(type(event), self._on_venue)(turn, event)
+        if turn.facts or (state.baskets and isinstance(event, baskets.PRICES)):
+            baskets.tend(turn, self.markets, event)
         if turn.facts:
             self._after(turn)
         return Step(turn.facts, turn.commands)
@@ -107,6 +109,7 @@ class Engine:
             cancel_entries(turn)
         for bracket in list(self.state.brackets.values()):
             rules.resume(turn, bracket)
+        baskets.tend(turn, self.markets, None)
         self._supervision.compare_all(turn)
         return Step(turn.facts, turn.commands)
 

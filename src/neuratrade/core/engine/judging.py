@@ -3,9 +3,10 @@
 import hashlib
 from decimal import Decimal
 
-from neuratrade.core.engine.brackets import open_bracket
+from neuratrade.core.engine.basket_gate import judge_basket, judge_open
 from neuratrade.core.engine.config import EngineConfig
-from neuratrade.core.engine.exits import begin_exit, end_entry, leave
+from neuratrade.core.engine.entries import end_entry, is_entering, open_bracket
+from neuratrade.core.engine.exits import begin_exit, leave
 from neuratrade.core.engine.market import MarketView, Said
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.protection import guard
@@ -28,8 +29,8 @@ from neuratrade.core.model.intent import (
     Stop,
 )
 from neuratrade.core.model.regime import Regime
-from neuratrade.core.risk.gate import judge
 from neuratrade.core.risk.layer import approve, refuse
+from neuratrade.core.risk.posture import Posture
 from neuratrade.core.risk.view import AccountView, GateView
 
 Reducing = ReduceIntent | CloseIntent | CancelIntent | AmendIntent
@@ -82,16 +83,19 @@ def judge_intent(turn: Turn, intent: Intent, config: EngineConfig, markets: Mark
         case OpenIntent():
             _judge_open(turn, intent, config, markets)
         case BasketIntent():
-            reason = "baskets are not traded by this version: send the legs as intents of their own"
-            report = refuse("kind", reason, "basket", "open, reduce, close, cancel, amend")
-            turn.record(IntentJudged(turn.at_ns, intent, False, ZERO, (report,), MarketSeen()))
+            judge_basket(
+                turn,
+                intent,
+                lambda leg: gate_view(turn.state, leg, config, markets, turn.at_ns),
+                config.signer,
+            )
         case ReduceIntent() | CloseIntent() | CancelIntent() | AmendIntent():
             _judge_reducing(turn, intent, markets)
 
 
 def _judge_open(turn: Turn, intent: OpenIntent, config: EngineConfig, markets: Markets) -> None:
     seen = gate_view(turn.state, intent, config, markets, turn.at_ns)
-    answer = judge(intent, seen, turn.state.limits, config.signer)
+    answer = judge_open(intent, seen, turn.state.limits, config.signer)
     turn.record(
         IntentJudged(
             turn.at_ns,
@@ -167,7 +171,7 @@ def gate_view(
     return GateView(
         now_ns=now_ns,
         instrument=contract if view is not None else None,
-        account=None if account is None else _account_view(state, account, intent),
+        account=None if account is None else _account_view(state, account, intent, config),
         already_seen=intent.intent_id in state.seen,
         blacklisted=contract is not None and contract.asset in config.dna.risk.blacklist,
         session_open=intent.instrument not in state.shut,
@@ -198,14 +202,16 @@ def _win_rate(state: DeskState, intent: OpenIntent, config: EngineConfig) -> tup
     return None, 0 if own is None else own.closed
 
 
-def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -> AccountView:
+def _account_view(
+    state: DeskState, account: AccountState, intent: OpenIntent, config: EngineConfig
+) -> AccountView:
     gross = here = ZERO
     entering = 0
     brackets = [item for item in state.brackets.values() if item.intent.account_id == intent.account_id]
     for bracket in brackets:
         contract = state.instruments[bracket.intent.instrument]
         # What is still to be entered counts like what is held: it may fill at any moment.
-        pending = bracket.quantity - bracket.entered if _still_entering(state, bracket) else ZERO
+        pending = bracket.quantity - bracket.entered if is_entering(state, bracket) else ZERO
         value = contract.notional(bracket.held + pending, bracket.intent.trigger_price)
         gross += value
         if bracket.intent.instrument == intent.instrument:
@@ -227,6 +233,9 @@ def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -
         trades_today=account.counted_today(intent.lane) + entering,
         lane_session_losses=lane.session_losses,
         lane_last_loss_ns=lane.last_loss_ns,
+        profile=config.profile,
+        posture=Posture(account.posture),
+        phase=config.phase,
         unknown_orders=unknown_orders(state, intent.account_id, intent.instrument),
     )
 
@@ -246,8 +255,3 @@ def unknown_orders(state: DeskState, account_id: str, instrument: str) -> int:
         for item in state.quarantine.values()
     )
     return doubtful + kept
-
-
-def _still_entering(state: DeskState, bracket: BracketState) -> bool:
-    order = state.orders.get(bracket.entry_order or "")
-    return order is not None and order.is_live
