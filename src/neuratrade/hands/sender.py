@@ -78,8 +78,8 @@ class Sender:
                 bracket.envelope,
                 bracket.entry_used,
                 bracket.held_signed,
-                {order.request.client_order_id: order.request for order in kept.orders},
-                {order.request.client_order_id: order.filled for order in kept.orders},
+                {coid: order.request for coid, order in kept.orders.items()},
+                {coid: order.filled for coid, order in kept.orders.items()},
             )
 
     def learn(self, fact: f.Fact) -> None:
