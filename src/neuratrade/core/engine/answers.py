@@ -173,7 +173,9 @@ def _after_accepted(turn: Turn, bracket: BracketState, order: OrderState) -> Non
     way_out = order.request.role in (OrderRole.TARGET, OrderRole.EXIT)
     if order.request.client_order_id not in known or (way_out and not leaving):
         turn.cancel(order, "it was replaced, since it was thought not to be there")
-    if leaving and order.request.role is OrderRole.STOP and not order.asked:
+    under_way = turn.order(bracket.exit_order)
+    over = under_way is None or not under_way.is_live
+    if leaving and over and order.request.role is OrderRole.STOP and not order.asked:
         exits.end_exit(turn, bracket)
     elif bracket.bracket_id in turn.state.brackets:
         rules.go_on(turn, bracket)
@@ -230,7 +232,8 @@ def take_liquidation(turn: Turn, event: f.Liquidated) -> list[BracketState]:
     ours = sum((share for _, share in shared), ZERO)
     if ours:
         mine = replace(fill, quantity=ours, fee=fill.fee * ours / fill.quantity)
-        turn.record(f.Liquidated(turn.at_ns, mine))
+        shares = {bracket.bracket_id: share for bracket, share in shared}
+        turn.record(f.Liquidated(turn.at_ns, mine, shares))
         reason = f"the venue closed {ours} of {fill.instrument} itself"
         move(turn, f.TradingState.HALTED, "liquidation", reason, str(ours), "0", latched=True)
     if ours < fill.quantity:

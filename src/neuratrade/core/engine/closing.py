@@ -17,8 +17,9 @@ def close_if_over(turn: Turn, bracket: BracketState) -> bool:
         return False
     name = bracket.bracket_id
     live = [item for item in turn.state.orders.values() if item.request.bracket_id == name and item.is_live]
-    if bracket.exited > 0:
-        for order in live:
+    for order in live:
+        # Before anything left, the entry may fill on; exits left over from what was busted may not.
+        if bracket.exited > 0 or order.request.role.reduces:
             turn.cancel(order, "the bracket is over")
     if live or _enters_later(bracket):
         return False

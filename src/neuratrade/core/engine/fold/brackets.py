@@ -15,7 +15,7 @@ from neuratrade.core.engine.state import (
 )
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.decimals import ZERO, floor_to
-from neuratrade.core.model.intent import BasketIntent, OpenIntent
+from neuratrade.core.model.intent import BasketIntent, Direction, OpenIntent
 from neuratrade.core.model.market import NS_PER_MINUTE
 from neuratrade.core.model.orders import Fill, Liquidity, Side
 
@@ -204,12 +204,12 @@ def liquidated(state: DeskState, fact: f.Liquidated) -> None:
     """The venue closed a part of the position: booked whole, shared out among its brackets."""
     fill = fact.fill
     instrument = state.instruments[fill.instrument]
-    shared = allocation(state, fill.account_id, fill.instrument, fill.side, fill.quantity)
-    direction = shared[0][0].intent.direction
+    direction = Direction.SHORT if fill.side is Side.BUY else Direction.LONG
     account = state.accounts[fill.account_id]
     account.liquidations.append(fill.trade_id)
     book_fill(account, instrument, fill, direction)
-    for bracket, share in shared:
+    for bracket_id, share in fact.shares.items():
+        bracket = state.brackets[bracket_id]
         bracket.exited += share
         bracket.exit_value += share * fill.price
         bracket.fees += fill.fee * share / fill.quantity
