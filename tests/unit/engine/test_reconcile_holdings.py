@@ -196,7 +196,7 @@ def test_less_than_we_hold_seen_twice_is_quarantined_and_halts_until_a_person_re
     assert hand.bracket.held == 1, "nothing is booked that no execution tells"
     assert hand.order(STOP).is_live, "what is left stays guarded"
     assert not hand.order(STOP).asked
-    assert unknown_orders(state, "paper", PERP.key) == 1
+    assert unknown_orders(state, "paper", PERP.key, state.now_ns) == 1
     assert step.commands == []
 
 
@@ -456,7 +456,7 @@ def test_a_balance_that_differs_twice_is_quarantined_and_reduces_until_it_matche
     assert kinds(step) == [f.Quarantined, f.Reconciled, f.TradingStateMoved]
     state = hand.state
     assert (state.trading_state, state.latched, state.governor) == (TradingState.REDUCING, False, "reconcile")
-    assert unknown_orders(state, "paper", SPOT.key) == 1, "money is missing wherever one trades"
+    assert unknown_orders(state, "paper", SPOT.key, state.now_ns) == 1, "money is missing wherever one trades"
     hand.seconds(10)
     step = look(hand)
     assert kinds(step) == [f.QuarantineLifted, f.Reconciled, f.TradingStateMoved]

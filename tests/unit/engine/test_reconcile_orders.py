@@ -157,12 +157,12 @@ def test_an_order_in_doubt_that_is_listed_is_adopted(doubtful: bool) -> None:
 def test_an_order_in_doubt_counts_as_unknown_until_the_venue_proves_it() -> None:
     hand = begun()
     hand.propose(intent(order_type=EntryType.LIMIT))
-    assert unknown_orders(hand.state, "paper", PERP.key) == 1
-    assert unknown_orders(hand.state, "paper", "ETH/USDT@test") == 0
-    assert unknown_orders(hand.state, "other", PERP.key) == 0
+    assert unknown_orders(hand.state, "paper", PERP.key, hand.now_ns) == 1
+    assert unknown_orders(hand.state, "paper", "ETH/USDT@test", hand.now_ns) == 0
+    assert unknown_orders(hand.state, "other", PERP.key, hand.now_ns) == 0
     hand.seconds(1)
     look(hand)
-    assert unknown_orders(hand.state, "paper", PERP.key) == 0
+    assert unknown_orders(hand.state, "paper", PERP.key, hand.now_ns) == 0
 
 
 def test_a_list_from_before_a_look_up_missed_an_order_does_not_adopt_it() -> None:
@@ -343,9 +343,9 @@ def test_an_unknown_order_is_quarantined_once_and_never_cancelled() -> None:
         step = look(hand, extra=(strange_order(),))
         assert kinds(step) == []
         assert step.commands == []
-    assert unknown_orders(hand.state, "paper", PERP.key) == 1
-    assert unknown_orders(hand.state, "paper", "ETH/USDT@test") == 0
-    assert unknown_orders(hand.state, "other", PERP.key) == 0
+    assert unknown_orders(hand.state, "paper", PERP.key, hand.now_ns) == 1
+    assert unknown_orders(hand.state, "paper", "ETH/USDT@test", hand.now_ns) == 0
+    assert unknown_orders(hand.state, "other", PERP.key, hand.now_ns) == 0
 
 
 def test_an_unknown_order_that_is_gone_is_lifted_after_two_looks_at_both_lists() -> None:
