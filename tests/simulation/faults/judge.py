@@ -51,7 +51,6 @@ class Judge:
         self.levels: dict[str, Decimal] = {}
         self.latest_ns = 0
         self.steps = 0
-        self.entries_shut = False
         self._public_key = public_key
         self._signed: set[Envelope] = set()
         self._bare_ns: dict[str, int] = {}
@@ -61,7 +60,9 @@ class Judge:
 
     # what leaves
 
-    def leaves(self, command: c.SubmitOrder | c.AmendOrder, desk_state: DeskState) -> None:
+    def leaves(
+        self, command: c.SubmitOrder | c.AmendOrder, desk_state: DeskState, *, journal_failed: bool
+    ) -> None:
         """An order, or an amendment of one, is about to leave the process."""
         approved = command.order
         self._check_signature(approved)
@@ -71,7 +72,7 @@ class Judge:
         if isinstance(command, c.SubmitOrder) and request.role is OrderRole.ENTRY:
             if desk_state.trading_state is not f.TradingState.RUNNING:
                 raise BrokenPromise(f"1: an entry leaves while {desk_state.trading_state}")
-            if self.entries_shut:
+            if journal_failed:
                 raise BrokenPromise("1: an entry leaves while the journal cannot be written")
         if request.role.reduces:
             growth = request.quantity
@@ -101,7 +102,7 @@ class Judge:
 
     # what was recorded
 
-    def recorded(self, facts: Sequence[f.Fact], payloads: Sequence[bytes], state: DeskState) -> None:
+    def recorded(self, facts: Sequence[f.Fact], payloads: Sequence[bytes]) -> None:
         """Facts were recorded: the twin takes them through the codec, money is counted again."""
         for fact, payload in zip(facts, payloads, strict=True):
             if fact.at_ns < self.latest_ns:
