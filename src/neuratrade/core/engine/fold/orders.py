@@ -156,6 +156,9 @@ def order_filled(state: DeskState, fact: f.OrderFilled) -> None:
         if bracket.phase is BracketPhase.ENTERING:
             bracket.phase, bracket.best_price = BracketPhase.OPEN, fill.price
     else:
+        if bracket.phase is BracketPhase.ENTERING:
+            # Left before anything is known to be entered: what that made is there to be left again.
+            bracket.phase = BracketPhase.OPEN
         _name_the_way_out(bracket, order.request.role)
 
 
