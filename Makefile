@@ -17,7 +17,12 @@ ALL_ELSE := $(addprefix --ignore=,$(APART))
 PYTEST := $(BIN)/python -m pytest
 RUN_APART := $(if $(APART),{ $(PYTEST) $(APART) || [ $$? -eq 5 ]; } &&)
 
-.PHONY: help run test check format lint types rooms bench crash lock clean venv venv-dev
+SEEDS ?= 100
+START ?= 0
+CRASH ?=
+TRACE ?=
+
+.PHONY: help run test sim check format lint types rooms bench crash lock clean venv venv-dev
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -27,6 +32,10 @@ run: venv ## open the desk on the recorded markets (paper); ARGS="--speed max --
 
 test: venv-dev ## run all tests; ARGS="-k gate" goes to pytest
 	@$(if $(ARGS),$(PYTEST) $(ARGS),$(RUN_APART) $(PYTEST) $(ALL_ELSE))
+
+sim: venv-dev ## live SEEDS worlds full of faults from START on; TRACE=1 tells one, CRASH=all crashes everywhere
+	@PYTHONPATH=src:. $(BIN)/python -m tests.simulation.faults --seeds $(SEEDS) --start $(START) \
+		$(if $(TRACE),--trace) $(if $(CRASH),--crash-all)
 
 check: lint types rooms ## all that must pass before a commit: format, lint, types, rooms, purity, tests, coverage
 	@$(RUN_APART) $(PYTEST) $(ALL_ELSE) --cov --cov-report=term

@@ -7,7 +7,7 @@ desk may not do is written as rules:
    was entered and may still be entered of a bracket never exceeds its approval.
 2. Sum of what exits may still sell <= what the bracket holds. It may exceed that only by what the venue took
    away itself without telling in time (a busted entry), or by an order the venue had denied having.
-   A bracket that is bare longer than the protect timeout is leaving; time in which a fault keeps words
+   What is bare waits for an answer about a stop, and a bracket that is bare longer than the protect timeout is leaving; time in which a fault keeps words
    about its orders from the desk does not count.
 3. Each execution is booked once.  4. Cash, holdings and lots are the sum of what was booked, exactly.
 5. The fold of the written facts is the live state.  6. Stops only tighten, facts never go back in time.
@@ -253,6 +253,10 @@ class Judge:
             raise BrokenPromise("5: the fold of the journal is not the live state")
         if any(isinstance(item, f.OrderFilled | f.FillCorrected | f.Liquidated) for item in facts):
             self.check_money(state)
+        if facts:
+            for bracket in state.brackets.values():
+                if bracket.phase is BracketPhase.OPEN and not _is_leaving(state, bracket):
+                    self._check_worked_at(state, bracket)
         touched = self.venue.touched
         if touched:
             for bracket_id in touched:
@@ -302,6 +306,19 @@ class Judge:
             raise BrokenPromise(
                 f"1: {holding.entered} + {entering} entered of {bracket.envelope.max_quantity} approved"
             )
+
+    def _check_worked_at(self, state: DeskState, bracket: BracketState) -> None:
+        """What is bare waits for an answer about a stop: nobody waits for the timeout to notice."""
+        rests = self.venue.rules.rests_stops and isinstance(bracket.intent.protection, Stop)
+        wanted = state.instruments[bracket.intent.instrument].round_quantity(max(bracket.held, ZERO))
+        if not rests or wanted == 0:
+            return
+        stops = [state.orders[coid] for coid in bracket.stop_orders if state.orders[coid].is_live]
+        if any(item.in_doubt or item.triggered_ns is not None for item in stops):
+            return
+        cover = sum((item.remaining for item in stops), ZERO)
+        if cover < wanted:
+            raise BrokenPromise(f"2: {bracket.bracket_id} has {cover} of {wanted} covered, and nothing is asked for")
 
     def _check_cover(self, state: DeskState, now_ns: int) -> None:
         passed_ns = min(now_ns - self._looked_ns, 2 * NS_PER_SECOND)

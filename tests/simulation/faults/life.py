@@ -191,7 +191,7 @@ class JudgedDesk(SimulatedDesk):
 
 
 class Life:
-    """Lives one world from its seed. crash_at: crash at this boundary and no other, None: as seeded."""
+    """Lives one world from its seed. crash_at: crash at this boundary only (0: never), None: as seeded."""
 
     def __init__(
         self,
@@ -199,7 +199,6 @@ class Life:
         *,
         trace: Callable[[str], None] | None = None,
         crash_at: int | None = None,
-        make_engine: Callable[[EngineConfig, DeskState | None], Engine] = Engine,
         wild_events: int = EVENTS_BEFORE_CALM,
     ) -> None:
         self.seed = seed
@@ -212,7 +211,6 @@ class Life:
         self.config = _config(self.rules)
         self.now_ns = T0
         self._crash_at = crash_at
-        self._make_engine = make_engine
         self._wild_events = wild_events
         self._armed: Fault | None = None
         self._calm = False
@@ -285,7 +283,7 @@ class Life:
 
     def _start(self, state: DeskState | None) -> None:
         recorder = DiskRecorder(self.disk, lambda: self.boundary(Fault.CRASH_BEFORE_FLUSH))
-        engine = self._make_engine(self.config, state)
+        engine = Engine(self.config, state)
         minute_ns = self.now_ns // NS_PER_MINUTE * NS_PER_MINUTE
         warm_up(engine, D(100), minute_ns)
         sender = Sender(verify)
@@ -445,6 +443,8 @@ class Life:
     def _do(self, fault: Fault, chosen: list[str]) -> None:
         rng, venue = self.rng, self.venue
         if fault in CRASHES:
+            if self._crash_at is not None:
+                return
             if fault is Fault.CRASH_IDLE:
                 self.note_all(fault)
                 raise Crash
