@@ -34,7 +34,7 @@ test: venv-dev ## run all tests; ARGS="-k gate" goes to pytest
 	@$(if $(ARGS),$(PYTEST) $(ARGS),$(RUN_APART) $(PYTEST) $(ALL_ELSE))
 
 sim: venv-dev ## live SEEDS worlds full of faults from START on; TRACE=1 tells one, CRASH=all crashes everywhere
-	@PYTHONPATH=src:. $(BIN)/python -m tests.simulation.faults --seeds $(SEEDS) --start $(START) \
+	@PYTHONPATH=src:. $(BIN)/python tools/sim.py --seeds $(SEEDS) --start $(START) \
 		$(if $(TRACE),--trace) $(if $(CRASH),--crash-all)
 
 check: lint types rooms ## all that must pass before a commit: format, lint, types, rooms, purity, tests, coverage

@@ -143,7 +143,9 @@ class Sender:
         held = self._held.get(request.bracket_id, ZERO) + change * request.side.sign
         # A fee paid in what is held is not held any more.
         base = self._bases.get(request.instrument)
-        paid = (done.fee if done.fee_currency == base else ZERO) - (before.fee if before.fee_currency == base else ZERO)
+        paid = (done.fee if done.fee_currency == base else ZERO) - (
+            before.fee if before.fee_currency == base else ZERO
+        )
         self._held[request.bracket_id] = held - paid
         self._filled[coid] = self._filled.get(coid, ZERO) + change
 

@@ -3,12 +3,12 @@
 Money and holdings are counted a second time here, in fractions, from the facts the desk booked. What the
 desk may not do is written as rules:
 
-1. Nothing reaches the venue twice, unsigned, or before its plan was safe; no entry while entries are shut; what
-   was entered and may still be entered of a bracket never exceeds its approval.
-2. Sum of what exits may still sell <= what the bracket holds. It may exceed that only by what the venue took
-   away itself without telling in time (a busted entry), or by an order the venue had denied having.
-   What is bare waits for an answer about a stop, and a bracket that is bare longer than the protect timeout is leaving; time in which a fault keeps words
-   about its orders from the desk does not count.
+1. Nothing reaches the venue twice, unsigned, or before its plan was safe; no entry while entries are shut;
+   what was entered and may still be entered of a bracket never exceeds its approval.
+2. What exits may still sell never exceeds what the bracket holds, but for what the venue itself took away
+   and has not told yet (a busted entry, a liquidation), or an order it had denied having, twice, 2 s apart.
+   What a word leaves bare waits for an answer about a stop, and a bracket that is bare longer than the
+   protect timeout is leaving. Time in which a fault keeps words about its orders away does not count.
 3. Each execution is booked once.  4. Cash, holdings and lots are the sum of what was booked, exactly.
 5. The fold of the written facts is the live state.  6. Stops only tighten, facts never go back in time.
 """
@@ -36,6 +36,15 @@ ZERO = Decimal(0)
 NOTHING = (ZERO, ZERO, ZERO)
 GRACE_NS = 1500 * NS_PER_MS
 BYTES_EVERY = 16
+WORDS = (
+    f.OrderAccepted,
+    f.OrderFilled,
+    f.OrderCancelled,
+    f.OrderExpired,
+    f.OrderRejected,
+    f.OrderAmended,
+    f.FillCorrected,
+)
 
 
 class Judge:
@@ -186,7 +195,13 @@ class Judge:
                     raise BrokenPromise(f"3: liquidation {fill.trade_id} is booked a second time")
                 if (known.quantity, known.fee) != (fill.quantity, fill.fee):
                     raise BrokenPromise(f"3: of liquidation {known} only {fill.quantity} was booked")
-                self._pay(fill.instrument, fill.quantity * fill.side.sign * sign, fill.price, fill.fee * sign, fill.fee_currency)
+                self._pay(
+                    fill.instrument,
+                    fill.quantity * fill.side.sign * sign,
+                    fill.price,
+                    fill.fee * sign,
+                    fill.fee_currency,
+                )
                 if sign > 0:
                     self.booked[fill.trade_id] = (fill.quantity, fill.price, fill.fee)
                 else:
@@ -229,13 +244,17 @@ class Judge:
 
     def _check_levels(self, fact: f.Fact) -> None:
         match fact:
-            case f.IntentJudged(intent=OpenIntent(stop_price=level) as opened, approved=True) if level is not None:
+            case f.IntentJudged(intent=OpenIntent(stop_price=level) as opened, approved=True) if (
+                level is not None
+            ):
                 self.levels[opened.intent_id] = level
             case f.TrailMoved() | f.StopMoved():
                 before = self.levels[fact.bracket_id]
                 sign = self.twin.brackets[fact.bracket_id].intent.direction.sign
                 if (fact.stop_price - before) * sign <= 0:
-                    raise BrokenPromise(f"6: the stop of {fact.bracket_id} was loosened from {before}: {fact}")
+                    raise BrokenPromise(
+                        f"6: the stop of {fact.bracket_id} was loosened from {before}: {fact}"
+                    )
                 self.levels[fact.bracket_id] = fact.stop_price
             case _:
                 pass
@@ -253,10 +272,10 @@ class Judge:
             raise BrokenPromise("5: the fold of the journal is not the live state")
         if any(isinstance(item, f.OrderFilled | f.FillCorrected | f.Liquidated) for item in facts):
             self.check_money(state)
-        if facts:
-            for bracket in state.brackets.values():
-                if bracket.phase is BracketPhase.OPEN and not _is_leaving(state, bracket):
-                    self._check_worked_at(state, bracket)
+        for fact in facts:
+            if isinstance(fact, WORDS):
+                coid = fact.fill.client_order_id if isinstance(fact, f.OrderFilled) else fact.client_order_id
+                self._check_worked_at(state, coid)
         touched = self.venue.touched
         if touched:
             for bracket_id in touched:
@@ -280,7 +299,9 @@ class Judge:
             if sum((Fraction(lot.quantity) for lot in position.lots), Fraction(0)) != quantity:
                 raise BrokenPromise(f"4: the lots of {key} do not make up its position")
             if contract.is_derivative:
-                cost = sum((Fraction(lot.quantity) * Fraction(lot.price) for lot in position.lots), Fraction(0))
+                cost = sum(
+                    (Fraction(lot.quantity) * Fraction(lot.price) for lot in position.lots), Fraction(0)
+                )
                 cash[contract.quote] -= cost * Fraction(contract.multiplier)
         for currency in cash | self.cash:
             mine, sums = cash.get(currency, Fraction(0)), self.cash.get(currency, Fraction(0))
@@ -288,14 +309,18 @@ class Judge:
                 raise BrokenPromise(f"4: {float(mine)} {currency} in the books, fills make {float(sums)}")
         for name in held | self.positions:
             if held.get(name, Fraction(0)) != self.positions.get(name, Fraction(0)):
-                raise BrokenPromise(f"4: {name}: {held.get(name)} held in the books, fills make {self.positions[name]}")
+                raise BrokenPromise(
+                    f"4: {name}: {held.get(name)} held in the books, fills make {self.positions[name]}"
+                )
 
     def _check_holding(self, bracket_id: str, holding: Holding, state: DeskState) -> None:
         orders = holding.orders
         selling = sum((item.remaining for item in orders if item.live and item.request.role.reduces), ZERO)
         if selling <= abs(holding.held):
             coming = sum((item.may_still_fill for item in orders if item.request.role.reduces), ZERO)
-            untold = any(item.phantom or any(not done.told for done in item.executions.values()) for item in orders)
+            untold = any(
+                item.phantom or any(not done.told for done in item.executions.values()) for item in orders
+            )
             if coming <= abs(holding.held) and not untold:
                 holding.excess = ZERO
         elif selling > abs(holding.held) + holding.excess:
@@ -307,8 +332,12 @@ class Judge:
                 f"1: {holding.entered} + {entering} entered of {bracket.envelope.max_quantity} approved"
             )
 
-    def _check_worked_at(self, state: DeskState, bracket: BracketState) -> None:
-        """What is bare waits for an answer about a stop: nobody waits for the timeout to notice."""
+    def _check_worked_at(self, state: DeskState, coid: str) -> None:
+        """What a word left bare waits for an answer about a stop: nobody waits for the timeout to notice."""
+        order = state.orders.get(coid)
+        bracket = None if order is None else state.brackets[order.request.bracket_id]
+        if bracket is None or bracket.phase is not BracketPhase.OPEN or _is_leaving(state, bracket):
+            return
         rests = self.venue.rules.rests_stops and isinstance(bracket.intent.protection, Stop)
         wanted = state.instruments[bracket.intent.instrument].round_quantity(max(bracket.held, ZERO))
         if not rests or wanted == 0:
@@ -318,7 +347,9 @@ class Judge:
             return
         cover = sum((item.remaining for item in stops), ZERO)
         if cover < wanted:
-            raise BrokenPromise(f"2: {bracket.bracket_id} has {cover} of {wanted} covered, and nothing is asked for")
+            raise BrokenPromise(
+                f"2: {bracket.bracket_id} has {cover} of {wanted} covered, and nothing is asked for"
+            )
 
     def _check_cover(self, state: DeskState, now_ns: int) -> None:
         passed_ns = min(now_ns - self._looked_ns, 2 * NS_PER_SECOND)
@@ -371,18 +402,24 @@ class Judge:
         for trade_id, execution in self.venue.executions.items():
             terms = (execution.quantity, execution.price, execution.fee)
             if self.booked.get(trade_id) != terms:
-                raise BrokenPromise(f"3: execution {trade_id} {terms} is booked as {self.booked.get(trade_id)}")
+                raise BrokenPromise(
+                    f"3: execution {trade_id} {terms} is booked as {self.booked.get(trade_id)}"
+                )
         if len(self.booked) != len(self.venue.executions) + len(self.venue.liquidations):
             raise BrokenPromise("3: more is booked than the venue executed")
         self.check_money(state)
         for currency, amount in self.venue.cash.items():
             if self.cash.get(currency, Fraction(0)) != amount:
-                raise BrokenPromise(f"4: {currency}: the venue has {float(amount)}, the desk {float(self.cash[currency])}")
+                raise BrokenPromise(
+                    f"4: {currency}: the venue has {float(amount)}, the desk {float(self.cash[currency])}"
+                )
         (account,) = state.accounts.values()
         for key in account.positions.keys() | self.venue.positions.keys():
             mine = account.positions[key].quantity if key in account.positions else ZERO
             if mine != self.venue.positions.get(key, ZERO):
-                raise BrokenPromise(f"4: {key}: the venue has {self.venue.positions.get(key)}, the desk {mine}")
+                raise BrokenPromise(
+                    f"4: {key}: the venue has {self.venue.positions.get(key)}, the desk {mine}"
+                )
 
 
 def _is_leaving(state: DeskState, bracket: BracketState) -> bool:
@@ -396,7 +433,14 @@ def _describe(state: DeskState) -> str:
         f"{item.bracket_id} {item.phase.value} held {item.held} orders "
         + str(
             [
-                (order.request.role.value, order.status.value, order.asked, str(order.quantity), str(order.filled), str(order.stated))
+                (
+                    order.request.role.value,
+                    order.status.value,
+                    order.asked,
+                    str(order.quantity),
+                    str(order.filled),
+                    str(order.stated),
+                )
                 for order in state.orders.values()
                 if order.request.bracket_id == item.bracket_id and order.is_live
             ]

@@ -384,7 +384,9 @@ class Life:
         elif rng.random() < 0.02:
             self._meddle()
         self._quote(rng.choice(MARKETS))
-        self.disk.checkpoint(self.judge.twin) if not self.desk.disk_recorder.unsafe and not self.disk.emergency else None
+        self.disk.checkpoint(
+            self.judge.twin
+        ) if not self.desk.disk_recorder.unsafe and not self.disk.emergency else None
 
     def _quote(self, contract: Instrument) -> None:
         # What was due before this price came is told before it moves anything.
@@ -455,6 +457,7 @@ class Life:
             self._online_ns = self.now_ns + rng.choice((500, 3000, 12000)) * NS_PER_MS
             self.desk.take(e.ConnectionChanged("paper", self.now_ns, connected=False))
         elif fault is Fault.VENUE_RESTARTED:
+            self.note_all(fault)
             venue.restart()
         elif fault in (Fault.FILL_CORRECTED, Fault.FILL_BUSTED):
             self._correct(chosen, bust=fault is Fault.FILL_BUSTED)
@@ -493,7 +496,9 @@ class Life:
         state = self.desk.engine.state
         names = [state.brackets[key].intent.instrument for key in chosen if key in state.brackets]
         contract = INSTRUMENTS[self.rng.choice(names) if names else PERP.key]
-        wrong = contract.round_price(D(repr(self.prices[contract.key] * self.rng.choice((0.01, 0.5, 0.8, 1.3, 10)))))
+        wrong = contract.round_price(
+            D(repr(self.prices[contract.key] * self.rng.choice((0.01, 0.5, 0.8, 1.3, 10))))
+        )
         for key, where in moments(state).items():
             bracket = state.brackets.get(key) or state.closed[key].bracket
             if bracket.intent.instrument == contract.key:
@@ -505,7 +510,7 @@ class Life:
     def _liquidate(self, chosen: list[str]) -> None:
         state, venue = self.desk.engine.state, self.venue
         there = moments(state)
-        for bracket_id in chosen:
+        for bracket_id in [*chosen, *state.brackets]:
             bracket = state.brackets.get(bracket_id)
             if bracket is None or not venue.listening:
                 continue
@@ -519,7 +524,7 @@ class Life:
                 continue
             quantity = INSTRUMENTS[instrument].round_quantity(abs(net) * self.rng.choice((D(1), D("0.5"))))
             if quantity:
-                near = [k for k in there if k in state.brackets and state.brackets[k].intent.instrument == instrument]
+                near = [name for name in there if venue.trades(name, instrument)]
                 venue.liquidate(instrument, direction, quantity, near)
                 return
 
@@ -607,7 +612,9 @@ class Life:
             state = self.desk.engine.state
             if second % 20 == 0:
                 for bracket_id in list(state.brackets):
-                    self._send(CloseIntent(self._name("bye"), "paper", "op", bracket_id, "the end", self.now_ns))
+                    self._send(
+                        CloseIntent(self._name("bye"), "paper", "op", bracket_id, "the end", self.now_ns)
+                    )
             for contract in MARKETS:
                 self._quote(contract)
             quiet = not state.brackets and venue.next_due_ns is None and not venue.owed

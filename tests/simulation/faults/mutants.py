@@ -97,7 +97,7 @@ def _counter_not_persisted() -> None:
 
 
 def _approval_reused() -> None:
-    end = answers.rules.after_done
+    end = brackets.after_done
 
     def again(turn: Turn, bracket: BracketState, order: OrderState) -> None:
         if order.request.role is OrderRole.ENTRY and bracket.entered > 0:
