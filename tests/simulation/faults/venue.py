@@ -79,6 +79,7 @@ class Order:
     missed_ns: int | None = None
     denied: bool = False
     phantom: bool = False
+    shrunk: bool = False
     growing: Decimal = ZERO
 
     @property
@@ -393,6 +394,8 @@ class FaultyVenue:
         self._say(order, f.OrderAmended(0, order.coid, quantity, stop_price))
 
     def _end(self, order: Order, how: str) -> None:
+        if how == "filled" and order.shrunk:
+            how = "cancelled"  # it ends with less than was sent, so that has to be said
         order.live, order.end, order.growing = False, how, ZERO
         self.touched.add(order.bracket_id)
         self.live[order.request.instrument].remove(order)
@@ -594,6 +597,7 @@ class FaultyVenue:
         if order.live and bust:
             # What was busted is not open again.
             order.quantity -= fill.quantity
+            order.shrunk = True
             if order.quantity <= order.filled:
                 self._end(order, "cancelled")
         self._note(Fault.FILL_BUSTED if bust else Fault.FILL_CORRECTED, order.bracket_id)
