@@ -282,6 +282,8 @@ class Life:
             raise Crash
 
     def _start(self, state: DeskState | None) -> None:
+        if state is not None and not state.run_id:
+            state = None  # it died before anything was safe
         recorder = DiskRecorder(self.disk, lambda: self.boundary(Fault.CRASH_BEFORE_FLUSH))
         engine = Engine(self.config, state)
         minute_ns = self.now_ns // NS_PER_MINUTE * NS_PER_MINUTE
@@ -352,7 +354,7 @@ class Life:
     def live(self) -> Outcome:
         """Lives the whole world. A violation ends it and is told in the outcome."""
         try:
-            self._start(None)
+            self._guarded(lambda: self._start(None))
             while self.outcome.events < self._wild_events:
                 self._guarded(self._beat)
             self._calm_down()
