@@ -488,7 +488,11 @@ class Life:
             for bracket_id in chosen
             for order in (self.venue.holdings[bracket_id].orders if bracket_id in self.venue.holdings else ())
             for item in order.executions.values()
-            if item.told and item.quantity and not item.corrected
+            if item.told
+            and item.quantity
+            and not item.corrected
+            # What a liquidation closed was there: it is not busted before the desk was told of that.
+            and item.fill.instrument not in self.venue.latched
         ]
         if done:
             chosen_one: Execution = self.rng.choice(done)

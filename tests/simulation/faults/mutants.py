@@ -8,7 +8,7 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from neuratrade.core.engine import answers, brackets, exits, fold, protection
+from neuratrade.core.engine import answers, entries, brackets, exits, fold, protection
 from neuratrade.core.engine.cover import live_stops
 from neuratrade.core.engine.engine import Engine, Step
 from neuratrade.core.engine.fold import orders as folded
@@ -101,7 +101,7 @@ def _approval_reused() -> None:
 
     def again(turn: Turn, bracket: BracketState, order: OrderState) -> None:
         if order.request.role is OrderRole.ENTRY and bracket.entered > 0:
-            brackets.open_bracket(turn, bracket)
+            entries.open_bracket(turn, bracket)
         end(turn, bracket, order)
 
     def unused(state: DeskState, fact: f.OrderPlanned) -> None:
