@@ -10,6 +10,7 @@ CODE := src tests tools $(if $(wildcard benchmarks/*.py),benchmarks)
 ARGS ?=
 KILLS ?= 200
 START ?= 1
+SEEDS ?= 500
 
 # Timing and fault simulations run on their own: coverage would slow them down and change what they measure.
 APART := $(wildcard tests/simulation tests/benchmarks)
@@ -17,7 +18,7 @@ ALL_ELSE := $(addprefix --ignore=,$(APART))
 PYTEST := $(BIN)/python -m pytest
 RUN_APART := $(if $(APART),{ $(PYTEST) $(APART) || [ $$? -eq 5 ]; } &&)
 
-.PHONY: help run test check format lint types rooms bench crash lock clean venv venv-dev
+.PHONY: help run test check format lint types rooms bench crash sim mutants lock clean venv venv-dev
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -27,6 +28,10 @@ run: venv ## open the desk on the recorded markets (paper); ARGS="--speed max --
 
 test: venv-dev ## run all tests; ARGS="-k gate" goes to pytest
 	@$(if $(ARGS),$(PYTEST) $(ARGS),$(RUN_APART) $(PYTEST) $(ALL_ELSE))
+
+sim: venv-dev ## live SEEDS worlds full of faults from START on; TRACE=1 tells one, CRASH=all crashes everywhere
+	@PYTHONPATH=src:. $(BIN)/python tools/sim.py --seeds $(SEEDS) --start $(START) \
+		$(if $(TRACE),--trace) $(if $(CRASH),--crash-all)
 
 check: lint types rooms ## all that must pass before a commit: format, lint, types, rooms, purity, tests, coverage
 	@$(RUN_APART) $(PYTEST) $(ALL_ELSE) --cov --cov-report=term
@@ -51,6 +56,9 @@ bench: venv-dev ## measure, compare and write benchmarks/results/latest.json
 
 crash: venv-dev ## kill a trading desk KILLS times (seeds from START on), and drop what a disk may drop; minutes
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --start $(START) $(ARGS)
+
+mutants: venv-dev ## break the core on purpose and count which breaks the tests notice; SEED=2 COUNT=100, ALL=1 for all
+	@$(BIN)/python -m tools.mutants $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(if $(ALL),--all) $(ARGS)
 
 lock: ## resolve requirements/*.txt anew, for all platforms, with hashes (needs uv)
 	@sh tools/lock.sh

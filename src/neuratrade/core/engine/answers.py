@@ -49,11 +49,11 @@ def take_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> BracketSta
 def _of_closed_bracket(turn: Turn, event: f.VenueEvent, coid: str) -> OrderState | None:
     """An order of a bracket that is over: opened again when something new is true of it."""
     for bracket_id, kept in turn.state.closed.items():
-        for order in kept.orders:
-            if order.request.client_order_id == coid:
-                if not _is_repeated(order, event) and not _contradicts(order, event):
-                    turn.record(f.BracketReopened(turn.at_ns, bracket_id))
-                return order
+        order = kept.orders.get(coid)
+        if order is not None:
+            if not _is_repeated(order, event) and not _contradicts(order, event):
+                turn.record(f.BracketReopened(turn.at_ns, bracket_id))
+            return order
     return None
 
 
@@ -73,8 +73,11 @@ def _is_repeated(order: OrderState, event: f.VenueEvent) -> bool:
             return order.status.is_final and order.status is not OrderStatus.REJECTED
         case f.OrderCancelled(filled=filled) | f.OrderExpired(filled=filled):
             # The first end that states what was filled is news even after one that did not.
-            untold = order.stated is None and filled is not None and filled > order.filled
-            return order.status.is_final and not untold
+            open_rest = order.filled < order.quantity
+            untold = order.stated is None and filled is not None and (open_rest or filled > order.filled)
+            # So is a lower number while some of it is still waited for: what was missing was busted.
+            lowered = order.missing > 0 and filled is not None and filled < (order.stated or ZERO)
+            return order.status.is_final and not untold and not lowered
         case f.OrderTriggered():
             return order.status.is_final or order.triggered_ns is not None
         case _:
@@ -159,7 +162,7 @@ def _follow(
             _leave_when_flipped(turn, bracket, markets)
             rules.after_fill(turn, bracket, order)
         case f.OrderAccepted():
-            _after_accepted(turn, bracket, order)
+            _after_accepted(turn, bracket, order, asked)
         case f.OrderAmended():
             rules.go_on(turn, bracket)
         case f.OrderTriggered():
@@ -182,14 +185,20 @@ def _follow(
             assert_never(event)
 
 
-def _after_accepted(turn: Turn, bracket: BracketState, order: OrderState) -> None:
+def _after_accepted(turn: Turn, bracket: BracketState, order: OrderState, asked: str) -> None:
     """Follows word that an order works. One thought absent goes; a stop that cannot go ends the way out."""
+    shut = turn.state.trading_state is not f.TradingState.RUNNING
+    if order.request.role is OrderRole.ENTRY and (shut or asked == "cancel"):
+        # What was asked of it before its fate was in doubt is still wanted.
+        turn.cancel(order, "no new exposure" if shut else "its cancel was lost")
     known = {bracket.entry_order, bracket.exit_order, *bracket.stop_orders}
     leaving = bracket.phase is BracketPhase.EXITING
     way_out = order.request.role in (OrderRole.TARGET, OrderRole.EXIT)
     if order.request.client_order_id not in known or (way_out and not leaving):
         turn.cancel(order, "it was replaced, since it was thought not to be there")
-    if leaving and order.request.role is OrderRole.STOP and not order.asked:
+    under_way = turn.order(bracket.exit_order)
+    over = under_way is None or not under_way.is_live
+    if leaving and over and order.request.role is OrderRole.STOP and not order.asked:
         exits.end_exit(turn, bracket)
     elif bracket.bracket_id in turn.state.brackets:
         rules.go_on(turn, bracket)
@@ -247,7 +256,7 @@ def take_liquidation(turn: Turn, event: f.Liquidated) -> list[BracketState]:
     if ours:
         mine = replace(fill, quantity=ours, fee=fill.fee * ours / fill.quantity)
         shares = {bracket.bracket_id: share for bracket, share in shared}
-        turn.record(f.Liquidated(turn.at_ns, mine, _fee_rate(turn, fill), shares))
+        turn.record(f.Liquidated(turn.at_ns, mine, shares, _fee_rate(turn, fill)))
         reason = f"the venue closed {ours} of {fill.instrument} itself"
         move(turn, f.TradingState.HALTED, "liquidation", reason, str(ours), "0", latched=True)
     if ours < fill.quantity:

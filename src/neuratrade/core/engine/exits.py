@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from neuratrade.core.engine.closing import close_if_over
 from neuratrade.core.engine.cover import live_stops, note_protection, sellable
+from neuratrade.core.engine.entries import end_entry
 from neuratrade.core.engine.protection import exit_side, guard
 from neuratrade.core.engine.state import BracketPhase, BracketState
 from neuratrade.core.engine.turn import Turn
@@ -47,18 +48,16 @@ def begin_exit(
     proceed(turn, bracket)
 
 
-def end_entry(turn: Turn, bracket: BracketState, reason: str) -> None:
-    """Asks for the end of an entry that could still fill, and of slices to come."""
-    entry = turn.order(bracket.entry_order)
-    if entry is not None and entry.is_live:
-        turn.cancel(entry, reason)
-
-
 def end_outdated(turn: Turn, bracket: BracketState) -> None:
-    """Asks for the end of an entry or exit whose contract was changed under it."""
+    """Asks for the end of entries and exits whose contract was changed under them."""
     entry, way_out = turn.order(bracket.entry_order), turn.order(bracket.exit_order)
     if entry is not None and entry.listed_as and entry.is_live:
         end_entry(turn, bracket, "its contract was changed")
+    elif bracket.intent.execution is not None:
+        for order in list(turn.state.orders.values()):
+            mine = order.request.bracket_id == bracket.bracket_id and order.request.role is OrderRole.ENTRY
+            if mine and order.listed_as:
+                turn.cancel(order, "its contract was changed")
     if way_out is not None and way_out.listed_as:
         turn.cancel(way_out, "its contract was changed")
 

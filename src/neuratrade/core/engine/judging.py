@@ -3,14 +3,16 @@
 import hashlib
 from decimal import Decimal
 
-from neuratrade.core.engine.brackets import open_bracket
+from neuratrade.core.engine.basket_gate import judge_basket, judge_open
 from neuratrade.core.engine.config import EngineConfig
-from neuratrade.core.engine.exits import begin_exit, end_entry, leave
+from neuratrade.core.engine.entries import end_entry, is_entering, open_bracket
+from neuratrade.core.engine.exits import begin_exit, leave
 from neuratrade.core.engine.margin import liquidation_of_entry
 from neuratrade.core.engine.market import MarketView, Said
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.protection import guard
 from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, DeskState, LaneState
+from neuratrade.core.engine.supervision import OWED_AFTER_NS
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.approval import LayerReport, Verdict
 from neuratrade.core.model.decimals import ONE, ZERO, ceil_to, floor_to
@@ -28,9 +30,10 @@ from neuratrade.core.model.intent import (
     ReduceIntent,
     Stop,
 )
+from neuratrade.core.model.orders import OrderStatus
 from neuratrade.core.model.regime import Regime
-from neuratrade.core.risk.gate import judge
 from neuratrade.core.risk.layer import approve, refuse
+from neuratrade.core.risk.posture import Posture
 from neuratrade.core.risk.view import AccountView, GateView
 
 Reducing = ReduceIntent | CloseIntent | CancelIntent | AmendIntent
@@ -83,16 +86,19 @@ def judge_intent(turn: Turn, intent: Intent, config: EngineConfig, markets: Mark
         case OpenIntent():
             _judge_open(turn, intent, config, markets)
         case BasketIntent():
-            reason = "baskets are not traded by this version: send the legs as intents of their own"
-            report = refuse("kind", reason, "basket", "open, reduce, close, cancel, amend")
-            turn.record(IntentJudged(turn.at_ns, intent, False, ZERO, (report,), MarketSeen()))
+            judge_basket(
+                turn,
+                intent,
+                lambda leg: gate_view(turn.state, leg, config, markets, turn.at_ns),
+                config.signer,
+            )
         case ReduceIntent() | CloseIntent() | CancelIntent() | AmendIntent():
             _judge_reducing(turn, intent, markets)
 
 
 def _judge_open(turn: Turn, intent: OpenIntent, config: EngineConfig, markets: Markets) -> None:
     seen = gate_view(turn.state, intent, config, markets, turn.at_ns)
-    answer = judge(intent, seen, turn.state.limits, config.signer)
+    answer = judge_open(intent, seen, turn.state.limits, config.signer)
     turn.record(
         IntentJudged(
             turn.at_ns,
@@ -165,7 +171,7 @@ def gate_view(
     # A price that is held back as an outlier is no price to open by.
     trusted = None if view is None or view.price is None or markets.doubts(intent.instrument) else view
     degraded = view is not None and markets.is_degraded(intent.instrument)
-    seen = None if account is None else _account_view(state, account, intent, markets)
+    seen = None if account is None else _account_view(state, account, intent, config, markets, now_ns)
     home = None if account is None else account.account.currency
     rate = None if contract is None or home is None else markets.rate(contract.quote, home)
     return GateView(
@@ -209,7 +215,12 @@ def _win_rate(state: DeskState, intent: OpenIntent, config: EngineConfig) -> tup
 
 
 def _account_view(
-    state: DeskState, account: AccountState, intent: OpenIntent, markets: Markets
+    state: DeskState,
+    account: AccountState,
+    intent: OpenIntent,
+    config: EngineConfig,
+    markets: Markets,
+    now_ns: int,
 ) -> AccountView:
     gross = here = ZERO
     equity: Decimal | None = account.equity
@@ -219,7 +230,7 @@ def _account_view(
     for bracket in brackets:
         contract = state.instruments[bracket.intent.instrument]
         # What is still to be entered counts like what is held: it may fill at any moment.
-        pending = bracket.quantity - bracket.entered if _still_entering(state, bracket) else ZERO
+        pending = bracket.quantity - bracket.entered if is_entering(state, bracket) else ZERO
         rate = markets.value_of_one(contract.quote, home)
         if rate is None:
             # Without it nobody knows what is held, so nothing is judged on what it was worth last.
@@ -245,9 +256,31 @@ def _account_view(
         trades_today=account.counted_today(intent.lane) + entering,
         lane_session_losses=lane.session_losses,
         lane_last_loss_ns=lane.last_loss_ns,
+        profile=config.profile,
+        posture=Posture(account.posture),
+        phase=config.phase,
+        unknown_orders=unknown_orders(state, intent.account_id, intent.instrument, now_ns),
     )
 
 
-def _still_entering(state: DeskState, bracket: BracketState) -> bool:
-    order = state.orders.get(bracket.entry_order or "")
-    return order is not None and order.is_live
+def unknown_orders(state: DeskState, account_id: str, instrument: str, now_ns: int) -> int:
+    """How much about an instrument is not known for sure: orders in doubt, and what is in quarantine there.
+
+    An order is in doubt when the venue owes an answer about it for longer than answers take.
+
+    What is in quarantine without an instrument (money) counts everywhere in its account.
+    """
+    doubtful = sum(
+        order.in_doubt
+        and (
+            order.status is OrderStatus.UNKNOWN
+            or now_ns - max(order.planned_ns, order.asked_ns) >= OWED_AFTER_NS
+        )
+        for order in state.orders.values()
+        if order.request.account_id == account_id and order.request.instrument == instrument
+    )
+    kept = sum(
+        item.account_id == account_id and item.instrument in ("", instrument)
+        for item in state.quarantine.values()
+    )
+    return doubtful + kept

@@ -53,8 +53,7 @@ def _order(state: DeskState, coid: str) -> OrderState | None:
     found = state.orders.get(coid)
     if found is not None:
         return found
-    kept = (order for item in state.closed.values() for order in item.orders)
-    return next((order for order in kept if order.request.client_order_id == coid), None)
+    return next((item.orders[coid] for item in state.closed.values() if coid in item.orders), None)
 
 
 def _since(state: DeskState, order: OrderState, at_ns: int) -> list[f.CorporateActed]:

@@ -175,3 +175,21 @@ def _envelope(case: Case, quantity: Decimal, signer: Signer | None) -> Envelope:
     if signer is None:
         return envelope
     return msgspec.structs.replace(envelope, signature=signer.sign(envelope.signed_text()))
+
+
+def adoption_envelope(intent: OpenIntent, quantity: Decimal, now_ns: int, signer: Signer | None) -> Envelope:
+    """What guards a holding that a person put into the desk's care: its entry counts as used up and over."""
+    envelope = Envelope(
+        approval_id=f"{intent.intent_id}/{now_ns}",
+        account_id=intent.account_id,
+        instrument=intent.instrument,
+        bracket_id=intent.intent_id,
+        side=Side.BUY if intent.direction.sign > 0 else Side.SELL,
+        max_quantity=quantity,
+        issued_ns=now_ns,
+        expires_ns=now_ns,
+        key_id="" if signer is None else signer.key_id,
+    )
+    if signer is None:
+        return envelope
+    return msgspec.structs.replace(envelope, signature=signer.sign(envelope.signed_text()))

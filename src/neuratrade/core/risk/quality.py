@@ -46,6 +46,8 @@ def protection(case: Case) -> LayerReport:
             return _stop_protection(case, stop)
         case DefinedRisk():
             return _defined_risk(case.view)
+        case Hedged(other_leg=other) if other in case.view.in_basket and other != intent.intent_id:
+            return approve("protection", f"hedged by {other}", "a leg of its basket")
         case Hedged():
             return refuse("protection", "a hedged leg can only be opened with its basket", "hedged", "stop")
 

@@ -47,6 +47,7 @@ class GateView(msgspec.Struct, frozen=True):
     price: last mark, quote per base. price_age_ns: how old it is. spread_fraction: of the price.
     atr: quote per base, on the gate's own timeframe. volume_24h: quote currency. win_rate: of
     outcomes at this confidence or of this strategy, with their number in win_rate_outcomes.
+    in_basket: ids of the legs this intent is judged with.
     size_factor: what a degraded venue or feed leaves of a size. conversion: reporting currency per unit of
     the instrument's quote currency; conversion_age_ns: how old it is. maintenance_margin: fraction of
     notional, None = not a margined contract. liquidation_price: where the account would be liquidated if
@@ -72,6 +73,7 @@ class GateView(msgspec.Struct, frozen=True):
     size_factor: Decimal = Decimal(1)
     bid: Decimal | None = None
     ask: Decimal | None = None
+    in_basket: frozenset[str] = frozenset()
     conversion: Decimal | None = ONE
     conversion_age_ns: int | None = 0
     maintenance_margin: Decimal | None = None

@@ -64,7 +64,7 @@ def _brackets_of(
     for bracket in state.brackets.values():
         mine = [order for order in state.orders.values() if order.request.bracket_id == bracket.bracket_id]
         found.append((bracket, mine, None))
-    found += [(kept.bracket, kept.orders, kept) for kept in state.closed.values()]
+    found += [(kept.bracket, list(kept.orders.values()), kept) for kept in state.closed.values()]
     return [
         item
         for item in found
@@ -126,6 +126,10 @@ def _rewrite_bracket(
         setattr(bracket, name, units(fact, getattr(bracket, name)))
     bracket.entry_value += moved_value(fact, bracket.entered)
     bracket.exit_value += moved_value(fact, bracket.entered - bracket.held)
+    if bracket.intent.execution is not None:
+        # No further slice: what is left of its approval was meant for another market.
+        bracket.entry_over = True
+        state.timers.pop(f"slice:{bracket.bracket_id}", None)
     direction = bracket.intent.direction
     bracket.intent = intent_after(fact, contract, bracket.intent)
     bracket.stop_price = stop_on_grid(contract, direction, level(fact, bracket.stop_price))

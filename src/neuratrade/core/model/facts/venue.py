@@ -110,13 +110,14 @@ class FillCorrected(msgspec.Struct, frozen=True, tag="fill_corrected"):
 class Liquidated(msgspec.Struct, frozen=True, tag="liquidated"):
     """The venue itself closed a part of the position; no order of ours did. The fill names no order.
 
-    fee_rate: as in `OrderFilled`. shares: quantity by bracket id, as the engine shared it out.
+    shares: what each bracket bears of it, filled in by the engine when it books it. fee_rate: as in
+    `OrderFilled`.
     """
 
     at_ns: int
     fill: Fill
-    fee_rate: Decimal = ONE
     shares: dict[str, Decimal] = {}
+    fee_rate: Decimal = ONE
 
 
 VenueEvent = (
