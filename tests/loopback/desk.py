@@ -27,9 +27,7 @@ from tests.loopback.http_venue import HttpVenue
 from tests.loopback.venue import Fault, LoopbackVenue, serve
 from tests.simulation.world import PERP, desk_engine, intent, run_started, warm_up
 
-PATIENCE = Patience(
-    submit_s=0.3, change_s=0.3, look_up_s=0.3, snapshot_s=1.0, snapshot_every_s=3600.0, closing_s=0.5
-)
+PATIENCE = Patience(submit_s=0.3, change_s=0.3, look_up_s=0.3, snapshot_s=1.0, closing_s=0.5)
 WAIT_S = 10.0
 
 
@@ -49,7 +47,9 @@ class FragileRecorder(MemoryRecorder):
 class LiveWorld:
     """A desk, its venue, and what both of them did."""
 
-    def __init__(self, books: LoopbackVenue, venue: Venue, patience: Patience) -> None:
+    def __init__(
+        self, books: LoopbackVenue, venue: Venue, patience: Patience, reconcile_every_ns: int
+    ) -> None:
         now_ns = time.time_ns()
         signer = Ed25519Signer()
         self.books = books
@@ -57,7 +57,8 @@ class LiveWorld:
         self.recorder = FragileRecorder()
         self.notes: list[str] = []
         self.seen: list[e.Event] = []
-        self.engine = Engine(replace(desk_engine().config, signer=signer))
+        config = replace(desk_engine().config, signer=signer, reconcile_every_ns=reconcile_every_ns)
+        self.engine = Engine(config)
         self.sender = Sender(verify)
         clock = SystemClock()
         self.desk = LiveDesk(
@@ -134,14 +135,18 @@ def _order_of(fact: f.Fact) -> str:
 
 @contextlib.asynccontextmanager
 async def live_world(
-    patience: Patience = PATIENCE, settle_s: float = 0.0, *, listening: bool = True
+    patience: Patience = PATIENCE,
+    settle_s: float = 0.0,
+    *,
+    listening: bool = True,
+    reconcile_every_ns: int = 0,
 ) -> AsyncIterator[LiveWorld]:
     """A live desk that runs until the block ends."""
     books = LoopbackVenue()
     port, end = await serve(books)
     try:
         async with HttpVenue(port, settle_s) as venue:
-            world = LiveWorld(books, venue, patience)
+            world = LiveWorld(books, venue, patience, reconcile_every_ns)
             streams = world.desk.streams(world.notes.append) if listening else {}
             tasks = [asyncio.create_task(work) for work in (world.serve(), *streams.values())]
             try:

@@ -6,7 +6,14 @@ from fractions import Fraction
 from neuratrade.core.engine.engine import Step
 from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.ledger import equity_of
-from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, DeskState, state_bytes
+from neuratrade.core.engine.state import (
+    AccountState,
+    BracketPhase,
+    BracketState,
+    DeskState,
+    OrderState,
+    state_bytes,
+)
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.instrument import Instrument
@@ -53,7 +60,10 @@ def _check_bracket(state: DeskState, bracket: BracketState) -> None:
     timer_id = f"protect:{bracket.bracket_id}"
     assert bracket.protected or timer_id in state.timers, "nobody would notice that it stays unprotected"
     if bracket.phase is BracketPhase.OPEN and held > 0:
-        assert any(stop.is_live for stop in stops), "held, not leaving, and no stop there or on its way"
+        shut = bracket.intent.instrument in state.shut
+        assert shut or any(stop.is_live for stop in stops), (
+            "held, not leaving, and no stop there or on its way"
+        )
 
 
 def check_step(step: Step, state: DeskState) -> None:
@@ -64,13 +74,22 @@ def check_step(step: Step, state: DeskState) -> None:
             case c.SubmitOrder(order=order):
                 assert order.request.client_order_id in planned
             case c.CancelOrder(client_order_id=coid):
-                assert state.orders[coid].asked == "cancel"
+                known = _known(state, coid)
+                assert known.asked == "cancel" or known.status.is_final
             case c.AmendOrder(order=order):
                 assert state.orders[order.request.client_order_id].asked == "amend"
             case c.LookUpOrder(client_order_id=coid):
-                assert coid in state.orders
+                _known(state, coid)
             case c.TakeSnapshot(account_id=account_id):
                 assert account_id in state.accounts
+
+
+def _known(state: DeskState, coid: str) -> OrderState:
+    """An order of ours, also of a bracket that is over."""
+    kept = (order for item in state.closed.values() for order in item.orders)
+    found = [order for order in (*state.orders.values(), *kept) if order.request.client_order_id == coid]
+    assert found, f"{coid} is no order of ours"
+    return found[0]
 
 
 def check_replay(facts: Sequence[f.Fact], state: DeskState) -> None:

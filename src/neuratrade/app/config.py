@@ -15,8 +15,14 @@ from neuratrade.app.dna_values import nearest, number, refusal, shown, whole, wo
 from neuratrade.app.strict_yaml import Document, Place, dotted, read_document, where
 from neuratrade.core.model.account import AccountKind
 from neuratrade.core.model.errors import UsageError
-from neuratrade.core.risk.limits import CEILING_NAMES, DEFAULTS, Limits, limits_of, parse_limit
-from neuratrade.core.strategies.dna import TIGHTER_WHEN_HIGHER
+from neuratrade.core.risk.limits import (
+    CEILING_NAMES,
+    DEFAULTS,
+    TIGHTER_WHEN_HIGHER,
+    Limits,
+    limits_of,
+    parse_limit,
+)
 from neuratrade.venues.paper.costs import PaperCosts
 
 FILE_NAME = "neuratrade.yaml"

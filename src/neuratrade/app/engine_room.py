@@ -8,6 +8,7 @@ import msgspec
 from neuratrade.app.config import Config
 from neuratrade.core.bars.timeframe import timeframe_of
 from neuratrade.core.engine.config import EngineConfig
+from neuratrade.core.engine.supervision import LIVE_EVERY_NS, PAPER_EVERY_NS
 from neuratrade.core.indicators.native import NativeProvider
 from neuratrade.core.model.account import Account, AccountKind
 from neuratrade.core.model.approval import Signer
@@ -107,6 +108,7 @@ def engine_config(
         base_span_ns=span_ns,
         gate_span_ns=GATE_SPAN_NS,
         assumed_spread_fraction=setup.costs.spread_fraction,
+        reconcile_every_ns=PAPER_EVERY_NS if setup.account.paper else LIVE_EVERY_NS,
         venue_rules={item.venue: PAPER_RULES for item in dataset.instruments},
     )
 

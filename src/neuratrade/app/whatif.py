@@ -17,6 +17,7 @@ from neuratrade.core.engine.fold import apply
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.errors import UsageError
+from neuratrade.core.model.intent import BasketIntent
 from neuratrade.core.risk.limits import NAMES, Limits, with_limit
 from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.port import event_ns
@@ -139,9 +140,14 @@ def _do_again(desk: SimulatedDesk, recorder: MemoryRecorder, event: e.Event | f.
 def _outside(run: list[f.Fact]) -> list[e.Event | f.LimitChanged]:
     """What people and programs did during the run, to be done again at the same engine time."""
     events: list[e.Event | f.LimitChanged] = []
+    judged = [fact.intent for fact in run if isinstance(fact, f.IntentJudged)]
+    # The legs of a basket were judged with it, and will be again.
+    legs = {leg.intent_id for intent in judged if isinstance(intent, BasketIntent) for leg in intent.legs}
     for fact in run:
         match fact:
-            case f.IntentJudged(intent=intent) if intent.source != "strategy":
+            case f.IntentJudged(intent=intent) if (
+                intent.source != "strategy" and intent.intent_id not in legs
+            ):
                 events.append(e.IntentArrived(intent, fact.at_ns))
             case f.OperatorActed(action="halt", policy=policy) if policy is not None:
                 events.append(e.Halt(fact.at_ns, fact.operator_id, fact.reason, policy))

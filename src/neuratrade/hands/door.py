@@ -20,6 +20,7 @@ from neuratrade.core.model.facts import DoorRefused
 from neuratrade.core.model.instrument import Instrument, instrument_key
 from neuratrade.core.model.intent import Direction, OpenIntent, Stop, TakeProfit
 from neuratrade.core.model.market import NS_PER_SECOND
+from neuratrade.hands.execution_document import entry_rest_s, execution_of, time_faults, type_faults
 from neuratrade.hands.findings import examine, nearest_of, printable, refusal
 from neuratrade.hands.intent_schema import EXAMPLE, SEE, IntentDocument
 from neuratrade.hands.strict_json import shown
@@ -117,6 +118,7 @@ class Door:
         self, case: _Case, instrument: Instrument, source: str, engine_ns: int | None
     ) -> OpenIntent:
         document = case.document
+        rest = entry_rest_s(document.execution, document.entry_expiry_s, document.ttl_seconds)
         return OpenIntent(
             intent_id=document.intent_id,
             account_id=self._account_id,
@@ -133,11 +135,12 @@ class Door:
             order_type=document.order_type,
             lane=document.lane,
             quantity=document.quantity,
-            entry_expiry_ns=None if document.entry_expiry_s is None else _ns(document.entry_expiry_s),
+            entry_expiry_ns=None if rest is None else _ns(rest),
             max_hold_ns=None if document.max_hold_s is None else _ns(document.max_hold_s),
             evidence=tuple(document.evidence),
             tags=document.tags,
             source=printable(source),
+            execution=execution_of(document.execution),
         )
 
 
@@ -256,6 +259,14 @@ _CHECKS: tuple[tuple[tuple[str, ...], Callable[[_Case], Iterator[str]]], ...] = 
     ((*_LEVELS, *_TARGETS), _check_target_sides),
     (("direction", *_TARGETS), _check_ladder),
     (("timestamp", "ttl_seconds"), _check_freshness),
+    (
+        ("execution", "order_type"),
+        lambda case: type_faults(case.document.execution, case.document.order_type),
+    ),
+    (
+        ("execution", "entry_expiry_s"),
+        lambda case: time_faults(case.document.execution, case.document.entry_expiry_s),
+    ),
 )
 
 

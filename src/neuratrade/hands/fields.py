@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import PlainValidator, WithJsonSchema
 
+from neuratrade.core.engine.slices import MOST_CHILDREN
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.intent import Direction, EntryType, Lane
 from neuratrade.core.model.market import NS_PER_SECOND
@@ -21,6 +22,7 @@ from neuratrade.hands.strict_json import NotANumber, shown
 MAX_DIGITS = 24
 LARGEST = Decimal("1E+12")
 SMALLEST = Decimal("1E-12")
+DAY_S = Decimal(86_400)
 YEAR_S = Decimal(366 * 24 * 3600)
 SHORTEST_S = Decimal("0.001")
 
@@ -101,6 +103,22 @@ def seconds_up_to(limit: Decimal, value: object) -> Decimal:
     found = number(value)
     if not SHORTEST_S <= found <= limit:
         raise ValueError(f"{shown(found)} is outside {SHORTEST_S} to {limit} seconds; send seconds")
+    return found
+
+
+def count(value: object) -> int:
+    """A whole number of slices from 2 to `MOST_CHILDREN`."""
+    found = number(value)
+    if found != found.to_integral_value() or not 2 <= found <= MOST_CHILDREN:
+        raise ValueError(f"{shown(found)} is no whole number from 2 to {MOST_CHILDREN}; send a count")
+    return int(found)
+
+
+def weight(value: object) -> Decimal:
+    """A share of volume, zero or above."""
+    found = number(value)
+    if found < ZERO:
+        raise ValueError(f"{shown(found)} is below zero; send zero or more")
     return found
 
 
@@ -203,11 +221,15 @@ def _text_schema(pattern: str, longest: int) -> WithJsonSchema:
 
 
 def _ttl(value: object) -> Decimal:
-    return seconds_up_to(Decimal(86_400), value)
+    return seconds_up_to(DAY_S, value)
 
 
 def _duration(value: object) -> Decimal:
     return seconds_up_to(YEAR_S, value)
+
+
+def _span(value: object) -> Decimal:
+    return seconds_up_to(DAY_S, value)
 
 
 def _evidence_id(value: object) -> str:
@@ -235,7 +257,14 @@ OptionalPositive = Annotated[Decimal | None, PlainValidator(positive), _POSITIVE
 Fraction = Annotated[Decimal, PlainValidator(fraction), _number_schema("1E-12", Decimal(1))]
 Confidence = Annotated[Decimal, PlainValidator(confidence), _number_schema("0", Decimal(1))]
 OptionalTrail = Annotated[Decimal | None, PlainValidator(trail), _number_schema("1E-12", Decimal("0.2"))]
-Ttl = Annotated[Decimal, PlainValidator(_ttl), _number_schema("0.001", Decimal(86_400))]
+Ttl = Annotated[Decimal, PlainValidator(_ttl), _number_schema("0.001", DAY_S)]
+Span = Annotated[Decimal, PlainValidator(_span), _number_schema("0.001", DAY_S)]
+Count = Annotated[
+    int,
+    PlainValidator(count),
+    WithJsonSchema({"type": "integer", "minimum": 2, "maximum": MOST_CHILDREN}),
+]
+Weight = Annotated[Decimal, PlainValidator(weight), _number_schema("0", LARGEST)]
 OptionalDuration = Annotated[Decimal | None, PlainValidator(_duration), _DURATION]
 Line = Annotated[str, PlainValidator(line_of), _LINE_SCHEMA]
 OptionalLine = Annotated[str | None, PlainValidator(line_of), _LINE_SCHEMA]

@@ -90,20 +90,35 @@ def _with_stand_ins(
 
 
 def _sentence(detail: ErrorDetails, model: type[BaseModel], see: str) -> str:
-    where = _path(detail["loc"])
     name = str(detail["loc"][0])
+    where = _path(_without_kind(detail["loc"], model))
     if detail["input"] is None and name in model.model_fields and not model.model_fields[name].is_required():
         return f"{where}: null is no value; leave the field out"
     match detail["type"]:
         case "missing":
             return f"{where}: is missing; add it ({see})"
         case "extra_forbidden":
-            near = nearest_of(str(detail["loc"][-1]), _names_beside(detail["loc"], model))
+            unknown = str(detail["loc"][-1])
+            known = list(_names_beside(detail["loc"], model))
+            near = "" if unknown in known else nearest_of(unknown, known)
             return f"{where}: unknown field; " + (f"did you mean {near!r}?" if near else f"remove it ({see})")
+        case "union_tag_not_found":
+            return f"{where}: {shown(detail['input'])} names no type; send an object with type ({see})"
+        case "union_tag_invalid":
+            kind, known = shown(detail["ctx"]["tag"]), detail["ctx"]["expected_tags"].replace("'", "")
+            return f"{where}.type: {kind} is none of {known}; send one of these"
+        case "model_attributes_type":
+            return f"{where}: {shown(detail['input'])} is no object; send one in braces ({see})"
         case "value_error":
             return f"{where}: {detail['ctx']['error']}"
         case _:
             return f"{where}: {shown(detail['input'])} does not fit: {detail['msg']} ({see})"
+
+
+def _without_kind(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[int | str, ...]:
+    """The place as the sender wrote it: for an object of one of several kinds, without the kind's name."""
+    field = model.model_fields.get(str(loc[0]))
+    return loc if field is None or field.discriminator is None else (loc[0], *loc[2:])
 
 
 def _names_beside(loc: tuple[int | str, ...], model: type[BaseModel]) -> Iterable[str]:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from neuratrade.core.model.intent import EntryType, Lane
+from neuratrade.hands.execution_document import SINGLE, ExecutionDocument
 from neuratrade.hands.fields import (
     Confidence,
     DirectionChoice,
@@ -108,6 +109,12 @@ class IntentDocument(BaseModel):
     entry_expiry_s: OptionalDuration = Field(
         default=None, description="Seconds for which the entry may rest unfilled."
     )
+    execution: ExecutionDocument = Field(
+        default=SINGLE,
+        discriminator="type",
+        description="How the entry is cut into child orders. Slices are not for order_type stop; an iceberg "
+        "needs order_type limit.",
+    )
     tags: Tags = Field(
         default={}, description="Free text by name (emotion, session, note), kept with the trade."
     )
@@ -123,6 +130,7 @@ def intent_json_schema() -> dict[str, object]:
     for described in (schema, *schema["$defs"].values()):
         for name, field in described["properties"].items():
             field.pop("title", None)
+            field.pop("discriminator", None)
             if field.get("default", "") is None:
                 del field["default"]
             elif name == "ttl_seconds":

@@ -41,13 +41,12 @@ LONGEST_RECONNECT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a venue may take, seconds. snapshot_every_s: how often it is asked for everything."""
+    """How long a venue may take, seconds."""
 
     submit_s: float = 5.0
     change_s: float = 5.0
     look_up_s: float = 5.0
     snapshot_s: float = 15.0
-    snapshot_every_s: float = 60.0
     closing_s: float = 5.0
 
 
@@ -118,7 +117,6 @@ class LiveDesk:
         return {
             "venue": self._listen(),
             "time": self._watch_time(),
-            "snapshots": self._ask_regularly(),
         }
 
     def take(self, event: e.Event) -> None:
@@ -274,13 +272,6 @@ class LiveDesk:
         if stands != self.is_listening:
             self.is_listening = stands
             self._inbound.put_venue(e.ConnectionChanged(self._account_id, self.now_ns, stands))
-        if stands:
-            self._ask_for_everything()
-
-    async def _ask_regularly(self) -> None:
-        while True:
-            await self._clock.sleep(self._patience.snapshot_every_s)
-            self._ask_for_everything()
 
     async def _watch_time(self) -> None:
         """Tells of timers that came due, and of each second; behind the answers that came before."""

@@ -8,15 +8,13 @@ journal has, so a restart does not make a used approval fresh.
 from collections.abc import Callable
 from decimal import Decimal
 
-import msgspec
-
 from neuratrade.core.engine.state import DeskState
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Approved, Envelope
-from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.errors import Refused
-from neuratrade.core.model.orders import OrderRequest, OrderRole
+from neuratrade.core.model.orders import OrderRole
 from neuratrade.core.risk.permit import objection
+from neuratrade.hands.envelopes import Envelopes
 from neuratrade.venues.port import Cleared, clear
 
 Verify = Callable[[str, bytes, bytes], bool]
@@ -28,23 +26,18 @@ class Sender:
     def __init__(self, verify: Verify) -> None:
         self._verify = verify
         self._keys: dict[str, str] = {}
-        self._used: dict[str, Decimal] = {}
-        self._held: dict[str, Decimal] = {}
-        self._planned: dict[str, OrderRequest] = {}
-        self._filled: dict[str, Decimal] = {}
-        self._envelopes: dict[str, Envelope] = {}
+        self._books = Envelopes()
         self._checked: set[Envelope] = set()
+
+    @property
+    def used(self) -> dict[str, Decimal]:
+        """Entry quantity used under each approval, by bracket id."""
+        return self._books.used
 
     def restore(self, state: DeskState) -> None:
         """Takes its books from durable state after a restart."""
         self._keys = dict(state.keys)
-        for bracket in state.brackets.values():
-            self._envelopes[bracket.bracket_id] = bracket.envelope
-            self._used[bracket.bracket_id] = bracket.entry_used
-            self._held[bracket.bracket_id] = bracket.held_signed
-        for coid, order in state.orders.items():
-            self._planned[coid] = order.request
-            self._filled[coid] = order.filled
+        self._books.restore(state)
 
     def learn(self, fact: f.Fact) -> None:
         """Keeps the books: call with every fact, in order, also with those of the journal at start."""
@@ -52,30 +45,14 @@ class Sender:
             case f.RunStarted(key_id=key_id, public_key=public_key):
                 self._keys[key_id] = public_key
                 if fact.fresh:
-                    # What an earlier run approved is nobody's any more.
-                    self._used, self._held, self._planned, self._filled = {}, {}, {}, {}
-                    self._envelopes, self._checked = {}, set()
-            case f.IntentJudged(envelope=envelope) if envelope is not None:
-                self._envelopes[envelope.bracket_id] = envelope
-            case f.OrderPlanned(request=request):
-                self._planned[request.client_order_id] = request
-                if request.role is OrderRole.ENTRY:
-                    used = self._used.get(request.bracket_id, ZERO)
-                    self._used[request.bracket_id] = used + request.quantity
-            case f.AmendPlanned(client_order_id=coid) if coid in self._planned:
-                left = fact.quantity - self._filled.get(coid, ZERO)
-                terms = {"quantity": left, "stop_price": fact.stop_price}
-                self._planned[coid] = msgspec.structs.replace(self._planned[coid], **terms)
-            case f.OrderFilled(fill=fill) if fill.client_order_id in self._planned:
-                bracket_id = self._planned[fill.client_order_id].bracket_id
-                held = self._held.get(bracket_id, ZERO)
-                self._held[bracket_id] = held + fill.quantity * fill.side.sign
-                filled = self._filled.get(fill.client_order_id, ZERO)
-                self._filled[fill.client_order_id] = filled + fill.quantity
+                    self._checked = set()
             case f.BracketClosed(bracket_id=bracket_id):
-                self._forget(bracket_id)
+                book = self._books.open_book(bracket_id)
+                if book is not None:
+                    self._checked.discard(book.envelope)
             case _:
                 pass
+        self._books.learn(fact)
 
     def clear(self, approved: Approved, now_ns: int) -> Cleared:
         """The order as a venue may be given it. Raises Refused when it may not leave."""
@@ -85,18 +62,17 @@ class Sender:
         """Raises Refused when the order may not leave."""
         request, envelope = approved.request, approved.envelope
         self._check_signature(envelope)
-        if self._planned.get(request.client_order_id) != request:
-            coid = request.client_order_id
+        coid = request.client_order_id
+        book = self._books.open_book(request.bracket_id)
+        order = None if book is None else book.orders.get(coid)
+        if book is None or order is None or order.request != request:
             raise Refused(f"order {coid} was not journaled before it was to be sent, or not like this")
-        if self._envelopes.get(envelope.bracket_id) != envelope:
+        if book.envelope != envelope:
             raise Refused(f"approval {envelope.approval_id} is not the one that was journaled")
-        used = self._used.get(request.bracket_id, ZERO)
-        if request.role is OrderRole.ENTRY:
-            used -= request.quantity
-        held = self._held.get(request.bracket_id, ZERO)
-        found = objection(request, envelope, now_ns=now_ns, used=used, held=held)
+        used = book.used - request.quantity if request.role is OrderRole.ENTRY else book.used
+        found = objection(request, envelope, now_ns=now_ns, used=used, held=book.held)
         if found is not None:
-            raise Refused(f"order {request.client_order_id} was stopped at the sender: {found}")
+            raise Refused(f"order {coid} was stopped at the sender: {found}")
 
     def _check_signature(self, envelope: Envelope) -> None:
         if envelope in self._checked:
@@ -107,12 +83,3 @@ class Sender:
         if not self._verify(public_key, envelope.signed_text(), envelope.signature):
             raise Refused(f"approval {envelope.approval_id} has a signature that does not fit")
         self._checked.add(envelope)
-
-    def _forget(self, bracket_id: str) -> None:
-        envelope = self._envelopes.pop(bracket_id, None)
-        if envelope is not None:
-            self._checked.discard(envelope)
-        self._used.pop(bracket_id, None)
-        self._held.pop(bracket_id, None)
-        self._planned = {key: kept for key, kept in self._planned.items() if kept.bracket_id != bracket_id}
-        self._filled = {key: kept for key, kept in self._filled.items() if key in self._planned}

@@ -47,6 +47,7 @@ TYPES: Mapping[str, type | tuple[type, ...]] = {
     "array": list,
     "string": str,
     "number": (int, float),
+    "integer": int,
 }
 
 
@@ -65,10 +66,11 @@ def keyword_holds(value: object, node: Node, name: str, rule: object) -> bool:
     match name:
         case "type":
             return isinstance(value, TYPES[cast("str", rule)]) and not isinstance(value, bool)
-        case "anyOf":
-            return any(fits(value, choice) for choice in cast("Sequence[Node]", rule))
-        case "enum":
-            return value in cast("Sequence[object]", rule)
+        case "anyOf" | "oneOf":
+            fitting = sum(fits(value, choice) for choice in cast("Sequence[Node]", rule))
+            return fitting == 1 if name == "oneOf" else fitting > 0
+        case "enum" | "const":
+            return value in cast("Sequence[object]", rule if name == "enum" else [rule])
         case _:
             pass
     if isinstance(value, dict):
@@ -151,6 +153,20 @@ OPTIONAL: dict[str, st.SearchStrategy[object]] = {
     "ttl_seconds": st.integers(0, 100_000),
     "strategy_ref": texts,
     "venue": st.sampled_from(["paper", "moon"]),
+    "execution": st.one_of(
+        st.just({"type": "single"}),
+        st.fixed_dictionaries(
+            {"type": st.just("twap"), "slices": st.integers(1, 501), "span_seconds": st.integers(0, 1000)}
+        ),
+        st.fixed_dictionaries(
+            {
+                "type": st.just("vwap"),
+                "profile": st.lists(st.floats(-1, 9), max_size=5),
+                "span_seconds": st.floats(0, 1000),
+            }
+        ),
+        st.fixed_dictionaries({"type": st.sampled_from(["iceberg", "twap", "x"]), "shown": prices}),
+    ),
 }
 documents = st.fixed_dictionaries(
     {

@@ -1,6 +1,8 @@
 """Whatever is proposed: the gate answers, tightening never admits more, no size breaks a cap."""
 
+from collections.abc import Iterable
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 from hypothesis import example, given, settings
@@ -23,13 +25,22 @@ from neuratrade.core.model.intent import (
     TakeProfit,
 )
 from neuratrade.core.model.regime import Regime
+from neuratrade.core.risk.case import lay_out
 from neuratrade.core.risk.gate import LAYER_NAMES, Judgement, judge
-from neuratrade.core.risk.limits import CEILING_NAMES, CEILINGS, DEFAULTS, NAMES, Limits, operator_limit
-from neuratrade.core.risk.quality import entry_price
-from neuratrade.core.risk.sizing import risk_per_unit, unit_notional
+from neuratrade.core.risk.limits import (
+    CEILING_NAMES,
+    CEILINGS,
+    DEFAULTS,
+    NAMES,
+    TIGHTER_WHEN_HIGHER,
+    Limits,
+    operator_limit,
+)
+from neuratrade.core.risk.posture import Phase, Posture, Profile
 from neuratrade.core.risk.view import AccountView, GateView
 from tests.unit.risk.builders import BINARY, FUTURE, INTENT, NOW_NS, SPOT, VIEW
 
+T = TypeVar("T")
 SMALL = Decimal("1e-12")
 LARGE = Decimal("1e12")
 TIGHTER_WHEN_LARGER = {
@@ -116,6 +127,10 @@ def wild_views(draw: st.DrawFn) -> GateView:
         trades_today=draw(st.integers(-1, 10**9)),
         lane_session_losses=draw(st.integers(-1, 10**9)),
         lane_last_loss_ns=draw(st.one_of(st.none(), spans)),
+        profile=draw(st.sampled_from(Profile)),
+        posture=draw(st.sampled_from(Posture)),
+        phase=draw(st.sampled_from(Phase)),
+        unknown_orders=draw(st.integers(-1, 3)),
     )
     return GateView(
         now_ns=draw(spans),
@@ -135,6 +150,10 @@ def wild_views(draw: st.DrawFn) -> GateView:
         win_rate=draw(maybe(wild)),
         win_rate_outcomes=draw(st.integers(-1, 10**9)),
         size_factor=draw(wild),
+        conversion=draw(maybe(wild)),
+        conversion_age_ns=draw(st.one_of(st.none(), spans)),
+        maintenance_margin=draw(maybe(wild)),
+        liquidation_price=draw(maybe(wild)),
     )
 
 
@@ -158,8 +177,14 @@ def two_places(low: str, high: str) -> st.SearchStrategy[Decimal]:
 
 
 def mostly(usual: tuple[str, str], rare: tuple[str, str]) -> st.SearchStrategy[Decimal]:
-    """Nine times in ten from the usual range: with so many layers, else nothing would ever be approved."""
-    return st.integers(0, 9).flatmap(lambda roll: two_places(*(rare if roll == 0 else usual)))
+    """Nearly always from the usual range: with so many layers, else nothing would ever be approved."""
+    return st.integers(0, 29).flatmap(lambda roll: two_places(*(rare if roll == 0 else usual)))
+
+
+def usually(value: T, others: Iterable[T]) -> st.SearchStrategy[T]:
+    """This value, but now and then one of the others."""
+    rare = st.sampled_from(list(others))
+    return st.integers(0, 29).flatmap(lambda roll: rare if roll == 0 else st.just(value))
 
 
 @st.composite
@@ -203,6 +228,10 @@ def plausible(draw: st.DrawFn) -> tuple[OpenIntent, GateView]:
         trades_today=int(draw(mostly(("0", "4"), ("0", "60")))),
         lane_session_losses=int(draw(mostly(("0", "1"), ("0", "3")))),
         lane_last_loss_ns=draw(st.sampled_from([None, NOW_NS - 400 * 10**9, NOW_NS - 290 * 10**9])),
+        profile=draw(usually(Profile.MEDIUM, Profile)),
+        posture=draw(usually(Posture.BALANCED, Posture)),
+        phase=draw(usually(Phase.MATURE, Phase)),
+        unknown_orders=draw(usually(0, (0, 1))),
     )
     view = msgspec.structs.replace(
         VIEW,
@@ -217,6 +246,10 @@ def plausible(draw: st.DrawFn) -> tuple[OpenIntent, GateView]:
         win_rate=draw(st.one_of(st.none(), two_places("0", "1"))),
         win_rate_outcomes=draw(st.integers(0, 60)),
         size_factor=draw(st.sampled_from([Decimal(1), Decimal("0.5"), Decimal(3)])),
+        conversion=draw(usually(Decimal(1), (Decimal("0.0064"), Decimal("1.08"), Decimal(3)))),
+        conversion_age_ns=draw(usually(0, (899 * 10**9, 901 * 10**9))),
+        maintenance_margin=draw(st.sampled_from([None, Decimal("0.005")])),
+        liquidation_price=draw(usually(None, (trigger * (1 - sign * Decimal("0.02")), price))),
     )
     return intent, view
 
@@ -291,6 +324,10 @@ def test_tightening_a_limit_never_admits_a_larger_size(
     assert before.approved or not after.approved, name
 
 
+def test_every_reader_of_the_limits_knows_which_way_each_is_tighter() -> None:
+    assert TIGHTER_WHEN_HIGHER == TIGHTER_WHEN_LARGER
+
+
 NO_EDGE = msgspec.structs.replace(VIEW, win_rate=Decimal("0.2"), win_rate_outcomes=30)
 
 
@@ -327,22 +364,23 @@ def test_no_size_risks_or_weighs_more_than_the_ceilings_allow(proposal: tuple[Op
     assert account.equity is not None
     assert view.price is not None
     size, equity, slack = judgement.quantity, account.equity, 1 + Decimal("1e-20")
-    risk = risk_per_unit(intent, view)
+    case = lay_out(intent, view, limits)
+    risk, worth, rate = case.unit_risk, case.unit_notional, view.conversion
+    assert rate is not None
     assert risk is not None
-    assert size * risk <= equity * Decimal("0.02") * slack
+    assert size * risk * rate <= equity * Decimal("0.02") * slack
     # Reckoned anew, from where the entry really fills.
     fills_at = intent.trigger_price
     if intent.order_type is not EntryType.LIMIT:
-        fills_at = entry_price(intent, view)
+        fills_at = case.entry
         assert (fills_at - view.price) * intent.direction.sign >= 0
     if intent.stop_price is not None:
-        lost = abs(fills_at - intent.stop_price) * contract.multiplier * size
+        lost = abs(fills_at - intent.stop_price) * contract.multiplier * size * rate
         assert lost <= equity * Decimal("0.02")
         assert abs(fills_at - intent.stop_price) <= fills_at * Decimal("0.05")
-    notional = contract.notional(size, fills_at)
-    worth = unit_notional(intent, view)
+    notional = contract.notional(size, fills_at) * rate
     assert worth is not None
-    assert worth * size >= notional
+    assert worth * rate * size >= notional
     margin = contract.initial_margin if contract.kind is InstrumentKind.FUTURE else Decimal(1)
     assert (account.instrument_notional + notional) * margin <= equity * Decimal("0.10") * slack
     assert account.gross_notional + notional <= equity * 2 * slack
@@ -365,7 +403,7 @@ def test_examples_reach_approval_and_refusal_by_many_layers() -> None:
     """The properties above would say nothing if all their examples were refused for the same reason."""
     seen: dict[str, int] = {"approved": 0}
 
-    @settings(max_examples=300, database=None)
+    @settings(max_examples=600, database=None)
     @given(plausible(), plausible_limits())
     def look(proposal: tuple[OpenIntent, GateView], limits: Limits) -> None:
         judgement = judge(*proposal, limits, None)

@@ -9,7 +9,7 @@ import pytest
 
 from neuratrade.core.model.facts import DoorRefused, decode_fact, encode_fact
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
-from neuratrade.core.model.intent import Direction, EntryType, Lane, OpenIntent, Stop, TakeProfit
+from neuratrade.core.model.intent import Direction, EntryType, Lane, OpenIntent, Stop, TakeProfit, Twap
 from neuratrade.hands.door import Admitted, Door
 from neuratrade.hands.fields import moment_ns
 from neuratrade.hands.intent_schema import EXAMPLE_JSON
@@ -90,6 +90,7 @@ def test_every_optional_field_arrives_where_the_documentation_says(repository: P
         EntryType.LIMIT,
     )
     assert (intent.max_hold_ns, intent.entry_expiry_ns) == (3600 * SECOND, 300 * SECOND)
+    assert intent.execution == Twap(5, 240 * SECOND)
     assert (intent.evidence, intent.tags) == (("news-4711",), {"session": "london", "note": "second try"})
 
 

@@ -27,6 +27,7 @@ async def entered(world: LiveWorld) -> str:
 async def test_an_entry_fills_is_guarded_and_leaves_at_its_target() -> None:
     async with live_world() as world:
         stop = await entered(world)
+        world.quote(109)
         world.quote(111)
         await world.until(lambda: not world.engine.state.brackets, "the bracket is over")
         closed = next(fact for fact in world.recorder.facts if isinstance(fact, f.BracketClosed))
@@ -143,8 +144,8 @@ async def test_a_lost_stream_is_connected_anew_and_the_venue_is_asked_for_everyt
 
 
 async def test_the_venue_is_asked_for_everything_every_so_often() -> None:
-    async with live_world(replace(PATIENCE, snapshot_every_s=0.05)) as world:
-        await world.until(lambda: _snapshots(world) >= 4, "four snapshots")
+    async with live_world(reconcile_every_ns=1) as world:
+        await world.until(lambda: _snapshots(world) >= 3, "three snapshots")
 
 
 async def test_nothing_opens_while_the_stream_is_down() -> None:
@@ -190,6 +191,7 @@ async def test_a_full_disk_keeps_entries_here_and_lets_exits_go() -> None:
     async with live_world() as world:
         await entered(world)
         world.recorder.full = True
+        world.quote(109)
         world.quote(111)
         await world.until(lambda: not world.engine.state.brackets, "the position is left")
         assert world.engine.state.trading_state is f.TradingState.HALTED

@@ -296,3 +296,50 @@ def test_an_approval_put_together_by_hand_is_stopped() -> None:
     object.__setattr__(within, "_envelope", ENVELOPE)
     with pytest.raises(Refused, match=r"0 \+ 100 is more than the approved 1"):
         sender.check(within, NOW_NS)
+
+
+def test_a_bracket_that_a_late_execution_opens_again_may_be_guarded() -> None:
+    begun = (judged(), plan(ENTRY), closed())
+    late = (filled(ENTRY, "1"), plan(STOP))
+    with pytest.raises(Refused, match="not the one that was journaled"):
+        sender_after(*begun, *late).check(forged(STOP), NOW_NS)
+    reopened = f.BracketReopened(NOW_NS, INTENT.intent_id)
+    sender_after(*begun, reopened, *late).check(forged(STOP), NOW_NS)
+
+
+CANCELLED = f.OrderCancelled(NOW_NS, ENTRY.client_order_id, "", Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("word", "free"),
+    [
+        (CANCELLED, True),
+        (f.OrderExpired(NOW_NS, ENTRY.client_order_id, Decimal(0)), True),
+        (f.OrderRejected(NOW_NS, ENTRY.client_order_id, "no"), True),
+        (msgspec.structs.replace(CANCELLED, filled=None), False),
+        (msgspec.structs.replace(CANCELLED, filled=Decimal(1)), False),
+        (f.OrderNotFound(NOW_NS, ENTRY.client_order_id), False),
+    ],
+)
+def test_only_what_an_entry_is_stated_never_to_have_filled_may_be_asked_for_again(
+    word: f.Fact, free: bool
+) -> None:
+    whole = msgspec.structs.replace(ENTRY, quantity=ENVELOPE.max_quantity)
+    again = msgspec.structs.replace(whole, client_order_id="c" * 32)
+    sender = sender_after(judged(), plan(whole), word, plan(again))
+    if free:
+        sender.check(forged(again), NOW_NS)
+    else:
+        with pytest.raises(Refused, match="more than the approved"):
+            sender.check(forged(again), NOW_NS)
+
+
+def test_an_order_that_was_thought_absent_and_is_there_uses_its_approval_again() -> None:
+    whole = msgspec.structs.replace(ENTRY, quantity=ENVELOPE.max_quantity)
+    again = msgspec.structs.replace(whole, client_order_id="c" * 32)
+    missed = [f.OrderNotFound(NOW_NS + late, ENTRY.client_order_id) for late in (0, 2_000_000_000)]
+    sender = sender_after(judged(), plan(whole), *missed, plan(again))
+    sender.check(forged(again), NOW_NS)
+    sender.learn(f.OrderAccepted(NOW_NS, ENTRY.client_order_id, "V"))
+    with pytest.raises(Refused, match="more than the approved"):
+        sender.check(forged(again), NOW_NS)

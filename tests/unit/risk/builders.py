@@ -16,6 +16,7 @@ from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.intent import DefinedRisk, Direction, OpenIntent, Stop, TakeProfit
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.regime import Regime
+from neuratrade.core.risk.case import Case, lay_out
 from neuratrade.core.risk.gate import Judgement, judge
 from neuratrade.core.risk.limits import DEFAULTS, Limits
 from neuratrade.core.risk.view import AccountView, GateView
@@ -144,6 +145,11 @@ def instrument_with(contract: Instrument = SPOT, **changes: object) -> Instrumen
 def answer(intent: OpenIntent = INTENT, view: GateView = VIEW, limits: Limits = DEFAULTS) -> Judgement:
     """The gate's unsigned answer."""
     return judge(intent, view, limits, None)
+
+
+def case_of(intent: OpenIntent = INTENT, view: GateView = VIEW, limits: Limits = DEFAULTS) -> Case:
+    """The proposal as the layers get it."""
+    return lay_out(intent, view, limits)
 
 
 def report_of(judgement: Judgement, layer: str) -> LayerReport:

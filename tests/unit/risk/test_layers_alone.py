@@ -9,13 +9,16 @@ import pytest
 from neuratrade.core.model.account import Account, AccountKind
 from neuratrade.core.model.approval import Verdict
 from neuratrade.core.model.facts import TradingState
-from neuratrade.core.model.intent import DefinedRisk, EntryType, Hedged, Lane, Stop, TakeProfit
+from neuratrade.core.model.intent import DefinedRisk, Direction, EntryType, Hedged, Lane, Stop, TakeProfit
 from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND
 from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.gate import LAYER_NAMES
+from neuratrade.core.risk.posture import Phase, Posture, Profile
 from tests.unit.risk.builders import (
     ACCOUNT,
+    BINARY,
     INTENT,
+    LOT,
     NOTHING,
     NOW_NS,
     Changes,
@@ -60,6 +63,8 @@ def of_view(layer: str, reason: str, **changes: object) -> Case:
 
 READ_ONLY = msgspec.structs.replace(ACCOUNT, account=Account("main", "paper", "USD", AccountKind.READ_ONLY))
 TARGET = TakeProfit(Decimal(104))
+LIQUIDATED_AT_99 = {"maintenance_margin": Decimal("0.005"), "liquidation_price": Decimal(99)}
+CHEAP_OUTCOME = instrument_with(BINARY, price_ceiling=Decimal(101), lot=LOT, min_quantity=LOT)
 LOSS_NS = NOW_NS - 5 * NS_PER_MINUTE + 1
 
 REFUSING = (
@@ -80,6 +85,9 @@ REFUSING = (
     of_view("trading_state", "a person's words", state=TradingState.HALTED, state_reason="a person's words"),
     of_view("warm_up", "indicators are not warm yet", warm=False),
     of_view("stale_data", "the last price is too old", price_age_ns=90 * NS_PER_SECOND + 1),
+    of_view("conversion", "the conversion rate is too old", conversion_age_ns=15 * NS_PER_MINUTE + 1),
+    of_view("conversion", "the conversion rate is not known", conversion_age_ns=None),
+    of_view("unknown_orders", "an order in this instrument is in doubt", unknown_orders=1),
     of_intent("confidence", "confidence is too low", confidence=Decimal("0.7499")),
     of_intent("protection", "the stop is on the wrong side of the entry", protection=Stop(Decimal(102))),
     of_intent(
@@ -127,6 +135,24 @@ REFUSING = (
     ),
     Case("stop_atr", "the stop lies inside the noise", view={"atr": Decimal("6.667")}),
     Case("stop_atr", "the stop is too many true ranges away", view={"atr": Decimal("0.399")}),
+    of_view("liquidation", "the stop lies beyond the liquidation price", **LIQUIDATED_AT_99),
+    Case(
+        "liquidation",
+        "the stop lies beyond the liquidation price",
+        {
+            "direction": Direction.SHORT,
+            "protection": Stop(Decimal(102)),
+            "take_profits": (TakeProfit(Decimal(96)),),
+        },
+        {"maintenance_margin": Decimal("0.005"), "liquidation_price": Decimal("101.99")},
+    ),
+    Case(
+        "liquidation",
+        "a margined position without a stop ends in liquidation",
+        {"protection": DefinedRisk(Decimal(100)), "take_profits": ()},
+        {"instrument": CHEAP_OUTCOME, **LIQUIDATED_AT_99},
+        {"stop_max_atr": Decimal(100)},
+    ),
     of_view("fat_finger", "entry price is far from the market", price=Decimal("105.27")),
     of_intent(
         "cost", "the target hardly pays for the round trip", take_profits=(TakeProfit(Decimal("100.13")),)
@@ -174,6 +200,9 @@ CLAMPING = (
     SizeCase("usd_caps", "0.25", view={"gross_notional": Decimal(975)}, limits={"total_usd": Decimal(1_000)}),
     SizeCase("liquidity", "0.5", limits={"volume_24h_share_fraction": Decimal("0.0000005")}),
     SizeCase("regime_size", "0.5", view={"regime": Regime.HIGH_VOLATILITY}),
+    SizeCase("posture", "0.5", view={"phase": Phase.GROWTH}),
+    SizeCase("posture", "0.5", view={"posture": Posture.DEFENSIVE}),
+    SizeCase("posture", "0.5", {"confidence": Decimal("0.8")}, {"profile": Profile.LOW}),
     SizeCase("risk_budget", "0.5", view={"size_factor": Decimal("0.5")}),
     SizeCase("risk_budget", "0.75", view={"peak_24h": Decimal("10126.5822")}),
 )

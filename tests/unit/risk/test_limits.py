@@ -50,6 +50,7 @@ THE_DEFAULTS = {
     "uncalibrated_risk_fraction": Decimal("0.005"),
     "volume_24h_share_fraction": Decimal("0.001"),
     "price_age_ns": 90_000_000_000,
+    "conversion_age_ns": 900_000_000_000,
     "lane_cooldown_ns": 300_000_000_000,
 }
 

@@ -30,6 +30,10 @@ MISSING: tuple[tuple[str, Changes, Changes, str], ...] = (
     ("trading_state", NOTHING, {"account": None}, "the account"),
     ("stale_data", NOTHING, {"price": None}, "a price"),
     ("stale_data", NOTHING, {"price_age_ns": None}, "a price"),
+    ("conversion", NOTHING, {"conversion": None}, "the conversion rate"),
+    ("conversion", NOTHING, {"conversion": ZERO}, "the conversion rate"),
+    ("conversion", NOTHING, {"conversion_age_ns": None}, "the conversion rate"),
+    ("unknown_orders", NOTHING, {"account": None}, "the account"),
     ("protection", NOTHING, {"price": None}, "a price"),
     ("protection", {"protection": DefinedRisk(Decimal(1))}, {"instrument": None}, "the instrument"),
     ("stop_distance", FREE, {"price": None}, "an entry price above zero"),
@@ -90,6 +94,11 @@ MISSING: tuple[tuple[str, Changes, Changes, str], ...] = (
     ("usd_caps", NOTHING, {"instrument": None}, "the worth of one unit"),
     ("liquidity", NOTHING, {"volume_24h": None}, "24 hours of volume"),
     ("liquidity", NOTHING, {"instrument": None}, "the worth of one unit"),
+    *(
+        (layer, NOTHING, {"conversion": None}, "the conversion rate")
+        for layer in ("risk_per_trade", "atr_size", "kelly", "position_cap", "leverage", "usd_caps")
+    ),
+    ("posture", NOTHING, {"account": None}, "the account"),
     ("risk_budget", NOTHING, {"equity": None}, "equity"),
     ("lot", NOTHING, {"instrument": None}, "the instrument"),
 )
@@ -147,4 +156,8 @@ VIEW_OPTIONAL = {
     "atr",
     "volume_24h",
     "win_rate",
+    "conversion",
+    "conversion_age_ns",
+    "maintenance_margin",
+    "liquidation_price",
 }

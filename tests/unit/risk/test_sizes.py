@@ -8,14 +8,16 @@ import pytest
 from neuratrade.core.model.approval import Verdict
 from neuratrade.core.model.intent import Direction, EntryType, Hedged, Stop, TakeProfit
 from neuratrade.core.model.regime import Regime
-from neuratrade.core.risk.layer import seconds, text
-from neuratrade.core.risk.sizing import budget_factor, regime_factor, risk_per_unit
+from neuratrade.core.risk.gate import CAPS
+from neuratrade.core.risk.layer import limit_text, seconds, text
+from neuratrade.core.risk.sizing import REGIME_FACTOR, budget_factor
 from tests.unit.risk.builders import (
     BINARY,
     FUTURE,
     answer,
     binary_bet,
     blocking,
+    case_of,
     clamping,
     instrument_with,
     intent_with,
@@ -100,7 +102,8 @@ def test_kelly_counts_from_the_market_when_the_entry_fills_there() -> None:
 
 
 def test_the_regime_takes_half_in_high_volatility_and_all_in_a_crash() -> None:
-    factors = {regime: regime_factor(view_with(regime=regime)) for regime in Regime}
+    factors = dict(REGIME_FACTOR)
+    assert set(factors) == set(Regime)
     assert factors.pop(Regime.HIGH_VOLATILITY) == D("0.5")
     assert factors.pop(Regime.CRASH) == 0
     assert set(factors.values()) == {D(1)}
@@ -119,7 +122,7 @@ def test_the_regime_takes_half_in_high_volatility_and_all_in_a_crash() -> None:
     ],
 )
 def test_the_risk_budget_shrinks_with_the_drawdown_already_used(equity: str, expected: str) -> None:
-    assert budget_factor(view_with(equity=D(equity)), limits_with()) == D(expected)
+    assert budget_factor(case_of(view=view_with(equity=D(equity)))) == D(expected)
 
 
 def test_no_posture_grows_a_size_past_its_caps() -> None:
@@ -182,7 +185,7 @@ def test_the_initial_margin_of_a_future_counts_towards_the_position_and_its_noti
 
 def test_a_point_of_a_future_is_worth_its_multiplier() -> None:
     trip = 250_000 * (D("0.00002") + D("0.0002"))
-    assert risk_per_unit(FUTURE_INTENT, view_with(**RICH)) == 10 * 50 + trip
+    assert case_of(FUTURE_INTENT, view_with(**RICH)).unit_risk == 10 * 50 + trip
     known = {"win_rate": D("0.4"), "win_rate_outcomes": 30}
     limits = limits_with(kelly_fraction=D("0.05"))
     judgement = answer(FUTURE_INTENT, view_with(**RICH, **MILLION, **known), limits)
@@ -200,13 +203,10 @@ def test_a_gain_that_the_costs_eat_whole_is_no_edge() -> None:
 
 def test_a_hedged_leg_risks_its_cap_shared_by_its_units() -> None:
     hedged = intent_with(protection=Hedged("leg", "unwind", D(30)), quantity=D(4))
-    assert risk_per_unit(hedged, view_with()) == D("7.5")
+    assert case_of(hedged, view_with()).unit_risk == D("7.5")
     for quantity in (None, D(0)):
         assert (
-            risk_per_unit(
-                intent_with(protection=Hedged("leg", "unwind", D(30)), quantity=quantity), view_with()
-            )
-            == 30
+            case_of(intent_with(protection=Hedged("leg", "unwind", D(30)), quantity=quantity)).unit_risk == 30
         )
 
 
@@ -214,7 +214,7 @@ def test_a_hedged_leg_risks_its_cap_shared_by_its_units() -> None:
 def test_a_bet_risks_its_costs_too_and_nothing_below_its_floor(direction: Direction, loses: str) -> None:
     contract = instrument_with(BINARY, price_floor=D("0.1"), taker_fee_bps=D(100))
     view = view_with(instrument=contract, price=D("0.4"), spread_fraction=D("0.01"))
-    assert risk_per_unit(binary_bet(direction, "0.4"), view) == D(loses) + D("0.4") * D("0.02")
+    assert case_of(binary_bet(direction, "0.4"), view).unit_risk == D(loses) + D("0.4") * D("0.02")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_bet_risks_all_it_can_lose(direction: Direction, price: str, loses: st
     view = view_with(instrument=BINARY, price=D(price), spread_fraction=D(0), atr=D("0.01"))
     judgement = answer(binary_bet(direction, price), view)
     assert judgement.approved
-    assert risk_per_unit(binary_bet(direction, price), view) == D(loses)
+    assert case_of(binary_bet(direction, price), view).unit_risk == D(loses)
     assert judgement.quantity * D(loses) <= 10_000 * D("0.005")
     assert report_of(judgement, "kelly").quantity == 50 / D(loses)
 
@@ -241,7 +241,7 @@ def test_sizes_of_what_fills_at_the_market_are_reckoned_at_the_market() -> None:
     )
     judgement = answer(beside)
     assert judgement.quantity == 10  # 1,000 at the market's 100, not at 98.5
-    assert risk_per_unit(beside, view_with()) == D("2.5") + 100 * D("0.0012")
+    assert case_of(beside, view_with()).unit_risk == D("2.5") + 100 * D("0.0012")
     short = intent_with(
         direction=Direction.SHORT,
         trigger_price=D(99),
@@ -250,6 +250,29 @@ def test_sizes_of_what_fills_at_the_market_are_reckoned_at_the_market() -> None:
         **ASK_NOTHING,
     )
     assert answer(short).quantity == 10
+
+
+def test_amounts_are_weighed_against_equity_in_the_reporting_currency() -> None:
+    """A quote unit worth two of the reporting currency halves every cap on equity and doubles no other."""
+    known = {"win_rate": D("0.6"), "win_rate_outcomes": 30}
+    intent = intent_with(**ASK_NOTHING)
+    limits = limits_with(order_usd=D(700), volume_24h_share_fraction=D("0.0000001"))
+    alone = {cap.__name__: cap(case_of(intent, view_with(**known), limits)) for _, cap in CAPS}
+    view = view_with(**known, conversion=D(2), gross_notional=D(100), instrument_notional=D(100))
+    doubled = {cap.__name__: cap(case_of(intent, view, limits)) for _, cap in CAPS}
+    expected = {
+        "risk_per_trade": Fraction(200) / Fraction("2.09") / 2,
+        "atr_size": Fraction(100, 2),
+        "position_cap": Fraction(1_000 - 100, 200),
+        "leverage": Fraction(20_000 - 100, 200),
+        "usd_caps": Fraction(700, 200),
+        "liquidity": Fraction(10, 100),
+    }
+    for name, quantity in expected.items():
+        assert close(doubled[name].quantity, quantity), name
+    share = Fraction(alone["kelly"].quantity or 0)
+    assert close(doubled["kelly"].quantity, share / 2)
+    assert answer(intent, view_with(conversion=D(2))).quantity * 2 == answer(intent).quantity == 10
 
 
 @pytest.mark.parametrize(
@@ -272,6 +295,21 @@ def test_sizes_of_what_fills_at_the_market_are_reckoned_at_the_market() -> None:
 )
 def test_numbers_in_reports_read_like_numbers(value: Decimal | int | None, words: str) -> None:
     assert text(value) == words
+
+
+@pytest.mark.parametrize(
+    "same", [(D("-0"), D(0)), (D(0), D("-0")), (D("1E+18"), 10**18), (10**18, D("1E+18"))]
+)
+def test_the_text_of_a_limit_does_not_depend_on_what_was_shown_before(
+    same: tuple[Decimal | int, Decimal | int],
+) -> None:
+    """Equal numbers of another form must not find each other's text: a replay would journal other bytes."""
+    alone = []
+    for value in same:
+        limit_text.cache_clear()
+        alone.append(limit_text(value, text))
+    limit_text.cache_clear()
+    assert [limit_text(value, text) for value in same] == alone
 
 
 def test_spans_in_reports_are_seconds() -> None:

@@ -442,7 +442,16 @@ def test_a_look_up_tells_all_that_became_of_an_order_and_of_none() -> None:
     for coid in (resting, done, "never"):
         venue.exchange.look_up(coid, T0 + NS_PER_SECOND)
     venue.run(T0 + 2 * NS_PER_SECOND)
-    assert venue.ends == ["OrderAccepted", "OrderFilled", "OrderNotFound"]
+    assert venue.ends == [
+        "OrderAccepted",
+        "OrderAmended",
+        "OrderFilled",
+        "OrderCancelled",
+        "OrderNotFound",
+    ]
+    over = venue.heard[3]
+    assert isinstance(over, f.OrderCancelled)
+    assert over.filled == 1
 
 
 def restored(hand: Hand) -> Venue:

@@ -46,11 +46,11 @@ def take_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> BracketSta
 def _of_closed_bracket(turn: Turn, event: f.VenueEvent, coid: str) -> OrderState | None:
     """An order of a bracket that is over: opened again when something new is true of it."""
     for bracket_id, kept in turn.state.closed.items():
-        for order in kept.orders:
-            if order.request.client_order_id == coid:
-                if not _is_repeated(order, event) and not _contradicts(order, event):
-                    turn.record(f.BracketReopened(turn.at_ns, bracket_id))
-                return order
+        order = kept.orders.get(coid)
+        if order is not None:
+            if not _is_repeated(order, event) and not _contradicts(order, event):
+                turn.record(f.BracketReopened(turn.at_ns, bracket_id))
+            return order
     return None
 
 
@@ -70,7 +70,8 @@ def _is_repeated(order: OrderState, event: f.VenueEvent) -> bool:
             return order.status.is_final and order.status is not OrderStatus.REJECTED
         case f.OrderCancelled(filled=filled) | f.OrderExpired(filled=filled):
             # The first end that states what was filled is news even after one that did not.
-            untold = order.stated is None and filled is not None and filled > order.filled
+            open_rest = order.filled < order.quantity
+            untold = order.stated is None and filled is not None and (open_rest or filled > order.filled)
             return order.status.is_final and not untold
         case f.OrderTriggered():
             return order.status.is_final or order.triggered_ns is not None
@@ -172,7 +173,9 @@ def _after_accepted(turn: Turn, bracket: BracketState, order: OrderState) -> Non
     way_out = order.request.role in (OrderRole.TARGET, OrderRole.EXIT)
     if order.request.client_order_id not in known or (way_out and not leaving):
         turn.cancel(order, "it was replaced, since it was thought not to be there")
-    if leaving and order.request.role is OrderRole.STOP and not order.asked:
+    under_way = turn.order(bracket.exit_order)
+    over = under_way is None or not under_way.is_live
+    if leaving and over and order.request.role is OrderRole.STOP and not order.asked:
         exits.end_exit(turn, bracket)
     elif bracket.bracket_id in turn.state.brackets:
         rules.go_on(turn, bracket)
@@ -229,7 +232,8 @@ def take_liquidation(turn: Turn, event: f.Liquidated) -> list[BracketState]:
     ours = sum((share for _, share in shared), ZERO)
     if ours:
         mine = replace(fill, quantity=ours, fee=fill.fee * ours / fill.quantity)
-        turn.record(f.Liquidated(turn.at_ns, mine))
+        shares = {bracket.bracket_id: share for bracket, share in shared}
+        turn.record(f.Liquidated(turn.at_ns, mine, shares))
         reason = f"the venue closed {ours} of {fill.instrument} itself"
         move(turn, f.TradingState.HALTED, "liquidation", reason, str(ours), "0", latched=True)
     if ours < fill.quantity:

@@ -1,51 +1,23 @@
 """Brackets: entry, stop and targets of one intent as one small state machine.
 
 Exactly one exit rests at the venue: the stop. Targets, the ladder, the trail and the time exit are watched
-here; `exits` leaves by them, `protection` keeps the stop fitting. From the first fill on every unit held is
-under a working stop or on its way out, and the time it is not is counted.
+here; `entries` gets in, `exits` leaves, `protection` keeps the stop fitting. From the first fill on every
+unit held is under a working stop or on its way out, and the time it is not is counted.
 """
 
 from decimal import Decimal
 
 from neuratrade.core.engine.cover import live_stops, note_protection
+from neuratrade.core.engine.entries import advance, ask_what_it_filled
 from neuratrade.core.engine.exits import begin_exit, leave, proceed, rung_quantity, wish_to_leave
 from neuratrade.core.engine.protection import follow_trail, guard
 from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.facts import CloseReason
-from neuratrade.core.model.intent import EntryType, Stop
-from neuratrade.core.model.orders import OrderRole, OrderStatus, OrderType, TimeInForce
+from neuratrade.core.model.intent import Stop
+from neuratrade.core.model.orders import OrderRole, OrderType
 
 MAX_STOP_REJECTS = 3
-TRIGGERS = (OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED)
-
-_ENTRY_TYPES = {
-    EntryType.MARKET: OrderType.MARKET,
-    EntryType.LIMIT: OrderType.LIMIT,
-    EntryType.STOP: OrderType.STOP,
-}
-
-
-def open_bracket(turn: Turn, bracket: BracketState) -> None:
-    """Sends the entry of a freshly approved bracket."""
-    intent = bracket.intent
-    price = turn.instrument_of(bracket).round_price(intent.trigger_price)
-    kind = intent.order_type
-    resting = kind is not EntryType.MARKET
-    expires_ns = bracket.envelope.expires_ns
-    turn.send(
-        bracket,
-        OrderRole.ENTRY,
-        bracket.envelope.side,
-        _ENTRY_TYPES[kind],
-        bracket.quantity,
-        limit_price=price if kind is EntryType.LIMIT else None,
-        stop_price=price if kind is EntryType.STOP else None,
-        time_in_force=TimeInForce.GTD if resting else TimeInForce.IOC,
-        expires_ns=expires_ns if resting else None,
-    )
-    if resting:
-        turn.set_timer(f"entry:{bracket.bracket_id}", expires_ns)
 
 
 def after_fill(turn: Turn, bracket: BracketState, order: OrderState) -> None:
@@ -64,6 +36,7 @@ def go_on(turn: Turn, bracket: BracketState) -> None:
         proceed(turn, bracket)
     else:
         guard(turn, bracket)
+    advance(turn, bracket)
 
 
 def after_triggered(turn: Turn, bracket: BracketState, order: OrderState) -> None:
@@ -72,6 +45,7 @@ def after_triggered(turn: Turn, bracket: BracketState, order: OrderState) -> Non
     timer_id = f"escalate:{bracket.bracket_id}"
     if order.request.order_type is OrderType.STOP_LIMIT and timer_id not in turn.state.timers:
         turn.set_timer(timer_id, turn.at_ns + turn.rules_of(bracket).escalate_ns)
+    advance(turn, bracket)
 
 
 def escalate(turn: Turn, bracket: BracketState, level: Decimal) -> None:
@@ -92,6 +66,8 @@ def after_done(turn: Turn, bracket: BracketState, order: OrderState) -> None:
         leave(turn, bracket, CloseReason.KILL, bracket.stop_price)
     if bracket.bracket_id in turn.state.brackets:
         go_on(turn, bracket)
+    if order.request.role is OrderRole.ENTRY:
+        ask_what_it_filled(turn, bracket, order)
 
 
 def after_refused_request(turn: Turn, bracket: BracketState, order: OrderState, asked: str) -> None:
@@ -112,6 +88,7 @@ def resume(turn: Turn, bracket: BracketState) -> None:
         proceed(turn, bracket)
     else:
         guard(turn, bracket, anew=True)
+    advance(turn, bracket)
 
 
 def watch(

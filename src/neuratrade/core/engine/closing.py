@@ -17,19 +17,20 @@ def close_if_over(turn: Turn, bracket: BracketState) -> bool:
         return False
     name = bracket.bracket_id
     live = [item for item in turn.state.orders.values() if item.request.bracket_id == name and item.is_live]
-    if bracket.entered > 0:
-        for order in live:
+    for order in live:
+        # Before anything left, the entry may fill on; exits left over from what was busted may not.
+        if bracket.exited > 0 or order.request.role.reduces:
             turn.cancel(order, "the bracket is over")
-    if live or _enters_later(turn, bracket):
+    if live or _enters_later(bracket):
         return False
     note_protection(turn, bracket)
     turn.record(_closing(turn, bracket, contract.multiplier))
     return True
 
 
-def _enters_later(turn: Turn, bracket: BracketState) -> bool:
-    """Whether the next slice of its entry is still to come."""
-    return f"slice:{bracket.bracket_id}" in turn.state.timers and bracket.entered == 0
+def _enters_later(bracket: BracketState) -> bool:
+    """Whether slices of its entry are still to come, while nothing was left yet."""
+    return bracket.intent.execution is not None and not bracket.entry_over and bracket.exited == 0
 
 
 def _closing(turn: Turn, bracket: BracketState, multiplier: Decimal) -> BracketClosed:

@@ -23,6 +23,7 @@ class EngineConfig:
     day_offset_ns: added to UTC before the day is counted. session_open: False outside trading hours
     (crypto never closes). signer: None makes unsigned approvals that no venue accepts. venue_rules: by venue
     name. reconcile_every_ns: how often books and venue are compared; 0: only when the desk starts.
+    balance_tolerance_fraction: how far a balance may differ from the venue's, of the greater amount.
     """
 
     account_id: str
@@ -39,3 +40,4 @@ class EngineConfig:
     regime: RegimeParams = field(default_factory=RegimeParams)
     venue_rules: Mapping[str, VenueRules] = field(default_factory=dict)
     reconcile_every_ns: int = 0
+    balance_tolerance_fraction: Decimal = Decimal(0)

@@ -10,7 +10,7 @@ from neuratrade.core.engine.state import BracketState, OrderState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.facts import ProtectionChanged
-from neuratrade.core.model.intent import Stop
+from neuratrade.core.model.intent import Hedged, Stop
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderStatus
 
@@ -63,7 +63,13 @@ def note_downtime(turn: Turn, bracket: BracketState, since_ns: int) -> None:
 
 def note_protection(turn: Turn, bracket: BracketState) -> None:
     """Records that a bracket became covered or bare, and sets the timer that does not let it stay bare."""
-    if bracket.bracket_id not in turn.state.brackets or not isinstance(bracket.intent.protection, Stop):
+    if bracket.bracket_id not in turn.state.brackets:
+        return
+    protection = bracket.intent.protection
+    if isinstance(protection, Hedged) and not bracket.protected and sellable(turn, bracket) == 0:
+        turn.record(ProtectionChanged(turn.at_ns, bracket.bracket_id, True))
+    if not isinstance(protection, Stop):
+        # What is hedged is watched with its basket (`baskets`): no timer here may tear the legs apart.
         return
     covered = is_covered(turn, bracket)
     timer_id = f"protect:{bracket.bracket_id}"

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from neuratrade.core.engine import baskets, timers
 from neuratrade.core.engine import brackets as rules
-from neuratrade.core.engine import timers
 from neuratrade.core.engine.answers import take_answer, take_liquidation
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.cover import note_downtime
@@ -21,7 +21,7 @@ from neuratrade.core.engine.judging import judge_intent, propose
 from neuratrade.core.engine.ledger import equity_of
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.operators import obey
-from neuratrade.core.engine.reconcile import Reconciler
+from neuratrade.core.engine.reconcile import CONFIRM_NS, Reconciler
 from neuratrade.core.engine.state import BracketPhase, BracketState, DeskState
 from neuratrade.core.engine.supervision import Supervision
 from neuratrade.core.engine.turn import Turn
@@ -56,7 +56,7 @@ class Engine:
         self.strays = 0
         self._governors = Governors(config.day_offset_ns)
         self._supervision = Supervision(config)
-        self._reconciler = Reconciler()
+        self._reconciler = Reconciler(config.balance_tolerance_fraction)
         self._takes: dict[type, Callable[[Turn, Any], None]] = {
             e.BarSeen: self._watch_bar,
             e.BarClosed: self._close_bar,
@@ -72,7 +72,7 @@ class Engine:
             e.ConnectionChanged: self._on_connection,
             e.VenueSnapshot: self._on_snapshot,
             f.TimerFired: lambda turn, event: timers.fire(turn, event, self.markets),
-            f.RunStarted: lambda turn, event: turn.record(event),
+            f.RunStarted: self._begin,
             f.RunEnded: _record_now,
             f.DoorRefused: _record_now,
             f.CashMoved: self._on_cash,
@@ -92,6 +92,8 @@ class Engine:
             at_ns = state.now_ns
         turn = Turn(state, at_ns, self.config.venue_rules)
         self._takes.get(type(event), self._on_venue)(turn, event)
+        if turn.facts or (state.baskets and isinstance(event, baskets.PRICES)):
+            baskets.tend(turn, self.markets, event)
         if turn.facts:
             self._after(turn)
         return Step(turn.facts, turn.commands)
@@ -111,6 +113,7 @@ class Engine:
             cancel_entries(turn)
         for bracket in list(self.state.brackets.values()):
             rules.resume(turn, bracket)
+        baskets.tend(turn, self.markets, None)
         self._supervision.compare_all(turn)
         return Step(turn.facts, turn.commands)
 
@@ -207,12 +210,19 @@ class Engine:
             turn.take_snapshot(event.account_id)
 
     def _on_snapshot(self, turn: Turn, event: e.VenueSnapshot) -> None:
-        if event.account_id in self.state.accounts:
-            self._reconciler.compare(turn, event, self.markets)
-        else:
+        if event.account_id not in self.state.accounts:
             self.strays += 1
+        elif self._reconciler.compare(turn, event, self.markets):
+            self._supervision.look_again(event.account_id, turn.at_ns + CONFIRM_NS)
 
     # accounts and instruments
+
+    def _begin(self, turn: Turn, event: f.RunStarted) -> None:
+        """A run that begins afresh looks at what its account holds; one that goes on is to be recovered."""
+        turn.record(event)
+        if event.fresh:
+            self._reconciler.begin(turn.at_ns)
+            self._supervision.compare_all(turn)
 
     def _on_cash(self, turn: Turn, event: f.CashMoved) -> None:
         account = self.state.accounts.get(event.account_id)

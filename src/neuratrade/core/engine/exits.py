@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from neuratrade.core.engine.closing import close_if_over
 from neuratrade.core.engine.cover import live_stops, note_protection, sellable
+from neuratrade.core.engine.entries import end_entry
 from neuratrade.core.engine.protection import exit_side, guard
 from neuratrade.core.engine.state import BracketPhase, BracketState
 from neuratrade.core.engine.turn import Turn
@@ -45,13 +46,6 @@ def begin_exit(
         return
     turn.record(TriggerFired(turn.at_ns, bracket.bracket_id, reason, level, seen, wanted))
     proceed(turn, bracket)
-
-
-def end_entry(turn: Turn, bracket: BracketState, reason: str) -> None:
-    """Asks for the end of an entry that could still fill, and of slices to come."""
-    entry = turn.order(bracket.entry_order)
-    if entry is not None and entry.is_live:
-        turn.cancel(entry, reason)
 
 
 def proceed(turn: Turn, bracket: BracketState) -> None:

@@ -7,6 +7,7 @@ price is no mark, and one with an old price only keeps new exposure out.
 
 from decimal import Decimal
 
+from neuratrade.core.engine.entries import end_entry
 from neuratrade.core.engine.exits import leave
 from neuratrade.core.engine.ledger import equity_of
 from neuratrade.core.engine.markets import Markets
@@ -29,7 +30,7 @@ MARK_STEP_BPS = Decimal(1)
 _SEVERITY = {TradingState.RUNNING: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
 STALE = "stale_marks"
 DAILY = ("daily_loss", "session_drawdown", STALE)
-LIFTING = ("day_roll", "operator", STALE)
+LIFTING = ("day_roll", "operator", STALE, "reconciled")
 
 
 class Governors:
@@ -147,9 +148,7 @@ def move(
 def cancel_entries(turn: Turn) -> None:
     """Asks for the end of every entry that could still add exposure."""
     for bracket in list(turn.state.brackets.values()):
-        entry = turn.order(bracket.entry_order)
-        if entry is not None and entry.is_live:
-            turn.cancel(entry, "no new exposure")
+        end_entry(turn, bracket, "no new exposure")
 
 
 def carry_out(turn: Turn, policy: KillPolicy, markets: Markets) -> None:

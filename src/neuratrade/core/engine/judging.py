@@ -3,9 +3,10 @@
 import hashlib
 from decimal import Decimal
 
-from neuratrade.core.engine.brackets import open_bracket
+from neuratrade.core.engine.basket_gate import judge_basket, judge_open
 from neuratrade.core.engine.config import EngineConfig
-from neuratrade.core.engine.exits import begin_exit, end_entry, leave
+from neuratrade.core.engine.entries import end_entry, is_entering, open_bracket
+from neuratrade.core.engine.exits import begin_exit, leave
 from neuratrade.core.engine.market import MarketView, Said
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.protection import guard
@@ -28,7 +29,6 @@ from neuratrade.core.model.intent import (
     Stop,
 )
 from neuratrade.core.model.regime import Regime
-from neuratrade.core.risk.gate import judge
 from neuratrade.core.risk.layer import approve, refuse
 from neuratrade.core.risk.view import AccountView, GateView
 
@@ -82,16 +82,19 @@ def judge_intent(turn: Turn, intent: Intent, config: EngineConfig, markets: Mark
         case OpenIntent():
             _judge_open(turn, intent, config, markets)
         case BasketIntent():
-            reason = "baskets are not traded by this version: send the legs as intents of their own"
-            report = refuse("kind", reason, "basket", "open, reduce, close, cancel, amend")
-            turn.record(IntentJudged(turn.at_ns, intent, False, ZERO, (report,), MarketSeen()))
+            judge_basket(
+                turn,
+                intent,
+                lambda leg: gate_view(turn.state, leg, config, markets, turn.at_ns),
+                config.signer,
+            )
         case ReduceIntent() | CloseIntent() | CancelIntent() | AmendIntent():
             _judge_reducing(turn, intent, markets)
 
 
 def _judge_open(turn: Turn, intent: OpenIntent, config: EngineConfig, markets: Markets) -> None:
     seen = gate_view(turn.state, intent, config, markets, turn.at_ns)
-    answer = judge(intent, seen, turn.state.limits, config.signer)
+    answer = judge_open(intent, seen, turn.state.limits, config.signer)
     turn.record(
         IntentJudged(
             turn.at_ns,
@@ -205,7 +208,7 @@ def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -
     for bracket in brackets:
         contract = state.instruments[bracket.intent.instrument]
         # What is still to be entered counts like what is held: it may fill at any moment.
-        pending = bracket.quantity - bracket.entered if _still_entering(state, bracket) else ZERO
+        pending = bracket.quantity - bracket.entered if is_entering(state, bracket) else ZERO
         value = contract.notional(bracket.held + pending, bracket.intent.trigger_price)
         gross += value
         if bracket.intent.instrument == intent.instrument:
@@ -227,9 +230,22 @@ def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -
         trades_today=account.counted_today(intent.lane) + entering,
         lane_session_losses=lane.session_losses,
         lane_last_loss_ns=lane.last_loss_ns,
+        unknown_orders=unknown_orders(state, intent.account_id, intent.instrument),
     )
 
 
-def _still_entering(state: DeskState, bracket: BracketState) -> bool:
-    order = state.orders.get(bracket.entry_order or "")
-    return order is not None and order.is_live
+def unknown_orders(state: DeskState, account_id: str, instrument: str) -> int:
+    """How much about an instrument is not known for sure: orders in doubt, and what is in quarantine there.
+
+    What is in quarantine without an instrument (money) counts everywhere in its account.
+    """
+    doubtful = sum(
+        order.in_doubt
+        for order in state.orders.values()
+        if order.request.account_id == account_id and order.request.instrument == instrument
+    )
+    kept = sum(
+        item.account_id == account_id and item.instrument in ("", instrument)
+        for item in state.quarantine.values()
+    )
+    return doubtful + kept

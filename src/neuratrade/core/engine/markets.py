@@ -88,13 +88,16 @@ class Markets:
         for account in accounts.values():
             for key, position in account.positions.items():
                 if position.quantity:
-                    price = self._mark(instrument_of_position(key), position.quantity, now_ns)
+                    price = self.mark_of(instrument_of_position(key), position.quantity, now_ns)
                     if price is not None:
                         prices[key] = price
         return prices
 
-    def _mark(self, instrument: str, quantity: Decimal, now_ns: int) -> Decimal | None:
-        """Perpetuals at the venue's own mark, others and those without a fresh one by their book."""
+    def mark_of(self, instrument: str, quantity: Decimal, now_ns: int) -> Decimal | None:
+        """What a signed holding is valued at, quote currency per unit.
+
+        Perpetuals at the venue's own mark, others and those without a fresh one by their book.
+        """
         view = self.views.get(instrument)
         if view is None:
             return None

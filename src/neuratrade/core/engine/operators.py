@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from neuratrade.core.engine.config import EngineConfig
+from neuratrade.core.engine.foreign import adopt_foreign, lift_quarantine
 from neuratrade.core.engine.governors import carry_out, move
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.turn import Turn
@@ -25,7 +26,9 @@ def obey(turn: Turn, event: e.OperatorEvent, config: EngineConfig, markets: Mark
         case e.SetLimit(name=name, value=value, reason=reason):
             operator_limit(turn.state.limits, name, value)
             turn.record(f.LimitChanged(at_ns, operator, name, value, reason))
-        case e.LiftQuarantine() | e.AdoptForeign():
-            raise NotImplementedError(config.account_id)
+        case e.LiftQuarantine():
+            lift_quarantine(turn, event)
+        case e.AdoptForeign():
+            adopt_foreign(turn, event, config, markets)
         case _:
             assert_never(event)

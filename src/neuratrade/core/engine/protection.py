@@ -8,10 +8,10 @@ resting order may sell, means cancel and replace, and the gap counts as unprotec
 from decimal import Decimal
 
 from neuratrade.core.engine.closing import close_if_over
-from neuratrade.core.engine.cover import WORKING, covered_by, live_stops, note_protection, sellable
+from neuratrade.core.engine.cover import WORKING, live_stops, note_protection, sellable
 from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
 from neuratrade.core.engine.turn import Turn
-from neuratrade.core.model.decimals import ONE, ceil_to, floor_to
+from neuratrade.core.model.decimals import ONE, ZERO, ceil_to, floor_to
 from neuratrade.core.model.facts import TrailMoved
 from neuratrade.core.model.intent import Direction, Stop
 from neuratrade.core.model.orders import OrderRole, OrderType, Side
@@ -68,7 +68,8 @@ def _replace(turn: Turn, bracket: BracketState, stops: list[OrderState], wanted:
         for stop in stops:
             turn.cancel(stop, "replaced at another level")
         return
-    cover = covered_by(stops)
+    # A stop that was reached guards nothing, but what is left of it may still sell.
+    cover = sum((stop.remaining for stop in stops), ZERO)
     if cover < wanted and not turn.rules_of(bracket).balance_lock:
         send_stop(turn, bracket, wanted - cover)
     elif cover != wanted:

@@ -90,8 +90,9 @@ class BracketState(msgspec.Struct):
     entered, exited: quantities filled. base_fees: fees paid in base, so not held. fees: the others, in the
     quote currency. stop_price: the level now guarded. best_price: furthest favourable price (trailing).
     exit_*: the way out under way; exit_attempts: orders sent for it so far, targets not counted. entry_used:
-    entry quantity out of the envelope. slices: child entries sent. stop_orders: those that may still fill,
-    oldest first. closed: how it ended, after an execution came late and opened it again.
+    entry quantity out of the envelope. slices: entry orders sent. entry_over: of a sliced entry, no further
+    one will be sent. stop_orders: those that may still fill, oldest first. closed: how it ended, after an
+    execution came late and opened it again.
     """
 
     intent: OpenIntent
@@ -118,6 +119,7 @@ class BracketState(msgspec.Struct):
     exit_order: str | None = None
     legs: int = 0
     slices: int = 0
+    entry_over: bool = False
     basket_id: str = ""
     stop_rejects: int = 0
     protected: bool = True
@@ -159,10 +161,10 @@ class BasketState(msgspec.Struct):
 
 
 class ClosedBracket(msgspec.Struct):
-    """A bracket that is over, kept a while with its orders, since an execution may still come late."""
+    """A bracket that is over, kept a while with its orders by id, since an execution may come late."""
 
     bracket: BracketState
-    orders: list[OrderState]
+    orders: dict[str, OrderState]
     closed: BracketClosed
 
 

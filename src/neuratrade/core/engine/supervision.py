@@ -6,9 +6,12 @@ came: each is asked for again, and asking changes nothing.
 
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.turn import Turn
-from neuratrade.core.model.market import NS_PER_SECOND
+from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_SECOND
 
 OWED_AFTER_NS = 5 * NS_PER_SECOND
+
+LIVE_EVERY_NS, PAPER_EVERY_NS = 30 * NS_PER_SECOND, NS_PER_HOUR
+"""How often books and venue are compared: where money is at stake, and where the venue is simulated."""
 
 
 class Supervision:
@@ -18,6 +21,7 @@ class Supervision:
         self._every_ns = config.reconcile_every_ns
         self._asked: dict[str, int] = {}
         self._snapshot_ns = 0
+        self._again_ns: dict[str, int] = {}
 
     def tick(self, turn: Turn) -> None:
         """Asks about what is owed, and for the venue's books when it is time."""
@@ -25,10 +29,22 @@ class Supervision:
             self._ask_for_answers(turn)
         if self._every_ns and turn.at_ns - self._snapshot_ns >= self._every_ns:
             self.compare_all(turn)
+        elif self._again_ns:
+            self._confirm(turn)
+
+    def look_again(self, account_id: str, due_ns: int) -> None:
+        """Something at a venue was seen once: its books are asked for again, not before `due_ns`."""
+        self._again_ns.setdefault(account_id, due_ns)
+
+    def _confirm(self, turn: Turn) -> None:
+        for account_id in [key for key, due_ns in self._again_ns.items() if due_ns <= turn.at_ns]:
+            del self._again_ns[account_id]
+            turn.take_snapshot(account_id)
 
     def compare_all(self, turn: Turn) -> None:
         """Asks every account's venue for its books."""
         self._snapshot_ns = turn.at_ns
+        self._again_ns.clear()
         for account_id in turn.state.accounts:
             turn.take_snapshot(account_id)
 

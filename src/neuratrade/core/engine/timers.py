@@ -6,6 +6,7 @@ from neuratrade.core.engine import brackets as rules
 from neuratrade.core.engine import exits
 from neuratrade.core.engine.answers import look_again
 from neuratrade.core.engine.cover import PROTECT_TIMEOUT_NS, live_stops
+from neuratrade.core.engine.entries import advance, end_entry
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.state import BracketPhase, BracketState
 from neuratrade.core.engine.turn import Turn
@@ -35,7 +36,9 @@ def fire(turn: Turn, event: f.TimerFired, markets: Markets) -> None:
 def _fire_plain(turn: Turn, bracket: BracketState, kind: str, level: Decimal) -> None:
     match kind:
         case "entry":
-            exits.end_entry(turn, bracket, "the entry rested long enough")
+            end_entry(turn, bracket, "the entry rested long enough")
+        case "slice":
+            advance(turn, bracket)
         case "hold":
             exits.leave(turn, bracket, f.CloseReason.TIME, level)
         case "protect" if not bracket.protected:

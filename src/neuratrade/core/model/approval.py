@@ -27,11 +27,17 @@ class Verdict(StrEnum):
     @property
     def blocks(self) -> bool:
         """Whether this verdict keeps new exposure out."""
-        return self is Verdict.REFUSE or self is Verdict.NOT_EVALUATED
+        return self in BLOCKING
 
 
-class LayerReport(msgspec.Struct, frozen=True):
-    """One layer's answer: what it saw, what limit it applied, and the size it leaves (size layers)."""
+BLOCKING = frozenset({Verdict.REFUSE, Verdict.NOT_EVALUATED})
+
+
+class LayerReport(msgspec.Struct, frozen=True, gc=False):
+    """One layer's answer: what it saw, what limit it applied, and the size it leaves (size layers).
+
+    It holds only texts and a number, so no cycle, and the collector need not look at it.
+    """
 
     name: str
     verdict: Verdict

@@ -5,16 +5,26 @@ Every layer reports on every proposal, also after another refused it, so that th
 """
 
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 
-from neuratrade.core.model.approval import Envelope, LayerReport, Signer, Verdict
+from neuratrade.core.model.approval import BLOCKING, Envelope, LayerReport, Signer
 from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.intent import OpenIntent
 from neuratrade.core.model.orders import Side
 from neuratrade.core.risk import counters, intake, quality, sizing
-from neuratrade.core.risk.layer import Check, SizeCap, approve, missing, refuse, text
+from neuratrade.core.risk.case import Case, lay_out
+from neuratrade.core.risk.layer import (
+    APPROVE,
+    RESIZE,
+    Check,
+    SizeCap,
+    SizeScale,
+    limit_text,
+    missing,
+    refuse,
+    text,
+)
 from neuratrade.core.risk.limits import Limits
 from neuratrade.core.risk.view import GateView
 
@@ -28,10 +38,13 @@ CHECKS: tuple[Check, ...] = (
     intake.trading_state,
     intake.warm_up,
     intake.stale_data,
+    intake.conversion,
+    intake.unknown_orders,
     quality.confidence,
     quality.protection,
     quality.stop_distance,
     quality.stop_atr,
+    quality.liquidation,
     quality.fat_finger,
     quality.cost,
     quality.slippage,
@@ -57,18 +70,21 @@ CAPS: tuple[tuple[str, SizeCap], ...] = (
     ("liquidity", sizing.liquidity),
 )
 
+SCALES: tuple[tuple[str, SizeScale], ...] = (
+    ("regime_size", sizing.regime_size),
+    ("posture", sizing.posture),
+    ("risk_budget", sizing.risk_budget),
+)
+
 LAYER_NAMES: tuple[str, ...] = (
     *(check.__name__ for check in CHECKS),
     *(name for name, _ in CAPS),
-    "regime_size",
-    "risk_budget",
+    *(name for name, _ in SCALES),
     "lot",
 )
 
-UNLIMITED = Decimal("Infinity")
 
-
-class Judgement(NamedTuple):
+class Judgement(msgspec.Struct, frozen=True):
     """The gate's answer: approved or not, the quantity left, every layer's report."""
 
     approved: bool
@@ -84,77 +100,94 @@ class Judgement(NamedTuple):
 
 def judge(intent: OpenIntent, view: GateView, limits: Limits, signer: Signer | None) -> Judgement:
     """Judges one proposal to open. signer None leaves the envelope unsigned: no venue accepts that."""
-    reports = [check(intent, view, limits) for check in CHECKS]
-    quantity = _clamp(intent, view, limits, reports)
-    reports.append(_lot(intent, view, quantity))
-    approved = not any(report.verdict.blocks for report in reports)
-    if not approved or view.instrument is None:
+    case = lay_out(intent, view, limits)
+    reports = [check(case) for check in CHECKS]
+    lot = _lot(case, _scale(case, _clamp(case, reports), reports))
+    reports.append(lot)
+    if lot.quantity is None or not BLOCKING.isdisjoint([report.verdict for report in reports]):
         return Judgement(False, ZERO, tuple(reports), None)
-    sized = view.instrument.round_quantity(quantity)
-    return Judgement(True, sized, tuple(reports), _envelope(intent, view, sized, signer))
+    return Judgement(True, lot.quantity, tuple(reports), _envelope(case, lot.quantity, signer))
 
 
-def _clamp(intent: OpenIntent, view: GateView, limits: Limits, reports: list[LayerReport]) -> Decimal:
-    quantity = UNLIMITED
+def _clamp(case: Case, reports: list[LayerReport]) -> Decimal:
+    quantity = sizing.UNLIMITED
     for name, cap in CAPS:
-        allowed, reason, observed, limit = cap(intent, view, limits)
+        found = cap(case)
+        allowed = found.quantity
         if allowed is None:
-            reports.append(missing(name, reason, limit))
+            reports.append(missing(name, found.reason, found.limit))
             continue
-        clamps = allowed < quantity
-        quantity = max(min(allowed, quantity), ZERO)
-        verdict = Verdict.RESIZE if clamps and name != "quantity" else Verdict.APPROVE
-        left = quantity if quantity.is_finite() else None
-        reports.append(LayerReport(name, verdict, reason if clamps else "", observed, limit, left))
-    quantity = _scale("regime_size", view.regime.value, sizing.regime_factor(view), quantity, reports)
-    budget = sizing.budget_factor(view, limits)
-    if budget is None:
-        reports.append(missing("risk_budget", "equity", ""))
-        return quantity
-    # No posture or phase may grow a size past the caps before it.
-    factor = max(min(budget * view.size_factor, ONE), ZERO)
-    return _scale("risk_budget", text(budget), factor, quantity, reports)
+        verdict, reason = APPROVE, ""
+        if allowed < quantity:
+            quantity = max(ZERO, allowed)
+            verdict, reason = APPROVE if name == "quantity" else RESIZE, found.reason
+        left = None if quantity is sizing.UNLIMITED else quantity
+        reports.append(LayerReport(name, verdict, reason, found.observed, found.limit, left))
+    return quantity
 
 
-def _scale(
-    name: str, observed: str, factor: Decimal, quantity: Decimal, reports: list[LayerReport]
-) -> Decimal:
-    if not quantity.is_finite():
-        reports.append(approve(name, observed, f"x {text(factor)}"))
-        return quantity
-    scaled = quantity * factor
-    verdict = Verdict.APPROVE if factor == 1 else Verdict.RESIZE
-    reason = "" if factor == 1 else f"size times {text(factor)}"
-    reports.append(LayerReport(name, verdict, reason, observed, f"x {text(factor)}", scaled))
-    return scaled
+def _scale(case: Case, quantity: Decimal, reports: list[LayerReport]) -> Decimal:
+    for name, scale in SCALES:
+        found = scale(case)
+        factor = found.factor
+        if factor is None:
+            reports.append(missing(name, found.observed, found.limit))
+            continue
+        verdict, reason, left = APPROVE, "", None
+        if quantity is not sizing.UNLIMITED:
+            if factor != ONE:
+                verdict, reason = RESIZE, f"size times {limit_text(factor)}"
+                quantity *= factor
+            left = quantity
+        reports.append(LayerReport(name, verdict, reason, found.observed, found.limit, left))
+    return quantity
 
 
-def _lot(intent: OpenIntent, view: GateView, quantity: Decimal) -> LayerReport:
+def _lot(case: Case, quantity: Decimal) -> LayerReport:
     """The only size layer that refuses: what is left must be worth sending to the venue."""
-    contract = view.instrument
+    contract = case.view.instrument
     if contract is None:
         return missing("lot", "the instrument", "")
-    if not quantity.is_finite():
+    if quantity is sizing.UNLIMITED:
         return missing("lot", "every size cap", "")
     sized = contract.round_quantity(quantity)
-    value = contract.notional(sized, intent.trigger_price)
-    limit = f">= {text(contract.min_quantity)}, worth >= {text(contract.min_notional)}"
+    value = contract.notional(sized, case.intent.trigger_price)
+    limit = f">= {limit_text(contract.min_quantity)}, worth >= {limit_text(contract.min_notional)}"
     observed = f"{text(sized)} worth {text(value)}"
-    if sized <= 0 or sized < contract.min_quantity or value < contract.min_notional:
+    if sized <= ZERO or sized < contract.min_quantity or value < contract.min_notional:
         return refuse("lot", "what is left is below the venue's minimum", observed, limit)
-    return LayerReport("lot", Verdict.APPROVE, "", observed, limit, sized)
+    return LayerReport("lot", APPROVE, "", observed, limit, sized)
 
 
-def _envelope(intent: OpenIntent, view: GateView, quantity: Decimal, signer: Signer | None) -> Envelope:
+def _envelope(case: Case, quantity: Decimal, signer: Signer | None) -> Envelope:
+    intent, now_ns = case.intent, case.view.now_ns
     envelope = Envelope(
-        approval_id=f"{intent.intent_id}/{view.now_ns}",
+        approval_id=f"{intent.intent_id}/{now_ns}",
+        account_id=intent.account_id,
+        instrument=intent.instrument,
+        bracket_id=intent.intent_id,
+        side=Side.BUY if case.sign > 0 else Side.SELL,
+        max_quantity=quantity,
+        issued_ns=now_ns,
+        expires_ns=now_ns + intake.entry_rest_ns(intent),
+        key_id="" if signer is None else signer.key_id,
+    )
+    if signer is None:
+        return envelope
+    return msgspec.structs.replace(envelope, signature=signer.sign(envelope.signed_text()))
+
+
+def adoption_envelope(intent: OpenIntent, quantity: Decimal, now_ns: int, signer: Signer | None) -> Envelope:
+    """What guards a holding that a person put into the desk's care: its entry counts as used up and over."""
+    envelope = Envelope(
+        approval_id=f"{intent.intent_id}/{now_ns}",
         account_id=intent.account_id,
         instrument=intent.instrument,
         bracket_id=intent.intent_id,
         side=Side.BUY if intent.direction.sign > 0 else Side.SELL,
         max_quantity=quantity,
-        issued_ns=view.now_ns,
-        expires_ns=view.now_ns + intake.entry_rest_ns(intent),
+        issued_ns=now_ns,
+        expires_ns=now_ns,
         key_id="" if signer is None else signer.key_id,
     )
     if signer is None:

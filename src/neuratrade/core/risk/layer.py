@@ -1,4 +1,4 @@
-"""How a layer is written: a pure function from one intent and one view to one report.
+"""How a layer is written: a pure function from one case to one report.
 
 Layers never know of each other. A yes-or-no layer answers for the proposal as it is; a size layer says
 how much of the size before it may stay, and leaves the refusal of nothing to the last one.
@@ -7,23 +7,26 @@ how much of the size before it may stay, and leaves the refusal of nothing to th
 from collections.abc import Callable
 from decimal import Context, Decimal
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 from neuratrade.core.model.approval import LayerReport, Verdict
-from neuratrade.core.model.intent import OpenIntent
-from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.core.risk.limits import Limits
-from neuratrade.core.risk.view import GateView
+from neuratrade.core.risk.case import Case
 
-Check = Callable[[OpenIntent, GateView, Limits], LayerReport]
-SizeCap = Callable[[OpenIntent, GateView, Limits], "Cap"]
+Check = Callable[[Case], LayerReport]
+SizeCap = Callable[[Case], "Cap"]
+SizeScale = Callable[[Case], "Scale"]
 Show = Callable[[Decimal | int], str]
 
-_EIGHT_DIGITS = Context(prec=8)
+# Bound here because reading a member from its enum costs as much as a division, and every report names one.
+APPROVE, RESIZE, REFUSE = Verdict.APPROVE, Verdict.RESIZE, Verdict.REFUSE
+
+_EIGHT_DIGITS = Context(prec=8).normalize
 _PLAIN_EXPONENT = 15
+_NANO = Decimal("1e-9")
 
 
-class Cap(NamedTuple):
+class Cap(msgspec.Struct, frozen=True, gc=False):
     """The largest quantity a size layer allows; None quantity = it could not be computed."""
 
     quantity: Decimal | None
@@ -32,34 +35,46 @@ class Cap(NamedTuple):
     limit: str
 
 
-@lru_cache(maxsize=1024)  # Half of all texts are limits, the same ones at each judgement.
+class Scale(msgspec.Struct, frozen=True, gc=False):
+    """The share of the size that may stay, 0..1; None factor = `observed`, which it needs, is not known."""
+
+    factor: Decimal | None
+    observed: str
+    limit: str
+
+
 def text(value: Decimal | int | None) -> str:
     """A number for people: at most eight significant digits, an exponent only where huge or tiny.
 
     `unknown` for None.
     """
-    if value is None:
-        return "unknown"
-    if isinstance(value, int):
-        return str(value)
-    short = value.normalize(_EIGHT_DIGITS)
-    return format(short, "f") if abs(short.adjusted()) <= _PLAIN_EXPONENT else str(short)
+    if type(value) is not Decimal:
+        return "unknown" if value is None else str(value)
+    short = _EIGHT_DIGITS(value)
+    shown = str(short)
+    # Most numbers read well as they are: only one with an exponent is worth the slower formatting.
+    return format(short, "f") if "E" in shown and abs(short.adjusted()) <= _PLAIN_EXPONENT else shown
 
 
-@lru_cache(maxsize=256)
 def seconds(value_ns: Decimal | int) -> str:
     """A span for people, from nanoseconds."""
-    return f"{text(Decimal(value_ns) / NS_PER_SECOND)} s"
+    return f"{text(value_ns * _NANO)} s"
+
+
+@lru_cache(maxsize=1024, typed=True)
+def limit_text(limit: Decimal | int, show: Show = text) -> str:
+    """The text of a limit, remembered: the same few are shown at every judgement."""
+    return show(limit + 0)  # -0 is the same key as 0: which of them came first must not be seen in a journal
 
 
 def approve(name: str, observed: str, limit: str) -> LayerReport:
     """The layer has no objection."""
-    return LayerReport(name, Verdict.APPROVE, "", observed, limit)
+    return LayerReport(name, APPROVE, "", observed, limit)
 
 
 def refuse(name: str, reason: str, observed: str, limit: str) -> LayerReport:
     """The layer keeps the proposal out, for this reason."""
-    return LayerReport(name, Verdict.REFUSE, reason, observed, limit)
+    return LayerReport(name, REFUSE, reason, observed, limit)
 
 
 def missing(name: str, what: str, limit: str) -> LayerReport:
@@ -72,8 +87,8 @@ def at_most(
 ) -> LayerReport:
     """Approves while `observed` is not above `limit`."""
     if observed <= limit:
-        return approve(name, show(observed), show(limit))
-    return refuse(name, reason, show(observed), show(limit))
+        return LayerReport(name, APPROVE, "", show(observed), limit_text(limit, show))
+    return LayerReport(name, REFUSE, reason, show(observed), limit_text(limit, show))
 
 
 def below(
@@ -81,8 +96,8 @@ def below(
 ) -> LayerReport:
     """Approves while `observed` is under `limit`."""
     if observed < limit:
-        return approve(name, show(observed), show(limit))
-    return refuse(name, reason, show(observed), show(limit))
+        return LayerReport(name, APPROVE, "", show(observed), limit_text(limit, show))
+    return LayerReport(name, REFUSE, reason, show(observed), limit_text(limit, show))
 
 
 def at_least(
@@ -90,5 +105,5 @@ def at_least(
 ) -> LayerReport:
     """Approves while `observed` is not under `limit`."""
     if observed >= limit:
-        return approve(name, show(observed), show(limit))
-    return refuse(name, reason, show(observed), show(limit))
+        return LayerReport(name, APPROVE, "", show(observed), limit_text(limit, show))
+    return LayerReport(name, REFUSE, reason, show(observed), limit_text(limit, show))

@@ -46,6 +46,7 @@ class Limits(msgspec.Struct, frozen=True):
     uncalibrated_risk_fraction: Decimal = Decimal("0.005")
     volume_24h_share_fraction: Decimal = Decimal("0.001")
     price_age_ns: int = 90 * NS_PER_SECOND
+    conversion_age_ns: int = 15 * NS_PER_MINUTE
     future_tolerance_ns: int = 2 * NS_PER_SECOND
     lane_cooldown_ns: int = 5 * NS_PER_MINUTE
 
@@ -63,6 +64,10 @@ DEFAULTS = Limits()
 HIGHEST_KELLY = Decimal("0.5")
 """Fractional Kelly lies from a quarter, the default, to a half: beyond that an estimate's error ruins."""
 NAMES = tuple(f.name for f in msgspec.structs.fields(Limits))
+TIGHTER_WHEN_HIGHER = frozenset(
+    {"confidence", "stop_min_atr", "cost_multiple", "kelly_min_outcomes", "lane_cooldown_ns"}
+)
+"""Limits that admit less the larger they are; of all others a smaller value is the tighter one."""
 LARGEST_EXPONENT = 18
 """Decimal places a limit may lie above or below one: beyond it, arithmetic with prices could overflow."""
 
@@ -100,6 +105,16 @@ def limits_of(values: Mapping[str, str]) -> Limits:
     for name, value in values.items():
         limits = with_limit(limits, name, value)
     return limits
+
+
+def tightened(limits: Limits, bounds: Mapping[str, Decimal | int]) -> Limits:
+    """`limits` with each bound, by the name of its limit, that is tighter; the others stay as they are."""
+    changes: dict[str, Decimal | int] = {}
+    for name, bound in bounds.items():
+        current = getattr(limits, name)
+        tighter = max(current, bound) if name in TIGHTER_WHEN_HIGHER else min(current, bound)
+        changes[name] = int(tighter) if isinstance(current, int) else Decimal(tighter)
+    return msgspec.structs.replace(limits, **changes)
 
 
 def operator_limit(limits: Limits, name: str, value: str) -> Limits:

@@ -9,14 +9,18 @@ from decimal import Decimal
 import msgspec
 
 from neuratrade.core.model.account import Account
-from neuratrade.core.model.decimals import ZERO
+from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.facts import MarketSeen, TradingState
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.regime import Regime
+from neuratrade.core.risk.posture import Phase, Posture, Profile
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """Money and counters of the account an intent names. Amounts in the reporting currency."""
+    """Money and counters of the account an intent names. Amounts in the reporting currency.
+
+    unknown_orders: orders of this account in the intent's instrument whose fate the venue has not told yet.
+    """
 
     account: Account
     state: TradingState
@@ -31,6 +35,10 @@ class AccountView(msgspec.Struct, frozen=True):
     trades_today: int
     lane_session_losses: int
     lane_last_loss_ns: int | None
+    profile: Profile = Profile.MEDIUM
+    posture: Posture = Posture.BALANCED
+    phase: Phase = Phase.MATURE
+    unknown_orders: int = 0
 
 
 class GateView(msgspec.Struct, frozen=True):
@@ -39,7 +47,11 @@ class GateView(msgspec.Struct, frozen=True):
     price: last mark, quote per base. price_age_ns: how old it is. spread_fraction: of the price.
     atr: quote per base, on the gate's own timeframe. volume_24h: quote currency. win_rate: of
     outcomes at this confidence or of this strategy, with their number in win_rate_outcomes.
-    size_factor: posture, phase and degraded venue or feed, multiplied.
+    in_basket: ids of the legs this intent is judged with.
+    size_factor: what a degraded venue or feed leaves of a size. conversion: reporting currency per unit of
+    the instrument's quote currency; conversion_age_ns: how old it is. maintenance_margin: fraction of
+    notional, None = not a margined contract. liquidation_price: where the account would be liquidated if
+    this entry filled whole, None = nowhere.
     """
 
     now_ns: int
@@ -61,6 +73,11 @@ class GateView(msgspec.Struct, frozen=True):
     size_factor: Decimal = Decimal(1)
     bid: Decimal | None = None
     ask: Decimal | None = None
+    in_basket: frozenset[str] = frozenset()
+    conversion: Decimal | None = ONE
+    conversion_age_ns: int | None = 0
+    maintenance_margin: Decimal | None = None
+    liquidation_price: Decimal | None = None
 
     def seen(self) -> MarketSeen:
         """The market values to be journaled beside the verdict."""
@@ -78,6 +95,6 @@ class GateView(msgspec.Struct, frozen=True):
 
 def drawdown(peak: Decimal, equity: Decimal) -> Decimal:
     """Fall from `peak` to `equity` as a fraction of the peak, never negative."""
-    if peak <= 0 or equity >= peak:
+    if peak <= ZERO or equity >= peak:
         return ZERO
     return (peak - equity) / peak

@@ -6,16 +6,12 @@ multiples of the ATR(14) of the strategy's own timeframe.
 """
 
 from decimal import Decimal
-from typing import Final
 
 import msgspec
 
 from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.intent import EntryType, Lane
-from neuratrade.core.risk.limits import Limits
-
-TIGHTER_WHEN_HIGHER: Final = frozenset({"confidence", "kelly_min_outcomes", "cost_multiple"})
-"""Limits that admit less the larger they are; of all others a smaller value is the tighter one."""
+from neuratrade.core.risk.limits import Limits, tightened
 
 
 class Distance(msgspec.Struct, frozen=True):
@@ -102,12 +98,7 @@ class RiskDna(msgspec.Struct, frozen=True):
 
     def tighten(self, limits: Limits) -> Limits:
         """`limits` with each value of the DNA that is tighter; the others stay as they are."""
-        changes: dict[str, Decimal | int] = {}
-        for name, value in self.limits.items():
-            current = getattr(limits, name)
-            tighter = max(current, value) if name in TIGHTER_WHEN_HIGHER else min(current, value)
-            changes[name] = int(tighter) if isinstance(current, int) else Decimal(tighter)
-        return msgspec.structs.replace(limits, **changes)
+        return tightened(limits, self.limits)
 
 
 class CalibrationBucket(msgspec.Struct, frozen=True):

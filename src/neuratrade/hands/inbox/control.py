@@ -1,8 +1,9 @@
-"""Requests of operators from other processes: halt, resume, flatten, set a limit.
+"""Requests of operators: halt, resume, flatten, set a limit, lift a quarantine, adopt what is foreign.
 
-They come through the `control/` folder, by the same road as intents, and are judged with the same care.
-A halt is taken however old it is, and needs no timestamp: stopping twice is safe. Everything else must be
-fresh, because a `resume` that lay about while the desk was down would lift the halt that came after it.
+They come from other processes through the `control/` folder, by the same road as intents, and are judged
+with the same care. A halt is taken however old it is, and needs no timestamp: stopping twice is safe.
+Everything else must be fresh, because a `resume` that lay about while the desk was down would lift the halt
+that came after it.
 """
 
 from collections.abc import Iterator
@@ -12,10 +13,19 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, PlainValidator
 
-from neuratrade.core.model.events import Halt, OperatorEvent, Resume, SetLimit
+from neuratrade.core.model.decimals import ZERO
+from neuratrade.core.model.events import AdoptForeign, Halt, LiftQuarantine, OperatorEvent, Resume, SetLimit
 from neuratrade.core.model.facts import DoorRefused, KillPolicy
 from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.hands.fields import Line, OptionalLine, OptionalMomentNs, choice_of, line_of, number
+from neuratrade.hands.fields import (
+    Line,
+    OptionalLine,
+    OptionalMomentNs,
+    OptionalPositive,
+    choice_of,
+    line_of,
+    number,
+)
 from neuratrade.hands.findings import examine, refusal
 from neuratrade.hands.strict_json import NotANumber, read_object
 
@@ -33,6 +43,22 @@ class Action(StrEnum):
     RESUME = "resume"
     FLATTEN = "flatten"
     SET_LIMIT = "set_limit"
+    LIFT_QUARANTINE = "lift_quarantine"
+    ADOPT = "adopt"
+
+
+BELONGS: dict[str, tuple[Action, ...]] = {
+    "policy": (Action.HALT,),
+    "name": (Action.SET_LIMIT,),
+    "value": (Action.SET_LIMIT,),
+    "reference": (Action.LIFT_QUARANTINE,),
+    "instrument": (Action.ADOPT,),
+    "stop_price": (Action.ADOPT,),
+    "account_id": (Action.LIFT_QUARANTINE, Action.ADOPT),
+}
+"""Fields that only some actions have; all but those in OPTIONAL have to be there then."""
+
+OPTIONAL = frozenset(("policy", "account_id"))
 
 
 def _action(value: object) -> Action:
@@ -48,7 +74,11 @@ def _limit_value(value: object) -> str:
 
 
 class RequestDocument(BaseModel):
-    """One request. policy: for halt, what happens to what is open. name, value: for set_limit."""
+    """One request. policy: for halt, what happens to what is open. name, value: for set_limit.
+
+    reference: what is lifted out of quarantine. instrument, stop_price: what is adopted, `ASSET@venue`, and
+    the stop that is to guard it. account_id: of either, where there are several.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -58,6 +88,10 @@ class RequestDocument(BaseModel):
     policy: Annotated[KillPolicy | None, PlainValidator(_policy)] = None
     name: OptionalLine = None
     value: Annotated[str | None, PlainValidator(_limit_value)] = None
+    reference: OptionalLine = None
+    instrument: OptionalLine = None
+    stop_price: OptionalPositive = None
+    account_id: OptionalLine = None
     timestamp: OptionalMomentNs = None
 
 
@@ -83,13 +117,12 @@ def read_request(
 
 def _errors_of(document: RequestDocument, bad: frozenset[str], wall_ns: int) -> Iterator[str]:
     action = document.action
-    for field in ("name", "value"):
+    for field, actions in BELONGS.items():
         given = getattr(document, field) is not None or field in bad
-        if given != (action is Action.SET_LIMIT):
-            advice = "leave it out" if given else "add it"
-            yield f"{field}: belongs to set_limit and to nothing else; {advice}"
-    if document.policy is not None and action is not Action.HALT:
-        yield f"policy: belongs to halt, not to {action}; leave it out"
+        if given and action not in actions:
+            yield f"{field}: belongs to {' and '.join(actions)}, not to {action}; leave it out"
+        elif not given and action in actions and field not in OPTIONAL:
+            yield f"{field}: is missing; {action} needs it"
     if action is Action.HALT or "timestamp" in bad:
         return
     if document.timestamp is None:
@@ -111,3 +144,15 @@ def _event_of(document: RequestDocument, at_ns: int) -> OperatorEvent:
             return Resume(at_ns, operator_id, reason)
         case Action.SET_LIMIT:
             return SetLimit(at_ns, operator_id, document.name or "", document.value or "", reason)
+        case Action.LIFT_QUARANTINE:
+            reference = document.reference or ""
+            return LiftQuarantine(at_ns, operator_id, document.account_id or "", reference, reason)
+        case Action.ADOPT:
+            return AdoptForeign(
+                at_ns,
+                operator_id,
+                document.account_id or "",
+                document.instrument or "",
+                document.stop_price or ZERO,
+                reason,
+            )

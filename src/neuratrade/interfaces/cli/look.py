@@ -27,6 +27,8 @@ def show_status(*, as_json: bool) -> None:
     if account is not None:
         head.add_row("equity", f"{money(account.equity)} {account.account.currency}")
         head.add_row("max drawdown", percent(account.max_drawdown))
+        head.add_row("differs from the venue", "; ".join(account.differences) or "nothing")
+    head.add_row("in quarantine", ", ".join(sorted(state.quarantine)) or "nothing")
     counts = state.counts
     head.add_row("intents", f"{counts.intents} ({counts.approved} approved, {counts.refused} refused)")
     head.add_row("trades", f"{counts.trades} ({counts.wins} won), net {money(counts.pnl)}")
@@ -89,6 +91,9 @@ def _status_document(
         "counts": state.counts,
         "open_brackets": len(state.brackets),
         "rows": seq,
+        "differences": {key: item.differences for key, item in state.accounts.items()},
+        "quarantine": quarantine_documents(state),
+        "foreign": {key: item.foreign for key, item in state.accounts.items()},
         "limits": state.limits,
         "limits_used": [{"limit": name, "used": seen, "of": limit} for name, seen, limit in used],
     }
@@ -99,11 +104,25 @@ def show_positions(*, as_json: bool) -> None:
     state = look_at(home_in_use()).state
     held = [item for item in state.brackets.values() if item.entered > 0]
     if as_json:
-        print_json([position_document(item) for item in held])
+        print_json([*(position_document(item, state) for item in held), *foreign_documents(state)])
         return
-    if not held:
+    strangers = foreign_documents(state)
+    if not held and not strangers:
         console().print("nothing is held")
         return
+    if held:
+        _print_held(held, state)
+    if strangers:
+        columns = ("account", "instrument", "held")
+        listed = table("foreign: not the desk's, not guarded, not sold", *columns, right=("held",))
+        for item in strangers:
+            listed.add_row(
+                str(item["account_id"]), str(item["instrument"]), number(Decimal(str(item["held"])))
+            )
+        console().print(listed)
+
+
+def _print_held(held: list[BracketState], state: DeskState) -> None:
     columns = ("id", "instrument", "side", "held", "entry", "stop", "targets", "since", "protected")
     listed = table("positions", *columns, right=("held", "entry", "stop", "targets"))
     for item in held:
@@ -116,12 +135,47 @@ def show_positions(*, as_json: bool) -> None:
             number(item.stop_price),
             ", ".join(number(rung.price) for rung in item.intent.take_profits),
             when(item.opened_ns),
-            "yes" if item.protected else "NO",
+            "yes" if item.protected else "GAP RISK: market closed" if has_gap_risk(item, state) else "NO",
         )
     console().print(listed)
 
 
-def position_document(item: BracketState) -> dict[str, object]:
+def has_gap_risk(item: BracketState, state: DeskState) -> bool:
+    """Whether a bracket is bare because its market is closed: no stop can be placed before it opens."""
+    return not item.protected and item.intent.instrument in state.shut
+
+
+def foreign_documents(state: DeskState) -> list[dict[str, object]]:
+    """Holdings the desk did not open, for programs: beside brackets, told apart by `phase`."""
+    return [
+        {
+            "phase": "foreign",
+            "account_id": account_id,
+            "instrument": key,
+            "held": quantity,
+            "protected": False,
+        }
+        for account_id, account in state.accounts.items()
+        for key, quantity in sorted(account.foreign.items())
+    ]
+
+
+def quarantine_documents(state: DeskState) -> list[dict[str, object]]:
+    """What is in quarantine, for programs, oldest first."""
+    return [
+        {
+            "reference": item.reference,
+            "kind": item.kind.value,
+            "account_id": item.account_id,
+            "instrument": item.instrument,
+            "detail": item.detail,
+            "since_ns": item.at_ns,
+        }
+        for item in sorted(state.quarantine.values(), key=lambda item: (item.at_ns, item.reference))
+    ]
+
+
+def position_document(item: BracketState, state: DeskState) -> dict[str, object]:
     """One bracket for programs."""
     return {
         "bracket_id": item.bracket_id,
@@ -135,6 +189,7 @@ def position_document(item: BracketState) -> dict[str, object]:
         "stop_price": item.stop_price,
         "take_profits": item.intent.take_profits,
         "protected": item.protected,
+        "gap_risk": has_gap_risk(item, state),
         "opened_ns": item.opened_ns,
     }
 

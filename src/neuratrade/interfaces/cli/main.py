@@ -20,9 +20,13 @@ app = typer.Typer(
 intent_app = typer.Typer(help="Propose a trade, or see the form a proposal has.", no_args_is_help=True)
 audit_app = typer.Typer(help="Prove that the journal is whole.", no_args_is_help=True)
 data_app = typer.Typer(help="Check, import and list recorded market data.", no_args_is_help=True)
+quarantine_app = typer.Typer(
+    help="What is at a venue and nobody can explain.", invoke_without_command=True, no_args_is_help=False
+)
 app.add_typer(intent_app, name="intent", epilog="Example: neuratrade intent submit idea.json")
 app.add_typer(audit_app, name="audit", epilog="Example: neuratrade audit verify --json")
 app.add_typer(data_app, name="data", epilog="Example: neuratrade data list")
+app.add_typer(quarantine_app, name="quarantine", epilog="Example: neuratrade quarantine --json")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; journaled.")]
@@ -165,6 +169,47 @@ def limit(
     from neuratrade.interfaces.cli.operate import change_limit
 
     change_limit(name, value, reason, as_json=as_json)
+
+
+@app.command(epilog='Example: neuratrade adopt BTC/USDT@okx --stop 59000 --reason "keep it guarded"')
+def adopt(
+    instrument: Annotated[str, typer.Argument(metavar="ASSET@VENUE", help="What is held (see `positions`).")],
+    stop: Annotated[str, typer.Option(help="Price of the stop that is to guard it.")],
+    reason: Reason,
+    account: Annotated[str, typer.Option(help="Account, where there are several.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Give a foreign holding into the desk's care, with a stop."""
+    from neuratrade.interfaces.cli.strange import adopt_holding
+
+    adopt_holding(instrument, stop, reason, account, as_json=as_json)
+
+
+@quarantine_app.callback()
+def quarantine(context: typer.Context, as_json: Json = False) -> None:
+    """What is at a venue and nobody can explain.
+
+    Without a command, lists it: new exposure in it is kept out until it is settled.
+    """
+    if context.invoked_subcommand is None:
+        from neuratrade.interfaces.cli.strange import list_quarantine
+
+        list_quarantine(as_json=as_json)
+
+
+@quarantine_app.command(
+    "lift", epilog='Example: neuratrade quarantine lift USDT --reason "a fee of the bank"'
+)
+def quarantine_lift(
+    reference: Annotated[str, typer.Argument(help="As `quarantine` lists it.")],
+    reason: Reason,
+    account: Annotated[str, typer.Option(help="Account, where there are several.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Settle one thing by your own word: it is as it should be."""
+    from neuratrade.interfaces.cli.strange import lift_quarantine
+
+    lift_quarantine(reference, reason, account, as_json=as_json)
 
 
 @intent_app.command("submit", epilog="Example: neuratrade intent submit idea.json")

@@ -2,9 +2,12 @@
 
 import json
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
+
+import msgspec
 
 from neuratrade.app.looking import home_in_use, made
 from neuratrade.core.model.errors import Retryable, UsageError
@@ -17,6 +20,7 @@ from neuratrade.store.errors import DatabaseAbsent
 from neuratrade.store.home import Home, is_held
 
 ANSWER_WITHIN_S = 5.0
+_encoder = msgspec.json.Encoder(decimal_format="number")
 HALT_FILES = frozenset(("halt", "halt.txt"))
 
 
@@ -122,9 +126,14 @@ def _operator() -> str:
         return "operator"
 
 
-def _ask(home: Home, request: dict[str, str]) -> Answer:
+def ask_desk(request: dict[str, object], otherwise: str, done: str, *, as_json: bool) -> None:
+    """Asks the running desk for something and prints its answer. otherwise: what to do where none runs."""
+    _report(_ask(_held_home(otherwise), request), done, as_json=as_json)
+
+
+def _ask(home: Home, request: Mapping[str, object]) -> Answer:
     stamped = {"operator_id": _operator(), "timestamp": datetime.now(UTC).isoformat(), **request}
-    return submit_through_folder(home.root, json.dumps(stamped).encode(), ANSWER_WITHIN_S, folder=CONTROL)
+    return submit_through_folder(home.root, _encoder.encode(stamped), ANSWER_WITHIN_S, folder=CONTROL)
 
 
 def _report(answer: Answer, done: str, *, as_json: bool) -> None:

@@ -42,6 +42,7 @@ _FOLDS: dict[type[Any], Callable[[DeskState, Any], None]] = {
     f.FillCorrected: orders.fill_corrected,
     f.Liquidated: brackets.liquidated,
     f.TriggerFired: brackets.trigger_fired,
+    f.EntryEnded: brackets.entry_ended,
     f.ExitEnded: brackets.exit_ended,
     f.TrailMoved: brackets.trail_moved,
     f.StopMoved: brackets.stop_moved,

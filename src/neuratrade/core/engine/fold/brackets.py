@@ -15,7 +15,7 @@ from neuratrade.core.engine.state import (
 )
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.decimals import ZERO, floor_to
-from neuratrade.core.model.intent import BasketIntent, OpenIntent
+from neuratrade.core.model.intent import BasketIntent, Direction, OpenIntent
 from neuratrade.core.model.market import NS_PER_MINUTE
 from neuratrade.core.model.orders import Fill, Liquidity, Side
 
@@ -68,6 +68,12 @@ def exit_ended(state: DeskState, fact: f.ExitEnded) -> None:
     bracket.exit_reason, bracket.exit_quantity = None, ZERO
 
 
+def entry_ended(state: DeskState, fact: f.EntryEnded) -> None:
+    """No further slice."""
+    state.brackets[fact.bracket_id].entry_over = True
+    state.timers.pop(f"slice:{fact.bracket_id}", None)
+
+
 def trail_moved(state: DeskState, fact: f.TrailMoved) -> None:
     """The trail moved the stop."""
     bracket = state.brackets[fact.bracket_id]
@@ -91,10 +97,11 @@ def protection_changed(state: DeskState, fact: f.ProtectionChanged) -> None:
 def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
     """The end of a bracket: out of the books, kept a while, counted once."""
     bracket = state.brackets.pop(fact.bracket_id)
-    mine = [order for order in state.orders.values() if order.request.bracket_id == fact.bracket_id]
-    for order in mine:
-        del state.orders[order.request.client_order_id]
-    for timer_id in [key for key in state.timers if key.endswith(fact.bracket_id)]:
+    bracket.entry_over = True
+    mine = {key: item for key, item in state.orders.items() if item.request.bracket_id == fact.bracket_id}
+    for coid in mine:
+        del state.orders[coid]
+    for timer_id in [key for key in state.timers if key.partition(":")[2] == fact.bracket_id]:
         del state.timers[timer_id]
     oldest_ns = fact.at_ns - KEPT_NS
     for key in [key for key, kept in state.closed.items() if kept.closed.at_ns < oldest_ns]:
@@ -151,8 +158,7 @@ def bracket_reopened(state: DeskState, fact: f.BracketReopened) -> None:
     bracket.phase = BracketPhase.OPEN if bracket.entered else BracketPhase.ENTERING
     bracket.exit_reason, bracket.exit_quantity = None, ZERO
     state.brackets[fact.bracket_id] = bracket
-    for order in kept.orders:
-        state.orders[order.request.client_order_id] = order
+    state.orders |= kept.orders
     if kept.closed.dust:
         # What was thought left over is held by the bracket again.
         state.accounts[kept.closed.account_id].dust[bracket.intent.instrument] -= kept.closed.dust
@@ -200,12 +206,12 @@ def liquidated(state: DeskState, fact: f.Liquidated) -> None:
     """The venue closed a part of the position: booked whole, shared out among its brackets."""
     fill = fact.fill
     instrument = state.instruments[fill.instrument]
-    shared = allocation(state, fill.account_id, fill.instrument, fill.side, fill.quantity)
-    direction = shared[0][0].intent.direction
+    direction = Direction.SHORT if fill.side is Side.BUY else Direction.LONG
     account = state.accounts[fill.account_id]
     account.liquidations.append(fill.trade_id)
     book_fill(account, instrument, fill, direction)
-    for bracket, share in shared:
+    for bracket_id, share in fact.shares.items():
+        bracket = state.brackets[bracket_id]
         bracket.exited += share
         bracket.exit_value += share * fill.price
         bracket.fees += fill.fee * share / fill.quantity
@@ -242,7 +248,7 @@ def foreign_adopted(state: DeskState, fact: f.ForeignAdopted) -> None:
         # It was paid for outside: its worth comes in as a deposit does.
         value = fact.quantity * fact.price * side.sign * instrument.multiplier
         credit(account, instrument.quote, value)
-        shift_peaks(state, intent.account_id, value)
+        shift_peaks(state, intent.account_id, value * fact.rate)
     rest = account.foreign.get(intent.instrument, ZERO) - fact.quantity * side.sign
     account.foreign[intent.instrument] = rest
     if not rest:

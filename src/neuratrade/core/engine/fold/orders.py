@@ -206,6 +206,9 @@ def fill_corrected(state: DeskState, fact: f.FillCorrected) -> None:
     true = Execution(fact.quantity, fact.price, fact.fee, told.fee_currency)
     order.executions[fact.trade_id] = true
     order.filled += true.quantity - told.quantity
+    if order.stated is not None:
+        # What the venue stated it filled in all changed with it, or it would be waited for forever.
+        order.stated = max(order.stated + true.quantity - told.quantity, ZERO)
     if order.status is OrderStatus.FILLED and order.filled < order.quantity:
         # What was busted is not open again: venues do not put a matched order back into the book.
         order.status = OrderStatus.CANCELLED

@@ -38,6 +38,7 @@ from neuratrade.core.model.facts.trade import (
     BracketReopened,
     CancelPlanned,
     CloseReason,
+    EntryEnded,
     ExitEnded,
     IntentJudged,
     MarketSeen,
@@ -76,6 +77,7 @@ Fact = (
     | CancelPlanned
     | AmendPlanned
     | TriggerFired
+    | EntryEnded
     | ExitEnded
     | TrailMoved
     | StopMoved
@@ -134,6 +136,7 @@ __all__ = [
     "CorporateActed",
     "DayRolled",
     "DoorRefused",
+    "EntryEnded",
     "ExitEnded",
     "Fact",
     "FillCorrected",

@@ -235,7 +235,8 @@ class ForeignSeen(msgspec.Struct, frozen=True, tag="foreign_seen"):
 class ForeignAdopted(msgspec.Struct, frozen=True, tag="foreign_adopted"):
     """A person gave a foreign holding into the desk's care by name: from now on it is guarded by a stop.
 
-    price: what it is booked at, quote currency per unit.
+    price: what it is booked at, quote currency per unit. rate: account currency per unit of the quote
+    currency, as known then.
     """
 
     at_ns: int
@@ -245,3 +246,4 @@ class ForeignAdopted(msgspec.Struct, frozen=True, tag="foreign_adopted"):
     envelope: Envelope
     quantity: Decimal
     price: Decimal
+    rate: Decimal = ONE

@@ -85,6 +85,14 @@ class TriggerFired(msgspec.Struct, frozen=True, tag="trigger_fired"):
     quantity: Decimal
 
 
+class EntryEnded(msgspec.Struct, frozen=True, tag="entry_ended"):
+    """A sliced entry is over: no further child order is sent, whatever is left of its approval."""
+
+    at_ns: int
+    bracket_id: str
+    reason: str
+
+
 class ExitEnded(msgspec.Struct, frozen=True, tag="exit_ended"):
     """A way out ended while something is still held: guarded again. complete: all it wanted was filled."""
 

@@ -1,0 +1,165 @@
+"""Orders and executions in a venue's snapshot, taken in through the same door as everything a venue says.
+
+An execution of ours is booked like any other; an order of ours is adopted, or asked about where venue and
+books disagree. Absence proves nothing: an order that is not listed is looked up, and its instrument counts
+as unproven until the venue has answered.
+"""
+
+from typing import NamedTuple
+
+from neuratrade.core.engine.answers import take_answer
+from neuratrade.core.engine.differences import Difference, exact, reference_of
+from neuratrade.core.engine.fold.brackets import KEPT_NS
+from neuratrade.core.engine.markets import Markets
+from neuratrade.core.engine.state import DeskState, OrderState
+from neuratrade.core.engine.turn import Turn
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.decimals import ONE
+from neuratrade.core.model.events import VenueOrder, VenueSnapshot
+from neuratrade.core.model.market import NS_PER_SECOND
+from neuratrade.core.model.orders import Fill, OrderStatus, OrderType
+
+SETTLE_NS = 2 * NS_PER_SECOND
+"""What happened this shortly before a snapshot was asked for may be missing in it."""
+
+STRANGE_FILL_NS = KEPT_NS * 2 // 3
+"""Older executions of unknown orders may be those of a bracket that is forgotten: nothing is said of them."""
+
+WORKING = (OrderStatus.WORKING, OrderStatus.PARTIAL)
+CONDITIONAL = (OrderType.STOP, OrderType.STOP_LIMIT)
+
+
+class Sightings(NamedTuple):
+    """What the order lists led to. unproven: instruments where something about an order is open.
+
+    strange: orders at the venue that are not ours. revenants: ours that are over in our books, but listed.
+    """
+
+    unproven: set[str]
+    strange: list[Difference]
+    revenants: list[tuple[OrderState, VenueOrder]]
+
+
+def take_fills(turn: Turn, snapshot: VenueSnapshot, markets: Markets, since_ns: int) -> list[Difference]:
+    """Books executions of ours that are new; what no order of ours explains goes into quarantine once.
+
+    since_ns: when the desk began; what strangers did before is not asked about.
+    """
+    account = turn.state.accounts[snapshot.account_id]
+    oldest_ns = max(turn.at_ns - STRANGE_FILL_NS, since_ns)
+    strange: list[Difference] = []
+    for fill in sorted(snapshot.fills, key=lambda item: item.at_ns):
+        if fill.account_id != snapshot.account_id:
+            continue
+        if _order_of(turn.state, fill.client_order_id) is None and fill.at_ns <= oldest_ns:
+            continue
+        difference = _strange_fill(fill)
+        if difference.sentence not in account.differences:
+            take_answer(turn, f.OrderFilled(snapshot.at_ns, fill), markets)
+        if difference.sentence in account.differences or difference.reference in turn.state.quarantine:
+            strange.append(difference)
+    return strange
+
+
+def _strange_fill(fill: Fill) -> Difference:
+    reference = f"{fill.instrument}:{fill.trade_id}"
+    about = "no order of ours explains this execution"
+    return Difference(f.QuarantineKind.FILL, reference, fill.instrument, ONE, about, about)
+
+
+def take_orders(turn: Turn, snapshot: VenueSnapshot, markets: Markets, asked_ns: int) -> Sightings:
+    """Adopts the orders of ours that are listed, asks about those that are not, names all others."""
+    seen = Sightings(set(), [], [])
+    listed: set[str] = set()
+    for item in (*(snapshot.plain or ()), *(snapshot.conditional or ())):
+        order = _ours(turn.state, snapshot.account_id, item)
+        if order is None:
+            seen.strange.append(_strange_order(turn.state, snapshot, item))
+            continue
+        listed.add(order.request.client_order_id)
+        if order.is_live:
+            _adopt(turn, snapshot, markets, order, item, asked_ns)
+        else:
+            seen.revenants.append((order, item))
+        if order.in_doubt or not order.is_live or item.filled != order.filled:
+            seen.unproven.add(order.request.instrument)
+    for order in list(turn.state.orders.values()):
+        request = order.request
+        if request.account_id != snapshot.account_id or not order.is_live:
+            continue
+        if request.client_order_id not in listed:
+            seen.unproven.add(request.instrument)
+            _ask_about_absent(turn, snapshot, order, asked_ns)
+    return seen
+
+
+def _adopt(
+    turn: Turn, snapshot: VenueSnapshot, markets: Markets, order: OrderState, item: VenueOrder, asked_ns: int
+) -> None:
+    """The order works at the venue: that is news where nobody had said so, and no proof of an older miss."""
+    coid = order.request.client_order_id
+    if order.status in (OrderStatus.PLANNED, OrderStatus.UNKNOWN):
+        if order.missed_ns is None or order.missed_ns < asked_ns:
+            take_answer(turn, f.OrderAccepted(snapshot.at_ns, coid, item.venue_order_id), markets)
+        else:
+            turn.look_up(order)
+            return
+    more = not item.filled.is_finite() or item.filled > order.filled
+    if more or _has_other_terms(order, item, asked_ns):
+        turn.look_up(order)
+
+
+def _has_other_terms(order: OrderState, item: VenueOrder, asked_ns: int) -> bool:
+    """Whether a stop rests with a size or level that is not ours and that no request of ours explains."""
+    if item.stop_price is None or order.asked or order.asked_ns > asked_ns - SETTLE_NS:
+        return False
+    return (item.quantity, item.stop_price) != (order.quantity, order.stop_price)
+
+
+def _ask_about_absent(turn: Turn, snapshot: VenueSnapshot, order: OrderState, asked_ns: int) -> None:
+    own = snapshot.conditional if order.request.order_type in CONDITIONAL else snapshot.plain
+    should_work = order.status in WORKING and order.planned_ns <= asked_ns - SETTLE_NS
+    if own is not None and should_work:
+        turn.look_up(order)
+
+
+def _strange_order(state: DeskState, snapshot: VenueSnapshot, item: VenueOrder) -> Difference:
+    name = item.client_order_id or item.venue_order_id or f"{item.instrument} {item.side.value}"
+    detail = f"{item.side.value} {exact(item.quantity)}, filled {exact(item.filled)}"
+    if item.stop_price is not None:
+        detail += f", stop {exact(item.stop_price)}"
+    kind = f.QuarantineKind.ORDER
+    return Difference(
+        kind,
+        reference_of(state, state.accounts[snapshot.account_id], kind, name),
+        item.instrument,
+        ONE,
+        "an order at the venue that is not ours",
+        f"{detail}, venue id {item.venue_order_id or 'unnamed'}",
+    )
+
+
+def _ours(state: DeskState, account_id: str, item: VenueOrder) -> OrderState | None:
+    """Our order that a listed one is: by the id we gave it, or by the venue's where it lists no other."""
+    if item.client_order_id:
+        order = _order_of(state, item.client_order_id)
+        mine = order is not None and order.request.account_id == account_id
+        return order if mine and order is not None and order.request.instrument == item.instrument else None
+    if not item.venue_order_id:
+        return None
+    for order in _all_orders(state):
+        same = (order.venue_order_id, order.request.account_id, order.request.instrument)
+        if same == (item.venue_order_id, account_id, item.instrument):
+            return order
+    return None
+
+
+def _order_of(state: DeskState, coid: str) -> OrderState | None:
+    order = state.orders.get(coid)
+    if order is not None or not coid:
+        return order
+    return next((item for item in _all_orders(state) if item.request.client_order_id == coid), None)
+
+
+def _all_orders(state: DeskState) -> list[OrderState]:
+    return [*state.orders.values(), *(order for kept in state.closed.values() for order in kept.orders)]

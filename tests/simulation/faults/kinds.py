@@ -1,0 +1,83 @@
+"""What can go wrong, and the state a bracket may be in while it does: the rows and columns of the matrix."""
+
+from enum import StrEnum
+
+from neuratrade.core.engine.state import BracketPhase, BracketState, DeskState
+from neuratrade.core.model.market import NS_PER_SECOND
+
+JUST_CLOSED_NS = 10 * NS_PER_SECOND
+
+
+class Fault(StrEnum):
+    """One way in which the world is unkind."""
+
+    ACK_DELAYED = "answer delayed"
+    ACK_DROPPED = "answer lost"
+    ACK_DOUBLED = "answer doubled"
+    FILL_DELAYED = "fill delayed"
+    FILL_DROPPED = "fill lost"
+    FILL_DOUBLED = "fill doubled"
+    REORDERED = "words out of order"
+    PARTIAL = "partial fill"
+    STOP_REJECTED = "stop rejected"
+    OTHER_REJECTED = "entry or exit rejected"
+    REQUEST_REFUSED = "cancel or amend refused"
+    REQUEST_LOST = "cancel or amend lost"
+    UNKNOWN_TAKEN = "unknown, was taken"
+    UNKNOWN_NOT_TAKEN = "unknown, not taken"
+    UNKNOWN_LATE = "unknown, turns up late"
+    LOOK_UP_LOST = "look-up lost"
+    DISCONNECTED = "disconnected"
+    VENUE_RESTARTED = "venue restarted, new ids"
+    FILL_CORRECTED = "fill corrected"
+    FILL_BUSTED = "fill busted"
+    BAD_TICK = "bad tick"
+    LIQUIDATED = "liquidated"
+    FROZEN = "clock leaps forward"
+    CLOCK_BACK = "clock goes back"
+    DISK_FULL = "disk full"
+    CRASH_BEFORE_FLUSH = "crash before flush"
+    CRASH_AFTER_FLUSH = "crash before dispatch"
+    CRASH_AMID_DISPATCH = "crash between dispatches"
+    CRASH_AFTER_DISPATCH = "crash before the answer"
+    CRASH_IDLE = "crash between turns"
+
+
+class Moment(StrEnum):
+    """Where a bracket stood."""
+
+    ENTERING = "entering"
+    PROTECTED = "protected"
+    BARE = "bare"
+    EXITING = "exiting"
+    CLOSED = "just closed"
+
+
+CRASHES = (
+    Fault.CRASH_BEFORE_FLUSH,
+    Fault.CRASH_AFTER_FLUSH,
+    Fault.CRASH_AMID_DISPATCH,
+    Fault.CRASH_AFTER_DISPATCH,
+    Fault.CRASH_IDLE,
+)
+
+IMPOSSIBLE: dict[tuple[Fault, Moment], str] = {}
+"""Cells that no world can fill, each with the reason."""
+
+
+def moment_of(bracket: BracketState) -> Moment:
+    """Where an open bracket stands now."""
+    if bracket.phase is BracketPhase.ENTERING:
+        return Moment.ENTERING
+    if bracket.phase is BracketPhase.EXITING:
+        return Moment.EXITING
+    return Moment.PROTECTED if bracket.protected else Moment.BARE
+
+
+def moments(state: DeskState) -> dict[str, Moment]:
+    """Where each bracket stands that is open or was closed a moment ago."""
+    found = {key: moment_of(bracket) for key, bracket in state.brackets.items()}
+    for key, kept in state.closed.items():
+        if state.now_ns - kept.closed.at_ns <= JUST_CLOSED_NS:
+            found[key] = Moment.CLOSED
+    return found
