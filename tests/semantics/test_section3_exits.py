@@ -19,7 +19,9 @@ ENTRY, STOP, TARGET, EXIT = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET, O
 
 
 @pytest.mark.parametrize("name", RESTING)
-def test_a_target_cancels_awaits_proof_exits_at_once_or_not_at_all_and_guards_the_rest_again(name: str) -> None:
+def test_a_target_cancels_awaits_proof_exits_at_once_or_not_at_all_and_guards_the_rest_again(
+    name: str,
+) -> None:
     hand = Hand(rules=RESTING[name])
     hand.enter(intent())
     hand.quote(110)
@@ -50,7 +52,10 @@ def test_all_stops_of_a_position_are_gone_before_its_exit_leaves() -> None:
     hand.accept(STOP)
     second = hand.coid(STOP)
     hand.quote(110)
-    assert {item.client_order_id for item in hand.commands if isinstance(item, c.CancelOrder)} == {first, second}
+    assert {item.client_order_id for item in hand.commands if isinstance(item, c.CancelOrder)} == {
+        first,
+        second,
+    }
     cancelled(hand, second)
     assert submits(hand.commands) == [], "the older stop may still sell"
     cancelled(hand, first)
