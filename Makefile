@@ -17,7 +17,7 @@ ALL_ELSE := $(addprefix --ignore=,$(APART))
 PYTEST := $(BIN)/python -m pytest
 RUN_APART := $(if $(APART),{ $(PYTEST) $(APART) || [ $$? -eq 5 ]; } &&)
 
-.PHONY: help run test check format lint types rooms bench crash lock clean venv venv-dev
+.PHONY: help run test check format lint types rooms bench crash sim mutants lock clean venv venv-dev
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -49,8 +49,14 @@ rooms: venv-dev ## check that each room imports only rooms below it
 bench: venv-dev ## measure, compare and write benchmarks/results/latest.json
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+sim: venv-dev ## live through SEEDS fault worlds from START on; TRACE=1 tells all of one
+	@$(BIN)/python -m tests.simulation.faults --seeds $(or $(SEEDS),500) --start $(or $(START),1) $(if $(TRACE),--trace)
+
 crash: venv-dev ## kill a trading desk KILLS times (seeds from START on), and drop what a disk may drop; minutes
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --start $(START) $(ARGS)
+
+mutants: venv-dev ## break the core on purpose and count which breaks the tests notice; SEED=2 COUNT=100, ALL=1 for all
+	@$(BIN)/python -m tools.mutants $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(if $(ALL),--all) $(ARGS)
 
 lock: ## resolve requirements/*.txt anew, for all platforms, with hashes (needs uv)
 	@sh tools/lock.sh

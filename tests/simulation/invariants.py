@@ -86,7 +86,7 @@ def check_step(step: Step, state: DeskState) -> None:
 
 def _known(state: DeskState, coid: str) -> OrderState:
     """An order of ours, also of a bracket that is over."""
-    kept = (order for item in state.closed.values() for order in item.orders)
+    kept = (order for item in state.closed.values() for order in item.orders.values())
     found = [order for order in (*state.orders.values(), *kept) if order.request.client_order_id == coid]
     assert found, f"{coid} is no order of ours"
     return found[0]

@@ -148,9 +148,7 @@ class Envelopes:
                 self._execute(book, order, fill.trade_id, done)
             case f.FillCorrected(trade_id=trade_id):
                 currency = order.executions.get(trade_id, NOTHING).fee_currency
-                self._execute(
-                    book, order, trade_id, Execution(fact.quantity, fact.price, fact.fee, currency)
-                )
+                self._execute(book, order, trade_id, Execution(fact.quantity, fact.price, fact.fee, currency))
             case f.OrderRejected():
                 order.absent = True
                 _release(book, order, ZERO)

@@ -41,7 +41,7 @@ def desk() -> Hand:
 
 
 def all_orders(hand: Hand) -> list[OrderState]:
-    kept = [order for item in hand.state.closed.values() for order in item.orders]
+    kept = [order for item in hand.state.closed.values() for order in item.orders.values()]
     return [*hand.state.orders.values(), *kept]
 
 

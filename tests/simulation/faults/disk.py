@@ -27,7 +27,9 @@ class Disk:
     def keep(self, facts: Sequence[f.Fact], payloads: Sequence[bytes], *, aside: bool) -> None:
         """Makes one group safe, in the journal or aside in the emergency file."""
         (self.emergency if aside else self.rows).extend(payloads)
-        self.planned.update(item.request.client_order_id for item in facts if isinstance(item, f.OrderPlanned))
+        self.planned.update(
+            item.request.client_order_id for item in facts if isinstance(item, f.OrderPlanned)
+        )
 
     def move_in(self) -> bool:
         """Moves the emergency file into the journal; whether it could."""

@@ -185,7 +185,13 @@ class Judge:
                     raise BrokenPromise(f"3: liquidation {fill.trade_id} is booked a second time")
                 if (known.quantity, known.fee) != (fill.quantity, fill.fee):
                     raise BrokenPromise(f"3: of liquidation {known} only {fill.quantity} was booked")
-                self._pay(fill.instrument, fill.quantity * fill.side.sign * sign, fill.price, fill.fee * sign, fill.fee_currency)
+                self._pay(
+                    fill.instrument,
+                    fill.quantity * fill.side.sign * sign,
+                    fill.price,
+                    fill.fee * sign,
+                    fill.fee_currency,
+                )
                 if sign > 0:
                     self.booked[fill.trade_id] = (fill.quantity, fill.price, fill.fee)
                 else:
@@ -228,13 +234,17 @@ class Judge:
 
     def _check_levels(self, fact: f.Fact) -> None:
         match fact:
-            case f.IntentJudged(intent=OpenIntent(stop_price=level) as opened, approved=True) if level is not None:
+            case f.IntentJudged(intent=OpenIntent(stop_price=level) as opened, approved=True) if (
+                level is not None
+            ):
                 self.levels[opened.intent_id] = level
             case f.TrailMoved() | f.StopMoved():
                 before = self.levels[fact.bracket_id]
                 sign = self.twin.brackets[fact.bracket_id].intent.direction.sign
                 if (fact.stop_price - before) * sign <= 0:
-                    raise BrokenPromise(f"6: the stop of {fact.bracket_id} was loosened from {before}: {fact}")
+                    raise BrokenPromise(
+                        f"6: the stop of {fact.bracket_id} was loosened from {before}: {fact}"
+                    )
                 self.levels[fact.bracket_id] = fact.stop_price
             case _:
                 pass
@@ -275,7 +285,9 @@ class Judge:
             if sum((Fraction(lot.quantity) for lot in position.lots), Fraction(0)) != quantity:
                 raise BrokenPromise(f"4: the lots of {key} do not make up its position")
             if contract.is_derivative:
-                cost = sum((Fraction(lot.quantity) * Fraction(lot.price) for lot in position.lots), Fraction(0))
+                cost = sum(
+                    (Fraction(lot.quantity) * Fraction(lot.price) for lot in position.lots), Fraction(0)
+                )
                 cash[contract.quote] -= cost * Fraction(contract.multiplier)
         for currency in cash | self.cash:
             mine, sums = cash.get(currency, Fraction(0)), self.cash.get(currency, Fraction(0))
@@ -283,14 +295,18 @@ class Judge:
                 raise BrokenPromise(f"4: {float(mine)} {currency} in the books, fills make {float(sums)}")
         for name in held | self.positions:
             if held.get(name, Fraction(0)) != self.positions.get(name, Fraction(0)):
-                raise BrokenPromise(f"4: {name}: {held.get(name)} held in the books, fills make {self.positions[name]}")
+                raise BrokenPromise(
+                    f"4: {name}: {held.get(name)} held in the books, fills make {self.positions[name]}"
+                )
 
     def _check_holding(self, bracket_id: str, holding: Holding, state: DeskState) -> None:
         orders = holding.orders
         selling = sum((item.remaining for item in orders if item.live and item.request.role.reduces), ZERO)
         if selling <= abs(holding.held):
             coming = sum((item.may_still_fill for item in orders if item.request.role.reduces), ZERO)
-            untold = any(item.phantom or any(not done.told for done in item.executions.values()) for item in orders)
+            untold = any(
+                item.phantom or any(not done.told for done in item.executions.values()) for item in orders
+            )
             if coming <= abs(holding.held) and not untold:
                 holding.excess = ZERO
         elif selling > abs(holding.held) + holding.excess:
@@ -353,18 +369,24 @@ class Judge:
         for trade_id, execution in self.venue.executions.items():
             terms = (execution.quantity, execution.price, execution.fee)
             if self.booked.get(trade_id) != terms:
-                raise BrokenPromise(f"3: execution {trade_id} {terms} is booked as {self.booked.get(trade_id)}")
+                raise BrokenPromise(
+                    f"3: execution {trade_id} {terms} is booked as {self.booked.get(trade_id)}"
+                )
         if len(self.booked) != len(self.venue.executions) + len(self.venue.liquidations):
             raise BrokenPromise("3: more is booked than the venue executed")
         self.check_money(state)
         for currency, amount in self.venue.cash.items():
             if self.cash.get(currency, Fraction(0)) != amount:
-                raise BrokenPromise(f"4: {currency}: the venue has {float(amount)}, the desk {float(self.cash[currency])}")
+                raise BrokenPromise(
+                    f"4: {currency}: the venue has {float(amount)}, the desk {float(self.cash[currency])}"
+                )
         (account,) = state.accounts.values()
         for key in account.positions.keys() | self.venue.positions.keys():
             mine = account.positions[key].quantity if key in account.positions else ZERO
             if mine != self.venue.positions.get(key, ZERO):
-                raise BrokenPromise(f"4: {key}: the venue has {self.venue.positions.get(key)}, the desk {mine}")
+                raise BrokenPromise(
+                    f"4: {key}: the venue has {self.venue.positions.get(key)}, the desk {mine}"
+                )
 
 
 def _is_leaving(state: DeskState, bracket: BracketState) -> bool:
@@ -378,7 +400,14 @@ def _describe(state: DeskState) -> str:
         f"{item.bracket_id} {item.phase.value} held {item.held} orders "
         + str(
             [
-                (order.request.role.value, order.status.value, order.asked, str(order.quantity), str(order.filled), str(order.stated))
+                (
+                    order.request.role.value,
+                    order.status.value,
+                    order.asked,
+                    str(order.quantity),
+                    str(order.filled),
+                    str(order.stated),
+                )
                 for order in state.orders.values()
                 if order.request.bracket_id == item.bracket_id and order.is_live
             ]

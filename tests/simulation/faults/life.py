@@ -37,6 +37,7 @@ from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.hands.sender import Sender
 from neuratrade.hands.simulated import SimulatedDesk
+from neuratrade.hands.turns import Turns
 from neuratrade.store.keys import Ed25519Signer, verify
 from neuratrade.venues.paper.exchange import PaperExchange
 from tests.simulation.faults.disk import Disk, DiskRecorder
@@ -135,17 +136,14 @@ def _config(rules: VenueRules) -> EngineConfig:
     )
 
 
-class JudgedDesk(SimulatedDesk):
-    """The desk's own turn, with a judge beside it and crashes inside it."""
+class JudgedTurns(Turns):
+    """The desk's own turns, with a judge beside them and crashes inside them."""
 
-    def __init__(self, life: "Life", engine: Engine, recorder: DiskRecorder, sender: Sender) -> None:
-        super().__init__(engine, cast(PaperExchange, life.venue), recorder, sender)
-        self.life = life
-        self.disk_recorder = recorder
+    life: "Life"
+    _dispatched = 0
 
-    def _carry_out(self, step: Step, at_ns: int) -> None:
-        life, recorder = self.life, self.disk_recorder
-        before = len(recorder.unsafe)
+    def carry_out(self, step: Step, at_ns: int) -> None:
+        life = self.life
         if life.trace:
             life.show(step)
         life.outcome.events += 1
@@ -157,8 +155,7 @@ class JudgedDesk(SimulatedDesk):
         life.judge.recorded(step.facts, payloads, self.engine.state)
         life.judge.check(self.engine, step.facts, life.now_ns)
         self._dispatched = 0
-        super()._carry_out(step, at_ns)
-        assert before >= 0
+        super().carry_out(step, at_ns)
 
     def _dispatch(self, command: c.Command, now_ns: int) -> None:
         life = self.life
@@ -174,6 +171,21 @@ class JudgedDesk(SimulatedDesk):
         super()._dispatch(command, now_ns)
         self._dispatched += 1
         life.boundary(Fault.CRASH_AFTER_DISPATCH)
+
+    def _stopped(self, command: c.Command, reason: str, now_ns: int) -> None:
+        raise BrokenPromise(f"1: the sender stopped what the engine made: {reason}")
+
+
+class JudgedDesk(SimulatedDesk):
+    """The simulated desk, taking judged turns."""
+
+    def __init__(self, life: "Life", engine: Engine, recorder: DiskRecorder, sender: Sender) -> None:
+        super().__init__(engine, cast(PaperExchange, life.venue), recorder, sender)
+        self.disk_recorder = recorder
+        turns = JudgedTurns(engine, recorder, sender, self._carry)
+        turns.life = life
+        self._turns = turns
+        self._step = turns.step
 
 
 class Life:
@@ -372,7 +384,9 @@ class Life:
         elif rng.random() < 0.02:
             self._meddle()
         self._quote(rng.choice(MARKETS))
-        self.disk.checkpoint(self.judge.twin) if not self.desk.disk_recorder.unsafe and not self.disk.emergency else None
+        self.disk.checkpoint(
+            self.judge.twin
+        ) if not self.desk.disk_recorder.unsafe and not self.disk.emergency else None
 
     def _quote(self, contract: Instrument) -> None:
         # What was due before this price came is told before it moves anything.
@@ -479,7 +493,9 @@ class Life:
         state = self.desk.engine.state
         names = [state.brackets[key].intent.instrument for key in chosen if key in state.brackets]
         contract = INSTRUMENTS[self.rng.choice(names) if names else PERP.key]
-        wrong = contract.round_price(D(repr(self.prices[contract.key] * self.rng.choice((0.01, 0.5, 0.8, 1.3, 10)))))
+        wrong = contract.round_price(
+            D(repr(self.prices[contract.key] * self.rng.choice((0.01, 0.5, 0.8, 1.3, 10))))
+        )
         for key, where in moments(state).items():
             bracket = state.brackets.get(key) or state.closed[key].bracket
             if bracket.intent.instrument == contract.key:
@@ -505,7 +521,11 @@ class Life:
                 continue
             quantity = INSTRUMENTS[instrument].round_quantity(abs(net) * self.rng.choice((D(1), D("0.5"))))
             if quantity:
-                near = [k for k in there if k in state.brackets and state.brackets[k].intent.instrument == instrument]
+                near = [
+                    k
+                    for k in there
+                    if k in state.brackets and state.brackets[k].intent.instrument == instrument
+                ]
                 venue.liquidate(instrument, direction, quantity, near)
                 return
 
@@ -593,7 +613,9 @@ class Life:
             state = self.desk.engine.state
             if second % 20 == 0:
                 for bracket_id in list(state.brackets):
-                    self._send(CloseIntent(self._name("bye"), "paper", "op", bracket_id, "the end", self.now_ns))
+                    self._send(
+                        CloseIntent(self._name("bye"), "paper", "op", bracket_id, "the end", self.now_ns)
+                    )
             for contract in MARKETS:
                 self._quote(contract)
             quiet = not state.brackets and venue.next_due_ns is None and not venue.owed

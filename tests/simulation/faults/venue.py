@@ -22,7 +22,15 @@ from neuratrade.core.model.account import Account, PositionMode
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import Direction
 from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND, Bar, Quote, Trade
-from neuratrade.core.model.orders import Fill, Liquidity, OrderRequest, OrderRole, OrderType, Side, TimeInForce
+from neuratrade.core.model.orders import (
+    Fill,
+    Liquidity,
+    OrderRequest,
+    OrderRole,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from neuratrade.core.model.venue_rules import VenueRules
 from tests.simulation.faults.kinds import Fault
 
@@ -346,7 +354,11 @@ class FaultyVenue:
 
     def _refusal(self, order: Order) -> str:
         request = order.request
-        if request.order_type is OrderType.STOP and request.role is OrderRole.STOP and not self.rules.stop_market:
+        if (
+            request.order_type is OrderType.STOP
+            and request.role is OrderRole.STOP
+            and not self.rules.stop_market
+        ):
             raise BrokenPromise("1: a stop-market order to a venue that has none")
         if request.order_type is OrderType.STOP_LIMIT and not self.rules.stop_limit:
             raise BrokenPromise("1: a stop-limit order to a venue that has none")
@@ -354,7 +366,9 @@ class FaultyVenue:
             return "the position is being liquidated"
         if request.role.reduces and self.rules.balance_lock:
             holding = self.holdings[order.bracket_id]
-            locked = sum((item.remaining for item in holding.orders if item.live and item.request.role.reduces), ZERO)
+            locked = sum(
+                (item.remaining for item in holding.orders if item.live and item.request.role.reduces), ZERO
+            )
             if locked + order.quantity > holding.held and holding.held > 0:
                 return "locked by another order"
         fault = Fault.STOP_REJECTED if request.role is OrderRole.STOP else Fault.OTHER_REJECTED
@@ -416,7 +430,9 @@ class FaultyVenue:
             words.append(self._word_of_end(order))
         newest = next(self._numbers)
         for number, word in enumerate(words):
-            heapq.heappush(self._queue, (self.now_ns, -1_000_000_000 + newest * 100 + number, self._telling(order, word)))
+            heapq.heappush(
+                self._queue, (self.now_ns, -1_000_000_000 + newest * 100 + number, self._telling(order, word))
+            )
         return None
 
     def _telling(self, order: Order, word: f.VenueEvent) -> Callable[[], e.Event | None]:
@@ -464,7 +480,9 @@ class FaultyVenue:
         contract = self.instruments[order.request.instrument]
         quantity = order.remaining
         if self.temper.strikes(Fault.PARTIAL, self._rng) and quantity > contract.lot:
-            quantity = max(contract.round_quantity(quantity * Decimal(self._rng.randrange(1, 10)) / 10), contract.lot)
+            quantity = max(
+                contract.round_quantity(quantity * Decimal(self._rng.randrange(1, 10)) / 10), contract.lot
+            )
             self._note(Fault.PARTIAL, order.bracket_id)
         self.execute(order, quantity, price)
         if order.filled >= order.quantity:
@@ -495,7 +513,9 @@ class FaultyVenue:
         self._book(order, quantity, price, fee, currency)
         self._say(order, f.OrderFilled(0, fill))
 
-    def _fee(self, contract: Instrument, side: Side, quantity: Decimal, price: Decimal) -> tuple[Decimal, str]:
+    def _fee(
+        self, contract: Instrument, side: Side, quantity: Decimal, price: Decimal
+    ) -> tuple[Decimal, str]:
         rate = contract.taker_fee_bps / BPS
         if contract.fee_in_base and side is Side.BUY:
             return quantity * rate, contract.base
@@ -580,7 +600,9 @@ class FaultyVenue:
         self._note(Fault.FILL_BUSTED if bust else Fault.FILL_CORRECTED, order.bracket_id)
         self._say(order, _correction(order, execution))
 
-    def liquidate(self, instrument: str, direction: Direction, quantity: Decimal, note_for: Iterable[str]) -> None:
+    def liquidate(
+        self, instrument: str, direction: Direction, quantity: Decimal, note_for: Iterable[str]
+    ) -> None:
         """Closes a part of a position itself. Open orders there are cancelled first, new ones refused."""
         side = Side.SELL if direction is Direction.LONG else Side.BUY
         bid, ask = self._prices[instrument]
@@ -666,7 +688,13 @@ class FaultyVenue:
 def _listed(order: Order) -> e.VenueOrder:
     request = order.request
     return e.VenueOrder(
-        order.coid, order.vid, request.instrument, request.side, order.quantity, order.filled, order.stop_price
+        order.coid,
+        order.vid,
+        request.instrument,
+        request.side,
+        order.quantity,
+        order.filled,
+        order.stop_price,
     )
 
 

@@ -117,12 +117,13 @@ async def test_a_running_desk_lifts_and_adopts_what_it_is_asked_to(
     errors: list[Exception] = []
 
     def ask() -> None:
-        for what in (
+        asked: tuple[Callable[[], object], ...] = (
             lambda: strange.lift_quarantine("by-hand", "my own", "", as_json=True),
             lambda: strange.lift_quarantine("by-hand", "again", "", as_json=True),
             lambda: strange.adopt_holding(BTC, "1000000", "guard it", "", as_json=True),
             lambda: strange.adopt_holding(BTC, "1.5", "guard it", "", as_json=True),
-        ):
+        )
+        for what in asked:
             try:
                 what()
             except Exception as error:  # noqa: BLE001 - handed to the test, which looks at each

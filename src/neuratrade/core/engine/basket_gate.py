@@ -20,10 +20,10 @@ from neuratrade.core.model.approval import LayerReport, Signer, Verdict
 from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.facts import IntentJudged, MarketSeen
 from neuratrade.core.model.intent import BasketIntent, Hedged, Lane, OpenIntent
+from neuratrade.core.risk.case import lay_out
 from neuratrade.core.risk.gate import Judgement, judge
 from neuratrade.core.risk.layer import approve, missing, refuse, text
 from neuratrade.core.risk.limits import Limits
-from neuratrade.core.risk.sizing import risk_per_unit
 from neuratrade.core.risk.view import GateView
 
 MOST_LEGS = 10
@@ -46,7 +46,7 @@ def judge_open(intent: OpenIntent, view: GateView, limits: Limits, signer: Signe
     layers = (*answer.layers, report)
     if report.verdict.blocks:
         return Judgement(False, ZERO, layers, None)
-    return answer._replace(layers=layers)
+    return replace(answer, layers=layers)
 
 
 def judge_basket(turn: Turn, basket: BasketIntent, look: _Look, signer: Signer | None) -> None:
@@ -164,7 +164,7 @@ def _loss_report(basket: BasketIntent, legs: Sequence[_Leg], limits: Limits) -> 
         if isinstance(protection, Hedged):
             worst += protection.loss_cap
             continue
-        per_unit = risk_per_unit(leg.intent, leg.view)
+        per_unit = lay_out(leg.intent, leg.view, limits).unit_loss
         if per_unit is None:
             return missing("basket_loss", f"what a unit of leg {leg.intent.intent_id} risks", "")
         worst += leg.answer.quantity * per_unit

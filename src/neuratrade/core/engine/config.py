@@ -10,6 +10,7 @@ from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import NS_PER_MINUTE
 from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.core.regime import RegimeParams
+from neuratrade.core.risk.posture import Phase, Posture, Profile
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.core.strategies.port import Strategy
 
@@ -23,6 +24,7 @@ class EngineConfig:
     day_offset_ns: added to UTC before the day is counted. session_open: False outside trading hours
     (crypto never closes). signer: None makes unsigned approvals that no venue accepts. venue_rules: by venue
     name. reconcile_every_ns: how often books and venue are compared; 0: only when the desk starts.
+    profile, phase: what the operator and the desk's age allow; boldest: the posture drawdown steps down from.
     balance_tolerance_fraction: how far a balance may differ from the venue's, of the greater amount.
     """
 
@@ -40,4 +42,7 @@ class EngineConfig:
     regime: RegimeParams = field(default_factory=RegimeParams)
     venue_rules: Mapping[str, VenueRules] = field(default_factory=dict)
     reconcile_every_ns: int = 0
+    profile: Profile = Profile.MEDIUM
+    phase: Phase = Phase.MATURE
+    boldest: Posture = Posture.BALANCED
     balance_tolerance_fraction: Decimal = Decimal(0)

@@ -19,11 +19,13 @@ from neuratrade.core.model.facts import (
     DayRolled,
     KillPolicy,
     Marked,
+    PostureMoved,
     TradingState,
     TradingStateMoved,
 )
 from neuratrade.core.model.market import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND
 from neuratrade.core.risk.layer import text
+from neuratrade.core.risk.posture import Posture, next_posture
 from neuratrade.core.risk.view import drawdown
 
 MARK_STEP_BPS = Decimal(1)
@@ -36,8 +38,9 @@ LIFTING = ("day_roll", "operator", STALE, "reconciled")
 class Governors:
     """The rules with what they must remember between marks (volatile: a restart asks for two marks again)."""
 
-    def __init__(self, day_offset_ns: int = 0) -> None:
+    def __init__(self, day_offset_ns: int = 0, boldest: Posture = Posture.BALANCED) -> None:
         self.day_offset_ns = day_offset_ns
+        self._boldest = boldest
         self._breached: dict[tuple[str, str], int] = {}
 
     def tick(self, turn: Turn, markets: Markets) -> None:
@@ -48,25 +51,38 @@ class Governors:
             equity = equity_of(account, turn.state.instruments, prices, markets.rates_of(account))
             if equity is None:
                 continue
-            self._roll_day(turn, account, equity)
+            new_day = self._roll_day(turn, account, equity)
             holding = [key for key, item in account.positions.items() if item.quantity]
             names = {instrument_of_position(key) for key in holding}
             doubted = any(markets.doubts(name) for name in names)
             if not doubted and _worth_marking(turn, account, equity):
                 held = {key: prices[key] for key in holding}
                 turn.record(Marked(turn.at_ns, account.account.account_id, equity, held))
+                self._pose(turn, account, new_day=new_day)
+            elif new_day:
+                self._pose(turn, account, new_day=True)
             fresh = not any(markets.is_stale(name, turn.at_ns, age_ns) for name in names)
             feared = _feared(turn, account, prices, markets) if doubted else equity
             self._govern(turn, account, equity, feared, markets, fresh=fresh)
 
-    def _roll_day(self, turn: Turn, account: AccountState, equity: Decimal) -> None:
+    def _pose(self, turn: Turn, account: AccountState, *, new_day: bool) -> None:
+        """Draws back as the fall deepens, and comes forward again a step at a time."""
+        fell = max(drawdown(account.session_peak, account.equity), drawdown(account.peak_24h, account.equity))
+        current = Posture(account.posture)
+        posture = next_posture(current, fell, turn.state.limits, new_day=new_day, highest=self._boldest)
+        if posture is not current:
+            reason = f"drawdown {text(fell)}" if not new_day else f"a new day, drawdown {text(fell)}"
+            turn.record(PostureMoved(turn.at_ns, account.account.account_id, posture.value, reason))
+
+    def _roll_day(self, turn: Turn, account: AccountState, equity: Decimal) -> bool:
         day = (turn.at_ns + self.day_offset_ns) // NS_PER_DAY
         if day == account.day:
-            return
+            return False
         turn.record(DayRolled(turn.at_ns, account.account.account_id, day, equity))
         state = turn.state
         if not state.latched and state.governor in DAILY:
             move(turn, TradingState.RUNNING, "day_roll", "a new trading day began", "", "", latched=False)
+        return True
 
     def _govern(
         self,

@@ -30,6 +30,7 @@ from neuratrade.core.model.intent import (
 )
 from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.layer import approve, refuse
+from neuratrade.core.risk.posture import Posture
 from neuratrade.core.risk.view import AccountView, GateView
 
 Reducing = ReduceIntent | CloseIntent | CancelIntent | AmendIntent
@@ -170,7 +171,7 @@ def gate_view(
     return GateView(
         now_ns=now_ns,
         instrument=contract if view is not None else None,
-        account=None if account is None else _account_view(state, account, intent),
+        account=None if account is None else _account_view(state, account, intent, config),
         already_seen=intent.intent_id in state.seen,
         blacklisted=contract is not None and contract.asset in config.dna.risk.blacklist,
         session_open=intent.instrument not in state.shut,
@@ -201,7 +202,9 @@ def _win_rate(state: DeskState, intent: OpenIntent, config: EngineConfig) -> tup
     return None, 0 if own is None else own.closed
 
 
-def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -> AccountView:
+def _account_view(
+    state: DeskState, account: AccountState, intent: OpenIntent, config: EngineConfig
+) -> AccountView:
     gross = here = ZERO
     entering = 0
     brackets = [item for item in state.brackets.values() if item.intent.account_id == intent.account_id]
@@ -230,6 +233,9 @@ def _account_view(state: DeskState, account: AccountState, intent: OpenIntent) -
         trades_today=account.counted_today(intent.lane) + entering,
         lane_session_losses=lane.session_losses,
         lane_last_loss_ns=lane.last_loss_ns,
+        profile=config.profile,
+        posture=Posture(account.posture),
+        phase=config.phase,
         unknown_orders=unknown_orders(state, intent.account_id, intent.instrument),
     )
 

@@ -162,4 +162,7 @@ def _order_of(state: DeskState, coid: str) -> OrderState | None:
 
 
 def _all_orders(state: DeskState) -> list[OrderState]:
-    return [*state.orders.values(), *(order for kept in state.closed.values() for order in kept.orders)]
+    return [
+        *state.orders.values(),
+        *(order for kept in state.closed.values() for order in kept.orders.values()),
+    ]

@@ -1,0 +1,126 @@
+"""Which mutants are tried, with which tests, and which of them no test could ever see."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.mutants.operators import Mutant, mutants_of
+
+CALLS = "__calls_noted__"
+EQUIVALENT = "tools/mutants/equivalent.toml"
+
+ROOMS = {
+    "src/neuratrade/core/risk": ("tests/unit/risk", "tests/property/risk"),
+    "src/neuratrade/core/engine": (
+        "tests/unit/engine",
+        "tests/property/engine",
+        "tests/simulation",
+        "tests/unit/hands/test_simulated.py",
+        "tests/unit/app/test_reopening.py",
+    ),
+}
+"""Each mutated folder with the tests that must catch what is broken in it: its own, and what drives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalent:
+    """A mutant that does what the original does, found so by a person. before, after: as they are printed."""
+
+    file: str
+    function: str
+    before: str
+    after: str
+    why: str
+
+
+def read_equivalents(root: Path) -> list[Equivalent]:
+    """The reviewed list."""
+    return [Equivalent(**entry) for entry in tomllib.loads((root / EQUIVALENT).read_text("utf-8"))["mutant"]]
+
+
+def all_mutants(root: Path, folders: Iterable[str]) -> list[Mutant]:
+    """Every mutant of every file in these folders, in order of path and place."""
+    files = sorted(path for folder in folders for path in (root / folder).rglob("*.py"))
+    return [
+        mutant
+        for path in files
+        for mutant in mutants_of(path.read_text("utf-8"), path.relative_to(root).as_posix())
+    ]
+
+
+def sample(mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
+    """`count` of them by lot, in their old order.
+
+    The lot of a mutant is drawn from its own words, so an edit elsewhere does not shuffle all the others.
+    """
+    seen: dict[str, int] = {}
+    lots = []
+    for place, mutant in enumerate(mutants):
+        words = f"{seed}|{mutant.file}|{mutant.function}|{mutant.before}|{mutant.after}"
+        seen[words] = seen.get(words, 0) + 1
+        lots.append((hashlib.sha256(f"{words}|{seen[words]}".encode()).digest(), place))
+    return [mutants[place] for place in sorted(place for _, place in sorted(lots)[:count])]
+
+
+def apart(
+    mutants: list[Mutant], equivalents: list[Equivalent]
+) -> tuple[list[Mutant], list[tuple[Mutant, str]], list[Equivalent]]:
+    """Mutants to try; the equivalent ones with their reasons; entries of the list that fit none any more."""
+    reasons = {(item.file, item.function, item.before, item.after): item for item in equivalents}
+    kept, equal, used = [], [], set()
+    for mutant in mutants:
+        key = (mutant.file, mutant.function, mutant.before, mutant.after)
+        if key in reasons:
+            used.add(key)
+            equal.append((mutant, reasons[key].why))
+        else:
+            kept.append(mutant)
+    return kept, equal, [item for key, item in reasons.items() if key not in used]
+
+
+def noting_calls(source: str, file: str) -> str:
+    """The same source, but each function adds its name to the set CALLS, which its runner has to make."""
+    tree = ast.parse(source, filename=file)
+    _note_calls(tree, file, [])
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def _note_calls(node: ast.AST, file: str, scopes: list[str]) -> None:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef):
+            inner = [*scopes, child.name]
+            name = f"{file}:{'.'.join(inner)}"
+            _note_calls(child, file, [*inner, "<locals>"])
+            child.body[:0] = ast.parse(f"{CALLS}.add({name!r})").body
+        else:
+            _note_calls(child, file, [*scopes, child.name] if isinstance(child, ast.ClassDef) else scopes)
+
+
+class Calls:
+    """Which tests call which function, and how long each takes, measured on sources that note their calls."""
+
+    def __init__(self, measured: dict[str, Any]) -> None:
+        self.seconds: dict[str, float] = {test: ran["seconds"] for test, ran in measured["tests"].items()}
+        self._at_import = set(measured["at_import"])
+        self._tests: dict[str, set[str]] = {}
+        for test, ran in measured["tests"].items():
+            for name in ran["calls"]:
+                self._tests.setdefault(name, set()).add(test)
+
+    def tests_for(self, mutant: Mutant) -> dict[str, float]:
+        """Tests of the mutant's room that can see it, with their seconds: what calls its function.
+
+        Of code that runs at import (constants, tables, defaults) all tests of the room.
+        """
+        folders = next(tests for room, tests in ROOMS.items() if mutant.file.startswith(f"{room}/"))
+        room = {test for test in self.seconds if test.startswith(folders)}
+        name = f"{mutant.file}:{mutant.function}"
+        if mutant.function != "<module>" and name not in self._at_import:
+            room &= self._tests.get(name, set())
+        return {test: self.seconds[test] for test in room}
