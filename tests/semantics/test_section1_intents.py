@@ -1,4 +1,4 @@
-"""Intents and approvals: what is refused, what is taken on the worst of days, and under which names orders go."""
+"""Intents and approvals: what is refused, what is taken on the worst of days, how orders are named."""
 
 import msgspec
 import pytest
@@ -87,7 +87,7 @@ def test_an_intent_is_taken_once_whatever_it_says_the_second_time() -> None:
 
 
 def worst_day() -> Hand:
-    """Held at 100, and then everything that refuses new exposure at once: halted, latched, stale, past all limits."""
+    """Held at 100, and then all that refuses new exposure: halted, latched, stale, past its limits."""
     hand = Hand({"trades_per_day": "1", "concurrent": "1", "price_age_ns": str(90 * NS_PER_SECOND)})
     hand.propose(intent(order_type=EntryType.LIMIT, quantity=2, targets=()))
     hand.accept(ENTRY)

@@ -15,6 +15,7 @@ from neuratrade.core.risk.gate import CAPS, CHECKS
 from neuratrade.core.risk.limits import CEILING_NAMES, DEFAULTS, NAMES
 from tests.simulation.hand import Hand
 from tests.simulation.world import PERP, SPOT, D, intent, run_started
+from tests.unit.engine.test_governors import holding, mark
 from tests.unit.risk.builders import answer, limits_with, report_of
 
 SIZE_LIMITS = (
@@ -119,3 +120,27 @@ def test_a_degraded_venue_and_a_stalled_feed_halve_a_size_and_health_gives_it_ba
     hand.step(e.FeedStalled(hand.now_ns, PERP.key, False))
     hand.step(e.FeedStalled(hand.now_ns, SPOT.key, True))
     assert sized(hand, "other") == 1000, "of this instrument alone"
+
+
+def test_a_drawdown_draws_the_posture_back_and_the_posture_shrinks_the_next_size() -> None:
+    hand = holding({"session_drawdown_fraction": "0.04"})
+    whole = next_size(hand, "before")
+    mark(hand, "96.5")
+    moved = [fact.posture for fact in hand.facts if isinstance(fact, f.PostureMoved)]
+    assert moved == ["DEFENSIVE"]
+    assert hand.state.accounts["paper"].posture == "DEFENSIVE"
+    step = hand.step(
+        e.IntentArrived(intent("after", trigger="96.5", stop=50, at_ns=hand.now_ns), hand.now_ns)
+    )
+    judged = next(fact for fact in step.facts if isinstance(fact, f.IntentJudged))
+    posture = next(layer for layer in judged.layers if layer.name == "posture")
+    assert posture.quantity is not None
+    assert posture.quantity < whole
+
+
+def next_size(hand: Hand, name: str) -> D:
+    """What the gate leaves of one unit now; the entry itself is refused by the venue."""
+    hand.propose(intent(name, at_ns=hand.now_ns))
+    bracket = hand.state.brackets[name]
+    hand.step(f.OrderRejected(hand.now_ns, bracket.entry_order or "", "no"))
+    return bracket.quantity

@@ -6,7 +6,6 @@ from hypothesis.stateful import invariant
 
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
-from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import CloseIntent, Direction, EntryType, ReduceIntent
 from neuratrade.core.model.orders import OrderRole, OrderType, TimeInForce
 from neuratrade.core.model.venue_rules import VenueRules

@@ -1,4 +1,4 @@
-"""Kills for drawdown: on two marks that can be believed, never on one that cannot, and with the policy promised."""
+"""Kills for drawdown: on two marks that can be believed, never on one that cannot, and as promised."""
 
 import pytest
 

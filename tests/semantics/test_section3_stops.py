@@ -17,6 +17,7 @@ from tests.semantics.venues import (
     STOP_LIMIT,
     accept,
     cancelled,
+    guarded,
     kinds,
     live_exits,
     submits,
@@ -34,7 +35,7 @@ def half_filled(rules: VenueRules) -> Hand:
     hand.accept(ENTRY)
     hand.fill(ENTRY, "0.5", 100)
     hand.accept(STOP)
-    assert hand.bracket.protected
+    assert guarded(hand)
     return hand
 
 
@@ -71,9 +72,9 @@ def test_where_amends_are_missing_a_stop_for_the_delta_comes_before_the_old_one_
     assert kinds(hand.commands) == [c.SubmitOrder], "nothing is cancelled"
     assert (request.role, request.quantity, request.stop_price) == (STOP, D("0.5"), D(95))
     assert hand.state.orders[first].status is OrderStatus.WORKING
-    assert not hand.bracket.protected
+    assert not guarded(hand)
     hand.accept(STOP)
-    assert hand.bracket.protected
+    assert guarded(hand)
     assert sum(order.remaining for order in live_exits(hand)) == 1
 
 
@@ -82,7 +83,7 @@ def test_where_the_balance_is_locked_a_resize_cancels_awaits_and_replaces_and_th
     first = hand.coid(STOP)
     hand.fill(ENTRY, "0.5", 100)
     assert kinds(hand.commands) == [c.CancelOrder]
-    assert not hand.bracket.protected
+    assert not guarded(hand)
     hand.wait(70)
     assert submits(hand.commands) == [], "no second stop before the first one is proven gone"
     cancelled(hand, first)
@@ -90,7 +91,7 @@ def test_where_the_balance_is_locked_a_resize_cancels_awaits_and_replaces_and_th
     assert (request.role, request.quantity) == (STOP, D(1))
     hand.wait(30)
     hand.accept(STOP)
-    assert hand.bracket.protected
+    assert guarded(hand)
     hand.wait(60_000)
     hand.fill(STOP, 1, 95)
     assert hand.closed.unprotected_ms == 100
@@ -104,14 +105,14 @@ def test_where_amends_are_missing_a_trail_moves_by_cancel_and_replace_and_the_ga
     hand.enter(intent(trail="0.05", targets=()))
     hand.quote(110)
     assert kinds(hand.commands) == [c.CancelOrder]
-    assert not hand.bracket.protected
+    assert not guarded(hand)
     hand.wait(40)
     hand.cancelled(STOP)
     (request,) = submits(hand.commands)
     assert (request.quantity, request.stop_price) == (D(1), D("104.5"))
     hand.wait(20)
     hand.accept(STOP)
-    assert hand.bracket.protected
+    assert guarded(hand)
     hand.fill(STOP, 1, "104.5")
     assert hand.closed.unprotected_ms == 60
     assert hand.closed.reason is f.CloseReason.TRAIL
@@ -122,7 +123,7 @@ def test_where_amends_are_missing_a_trail_step_not_worth_its_gap_is_not_made() -
     hand.enter(intent(trail="0.05", targets=()))
     hand.quote("100.1")
     assert hand.commands == []
-    assert hand.bracket.protected
+    assert guarded(hand)
 
 
 def test_a_trail_is_watched_here_and_each_move_is_on_record_with_the_price_seen() -> None:
@@ -140,7 +141,7 @@ def test_a_stop_that_was_reached_counts_as_bare_until_it_is_filled(rules: VenueR
     hand = Hand(rules=rules)
     hand.enter(intent())
     hand.step(f.OrderTriggered(hand.now_ns, hand.coid(STOP)))
-    assert not hand.bracket.protected
+    assert not guarded(hand)
     hand.wait(1300)
     hand.fill(STOP, 1, 95)
     assert hand.closed.unprotected_ms == 1300
@@ -194,14 +195,14 @@ def test_where_no_stop_rests_the_stop_is_watched_here_and_left_when_reached(dire
     hand.accept(ENTRY)
     hand.fill(ENTRY, 1, 100)
     assert live_exits(hand) == []
-    assert hand.bracket.protected
+    assert guarded(hand)
     near, there = ("95.1", 95) if long else ("104.9", 105)
     hand.quote(near, near)
     assert not hand.leaving()
     hand.quote(there, there)
     (request,) = submits(hand.commands)
     assert (request.role, request.quantity) == (EXIT, D(1))
-    assert not hand.bracket.protected
+    assert not guarded(hand)
     hand.wait(250)
     hand.fill(EXIT, 1, there)
     assert hand.closed.reason is f.CloseReason.SL
@@ -225,7 +226,7 @@ def test_while_the_process_was_down_a_local_stop_guarded_nothing_and_that_time_c
     down_since_ns = hand.state.now_ns
     hand.now_ns = down_since_ns + 90 * NS_PER_SECOND
     hand.recover()
-    assert hand.bracket.protected, "it is watched again"
+    assert guarded(hand), "it is watched again"
     assert hand.bracket.unprotected_ns == 90 * NS_PER_SECOND
     hand.quote(95, 95)
     hand.fill(EXIT, 1, 95)
@@ -239,7 +240,7 @@ def test_while_the_process_was_down_a_stop_that_rests_at_the_venue_guarded_on() 
     hand.now_ns += 90 * NS_PER_SECOND
     hand.recover()
     assert hand.bracket.unprotected_ns == 0
-    assert hand.bracket.protected
+    assert guarded(hand)
 
 
 def test_what_was_bare_before_the_process_went_down_counts_through_it_once() -> None:
@@ -281,7 +282,7 @@ def test_a_fee_in_base_shrinks_what_is_guarded_on_a_resize_too_and_the_dust_is_k
     hand.fill(ENTRY, "0.5", 100, fee="0.0005", currency="ETH")
     assert hand.order(STOP).request.quantity == D("0.49"), "0.4995 floored to the lot"
     hand.accept(STOP)
-    assert hand.bracket.protected
+    assert guarded(hand)
     hand.fill(ENTRY, "0.5", 100, fee="0.0005", currency="ETH")
     (command,) = hand.commands
     assert isinstance(command, c.AmendOrder)
@@ -307,7 +308,7 @@ def test_while_the_market_is_closed_protection_is_pending_counts_as_bare_and_com
     hand.step(f.SessionMoved(hand.now_ns, PERP.key, False))
     hand.fill(ENTRY, 1, 100)
     assert submits(hand.commands) == []
-    assert not hand.bracket.protected
+    assert not guarded(hand)
     hand.wait(PROTECT_TIMEOUT_NS // NS_PER_MS * 3)
     assert not hand.leaving(), "nothing can be left while it is closed"
     hand.step(f.SessionMoved(hand.now_ns, PERP.key, True))
@@ -330,4 +331,4 @@ def test_a_stop_of_unknown_fate_is_looked_up_under_its_own_id_and_no_other_is_se
     planned = [fact for fact in hand.facts if isinstance(fact, f.OrderPlanned) and fact.request.role is STOP]
     assert [fact.request.attempt for fact in planned] == [0]
     accept(hand, coid)
-    assert hand.bracket.protected
+    assert guarded(hand)

@@ -1,4 +1,4 @@
-"""Accounts, marks and cash: what a holding is valued at, what is profit and what is not, whose units are whose."""
+"""Accounts, marks, cash: what a holding is valued at, what is profit, whose units are whose."""
 
 import msgspec
 import pytest
@@ -9,7 +9,7 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Envelope
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import Direction, EntryType, Intent, Lane
-from neuratrade.core.model.market import NS_PER_SECOND, Quote, Trade
+from neuratrade.core.model.market import Quote, Trade
 from neuratrade.core.model.orders import Fill, Liquidity, OrderRequest, OrderRole, Side
 from tests.simulation.hand import Hand
 from tests.simulation.world import PERP, SPOT, D, fill_of, intent
@@ -166,9 +166,7 @@ def enter(hand: Hand, name: str) -> None:
     hand.step(f.OrderAccepted(hand.now_ns, stop, "V"))
 
 
-def test_two_lanes_on_one_instrument_hold_their_own_parts_with_their_own_stops_and_the_venue_sees_the_net() -> (
-    None
-):
+def test_two_lanes_on_one_instrument_hold_their_own_parts_and_the_venue_sees_the_net() -> None:
     hand = two_lanes()
     held = {name: (item.held, item.stop_price) for name, item in hand.state.brackets.items()}
     assert held == {"a": (D("0.6"), D(95)), "b": (D("0.2"), D(90))}

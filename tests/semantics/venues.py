@@ -33,6 +33,11 @@ def live_exits(hand: Hand) -> list[OrderState]:
     return [order for order in hand.state.orders.values() if order.is_live and order.request.role.reduces]
 
 
+def guarded(hand: Hand) -> bool:
+    """Whether all that the only bracket holds is under a working stop."""
+    return hand.bracket.protected
+
+
 def accept(hand: Hand, coid: str) -> None:
     """The venue works the order of that id."""
     hand.step(f.OrderAccepted(hand.now_ns, coid, f"V{coid[:8]}"))

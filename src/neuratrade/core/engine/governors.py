@@ -126,7 +126,7 @@ class Governors:
             carry_out(turn, KillPolicy.FLATTEN_ALL, markets)
 
     def _doubt(self, turn: Turn, account: AccountState, feared: Decimal) -> None:
-        """A fall seen on old or doubted prices proves nothing: it keeps new exposure out until they are good."""
+        """A fall seen on old or doubted prices proves nothing: it only keeps new exposure out meanwhile."""
         for name in ("session_drawdown", "drawdown_24h"):
             self._breached.pop((account.account.account_id, name), None)
         limits = turn.state.limits
