@@ -65,10 +65,10 @@ class Sender:
         coid = request.client_order_id
         book = self._books.open_book(request.bracket_id)
         order = None if book is None else book.orders.get(coid)
-        if book is None or order is None or order.request != request:
-            raise Refused(f"order {coid} was not journaled before it was to be sent, or not like this")
-        if book.envelope != envelope:
+        if book is None or book.envelope != envelope:
             raise Refused(f"approval {envelope.approval_id} is not the one that was journaled")
+        if order is None or order.request != request:
+            raise Refused(f"order {coid} was not journaled before it was to be sent, or not like this")
         used = book.used - request.quantity if request.role is OrderRole.ENTRY else book.used
         found = objection(request, envelope, now_ns=now_ns, used=used, held=book.held)
         if found is not None:

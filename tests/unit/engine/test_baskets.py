@@ -180,6 +180,13 @@ def test_together_the_legs_use_up_the_room_that_one_intent_would_have() -> None:
     assert sum(quantities) <= 100
 
 
+def test_together_the_legs_use_up_the_leverage_that_one_intent_would_have() -> None:
+    # 0.08 of the equity of 100 000 is room for 8 000: 5 000 for the long leave 3 000, less than one future.
+    judged = Floor({"leverage": "0.08"}).post(basket())
+    assert [name for name, _ in blocks(judged)] == ["lot"]
+    assert Floor({"leverage": "0.11"}).post(basket()).approved
+
+
 def test_where_one_leg_is_cut_all_are_cut_and_keep_their_ratio() -> None:
     one, two = long(60, Stop(D(95)), "one"), long(20, Stop(D(95)), "two")
     floor = entered(one, two, limits={"order_usd": "3000"}, cap=10_000)
@@ -414,7 +421,45 @@ def test_between_the_bars_of_one_instant_no_loss_is_seen() -> None:
     assert phases(floor) == [PHASE.OPEN]
 
 
+def test_what_happens_between_the_bars_of_one_instant_shows_no_loss_either() -> None:
+    floor = standing()
+    for item in (PERP, FUTURE):
+        moved_bar = bar(1, 100, 100, 90, 90, instrument=item)
+        floor.now_ns = moved_bar.close_ns
+        floor.step(e.BarClosed(moved_bar, moved_bar.close_ns))
+        # A strategy that speaks on the first bar makes facts before the second one is seen.
+        floor.post(basket(name=f"late {item.key}"))
+    floor.tick()
+    assert phases(floor) == [PHASE.OPEN]
+
+
+def test_that_a_price_grew_old_is_found_at_a_tick_and_not_between_events() -> None:
+    floor = standing(limits={"price_age_ns": str(5 * S)})
+    floor.seconds(10)
+    floor.post(basket(name="another"))
+    assert floor.leg("long").protected
+    floor.tick()
+    assert not floor.leg("long").protected
+
+
 # left whole
+
+
+def test_the_time_a_hedged_leg_takes_to_leave_counts_as_unprotected() -> None:
+    floor = standing()
+    _close(floor)
+    floor.wait(700)
+    floor.settle()
+    closed = [fact for fact in floor.facts if isinstance(fact, f.BracketClosed)]
+    assert [fact.unprotected_ms for fact in closed] == [700, 700]
+
+
+def test_a_leg_that_somebody_leaves_before_all_are_filled_takes_the_others_with_it() -> None:
+    floor = entered(long(50, Stop(D(95))), replace(short(), order_type=EntryType.LIMIT), cap=10_000)
+    floor.fill_leg("long", ENTRY, 50, 100)
+    _close(floor)
+    assert phases(floor) == [PHASE.LEAVING]
+    assert floor.live("short", ENTRY).asked == "cancel"
 
 
 def test_a_leg_that_its_stop_closed_takes_those_it_hedged_with_it() -> None:

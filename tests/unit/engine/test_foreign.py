@@ -199,7 +199,7 @@ def test_a_closed_market_leaves_an_adopted_holding_bare_and_says_so() -> None:
 # the approval
 
 
-def signed() -> tuple[Hand, Sender]:
+def signed(quantity: int = 2) -> tuple[Hand, Sender]:
     """A desk with a signer and the sender that trusts it alone, both told of an adopted holding."""
     signer = Ed25519Signer()
     hand = Hand()
@@ -208,14 +208,15 @@ def signed() -> tuple[Hand, Sender]:
     sender = Sender(verify)
     started = replace(run_started(), key_id=signer.key_id, public_key=signer.public_key)
     hand.step(started)
-    look(hand, positions={PERP.key: 2})
+    look(hand, positions={PERP.key: quantity})
     hand.facts = [started]
     return hand, sender
 
 
-def test_the_sender_lets_the_stop_of_an_adopted_holding_pass() -> None:
-    hand, sender = signed()
-    step = adopt(hand)
+@pytest.mark.parametrize(("quantity", "stop"), [(2, 95), (-2, 105)], ids=["long", "short"])
+def test_the_sender_lets_the_stop_of_an_adopted_holding_pass(quantity: int, stop: int) -> None:
+    hand, sender = signed(quantity)
+    step = adopt(hand, stop)
     for fact in hand.facts:
         sender.learn(fact)
     (command,) = step.commands
@@ -250,6 +251,9 @@ def test_the_approval_of_an_adopted_holding_allows_nothing_but_less_of_it() -> N
         assert objection(entry, bracket.envelope, **known) is not None
     assert objection(replace(stop, quantity=D("2.001")), bracket.envelope, **known) is not None
     assert objection(replace(stop, side=Side.BUY), bracket.envelope, **known) is not None
+    entry = replace(stop, role=OrderRole.ENTRY, side=Side.BUY)
+    unused = known | {"used": D(0), "now_ns": hand.now_ns + 1}
+    assert "expired" in str(objection(entry, bracket.envelope, **unused))
     late = known | {"now_ns": hand.now_ns + 10**9 * NS_PER_SECOND}
     assert objection(stop, bracket.envelope, **late) is None, "what reduces never expires"
 

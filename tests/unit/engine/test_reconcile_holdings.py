@@ -14,7 +14,7 @@ from neuratrade.core.model.intent import Direction, EntryType, Lane
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole
 from tests.simulation.hand import Hand
-from tests.simulation.snapshots import begun, look, look_twice, snapshot
+from tests.simulation.snapshots import begun, look, look_twice, snapshot, strange_order
 from tests.simulation.world import PERP, SPOT, D, desk_engine, fill_of, intent, run_started, warm_up
 
 ENTRY, STOP = OrderRole.ENTRY, OrderRole.STOP
@@ -103,6 +103,8 @@ def test_differences_of_opposite_sign_do_not_confirm_each_other() -> None:
     look(hand, positions={PERP.key: 7})
     hand.seconds(10)
     assert kinds(look(hand, positions={PERP.key: -7})) == []
+    hand.seconds(4)
+    assert kinds(look(hand, positions={PERP.key: 7})) == []
 
 
 def test_what_is_foreign_moves_and_ends_as_its_owner_trades_it() -> None:
@@ -125,6 +127,32 @@ def test_less_of_what_is_foreign_is_no_loss_of_ours() -> None:
     look_twice(hand, positions={PERP.key: "1.5"})
     assert foreign(hand) == {PERP.key: D("0.5")}
     assert trading(hand) is TradingState.RUNNING
+
+
+def test_what_is_foreign_against_us_may_shrink_without_a_loss_of_ours() -> None:
+    hand = Hand()
+    look(hand, positions={PERP.key: -3})
+    hand.seconds(10)
+    hand.enter(intent())
+    hand.seconds(10)
+    assert look_twice(hand, positions={PERP.key: -2}).facts == []
+    hand.seconds(10)
+    look_twice(hand, positions={PERP.key: -1})
+    assert foreign(hand) == {PERP.key: D(-2)}
+    hand.seconds(10)
+    look_twice(hand, positions={PERP.key: -2})
+    assert PERP.key in hand.state.quarantine
+
+
+def test_one_name_for_an_order_and_a_holding_is_kept_apart() -> None:
+    hand = holding()
+    strange = (strange_order(PERP.key),)
+    look_twice(hand, positions={PERP.key: 0}, extra=strange)
+    kept = {name: item.kind for name, item in hand.state.quarantine.items()}
+    assert kept == {PERP.key: QuarantineKind.ORDER, f"position {PERP.key}": QuarantineKind.POSITION}
+    hand.seconds(1)
+    look(hand, extra=strange)
+    assert list(hand.state.quarantine) == [PERP.key]
 
 
 def test_an_instrument_the_desk_does_not_trade_is_shown_as_foreign() -> None:
@@ -168,7 +196,7 @@ def test_less_than_we_hold_seen_twice_is_quarantined_and_halts_until_a_person_re
     assert hand.bracket.held == 1, "nothing is booked that no execution tells"
     assert hand.order(STOP).is_live, "what is left stays guarded"
     assert not hand.order(STOP).asked
-    assert unknown_orders(state, "paper", PERP.key) == 1
+    assert unknown_orders(state, "paper", PERP.key, state.now_ns) == 1
     assert step.commands == []
 
 
@@ -262,6 +290,28 @@ def test_a_snapshot_older_than_a_fill_accuses_nobody() -> None:
     look(hand, positions={PERP.key: 0})
     hand.seconds(6)
     assert f.Quarantined in kinds(look(hand, positions={PERP.key: 0}))
+
+
+def test_while_fills_come_no_two_looks_that_lag_behind_them_agree_on_a_loss() -> None:
+    hand = begun()
+    hand.propose(intent())
+    hand.accept(ENTRY)
+    for part in ("0.2", "0.3", "0.5"):
+        hand.seconds(10)
+        hand.fill(ENTRY, part, 100)
+        if hand.order(STOP).asked:
+            hand.amended(STOP, hand.order(STOP).asked_quantity, 95)
+        else:
+            hand.accept(STOP)
+        assert look(hand, asked_ms_ago=1, positions={PERP.key: 0}, balances={"USDT": 5}).facts == []
+
+
+def test_money_is_not_compared_while_any_order_is_in_doubt() -> None:
+    hand = holding()
+    lost = (hand.coid(STOP),)
+    assert look_twice(hand, balances={"USDT": 5}, without=lost).facts == []
+    hand.seconds(10)
+    assert f.Quarantined in kinds(look_twice(hand, balances={"USDT": 5}))
 
 
 def test_a_fill_from_a_clock_far_ahead_does_not_end_comparing_for_ever() -> None:
@@ -406,7 +456,7 @@ def test_a_balance_that_differs_twice_is_quarantined_and_reduces_until_it_matche
     assert kinds(step) == [f.Quarantined, f.Reconciled, f.TradingStateMoved]
     state = hand.state
     assert (state.trading_state, state.latched, state.governor) == (TradingState.REDUCING, False, "reconcile")
-    assert unknown_orders(state, "paper", SPOT.key) == 1, "money is missing wherever one trades"
+    assert unknown_orders(state, "paper", SPOT.key, state.now_ns) == 1, "money is missing wherever one trades"
     hand.seconds(10)
     step = look(hand)
     assert kinds(step) == [f.QuarantineLifted, f.Reconciled, f.TradingStateMoved]

@@ -154,6 +154,17 @@ def test_an_order_in_doubt_that_is_listed_is_adopted(doubtful: bool) -> None:
     assert hand.order(ENTRY).venue_order_id
 
 
+def test_an_order_in_doubt_counts_as_unknown_until_the_venue_proves_it() -> None:
+    hand = begun()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    assert unknown_orders(hand.state, "paper", PERP.key, hand.now_ns) == 1
+    assert unknown_orders(hand.state, "paper", "ETH/USDT@test", hand.now_ns) == 0
+    assert unknown_orders(hand.state, "other", PERP.key, hand.now_ns) == 0
+    hand.seconds(1)
+    look(hand)
+    assert unknown_orders(hand.state, "paper", PERP.key, hand.now_ns) == 0
+
+
 def test_a_list_from_before_a_look_up_missed_an_order_does_not_adopt_it() -> None:
     hand = begun()
     hand.propose(intent(order_type=EntryType.LIMIT))
@@ -187,9 +198,11 @@ def test_an_order_with_our_id_on_another_instrument_is_not_ours() -> None:
 def test_more_filled_at_the_venue_than_here_is_looked_up_not_made_up() -> None:
     hand = resting()
     item = listed(hand.order(ENTRY), filled=D("0.4"))
-    step = look(hand, plain=(item,), positions={PERP.key: "0.4"})
-    assert looked_up(step) == [hand.coid(ENTRY)]
-    assert kinds(step) == [], "neither a fill nor something foreign is concluded from it"
+    for _ in range(3):
+        step = look(hand, plain=(item,), positions={PERP.key: "0.4"})
+        assert looked_up(step) == [hand.coid(ENTRY)]
+        assert kinds(step) == [], "neither a fill nor something foreign is concluded from it"
+        hand.seconds(10)
 
 
 def test_less_filled_at_the_venue_is_only_an_older_look() -> None:
@@ -330,9 +343,9 @@ def test_an_unknown_order_is_quarantined_once_and_never_cancelled() -> None:
         step = look(hand, extra=(strange_order(),))
         assert kinds(step) == []
         assert step.commands == []
-    assert unknown_orders(hand.state, "paper", PERP.key) == 1
-    assert unknown_orders(hand.state, "paper", "ETH/USDT@test") == 0
-    assert unknown_orders(hand.state, "other", PERP.key) == 0
+    assert unknown_orders(hand.state, "paper", PERP.key, hand.now_ns) == 1
+    assert unknown_orders(hand.state, "paper", "ETH/USDT@test", hand.now_ns) == 0
+    assert unknown_orders(hand.state, "other", PERP.key, hand.now_ns) == 0
 
 
 def test_an_unknown_order_that_is_gone_is_lifted_after_two_looks_at_both_lists() -> None:
@@ -387,9 +400,9 @@ def test_an_older_look_that_comes_after_a_newer_one_only_brings_executions() -> 
     look(hand)
     older = hand.now_ns - 5_000_000_000
     fill = fill_of(hand.order(ENTRY).request, 1, 99, "t", older)
-    step = look(
-        hand, asked_ns=older, fills=(fill,), extra=(strange_order(),), positions={PERP.key: 7}, plain=()
-    )
+    told = (hand.coid(ENTRY),)
+    wrong = {PERP.key: 7}
+    step = look(hand, asked_ns=older, fills=(fill,), extra=(strange_order(),), positions=wrong, without=told)
     assert f.OrderFilled in kinds(step)
     assert not hand.state.quarantine
     assert not hand.state.accounts["paper"].foreign

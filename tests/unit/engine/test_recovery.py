@@ -1,9 +1,11 @@
 """After a crash: what was asked is asked again, what was begun is ended, and no timer stays forgotten."""
 
+import pytest
+
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
-from neuratrade.core.model.intent import EntryType
+from neuratrade.core.model.intent import CancelIntent, EntryType
 from neuratrade.core.model.orders import OrderRole
 from tests.simulation.hand import Hand
 from tests.simulation.world import D, intent
@@ -124,3 +126,18 @@ def test_a_position_found_unprotected_is_still_left_in_time() -> None:
     hand.recover()
     hand.seconds(5)
     assert hand.bracket.exit_reason is f.CloseReason.KILL
+
+
+@pytest.mark.parametrize("halted", [True, False])
+def test_an_entry_whose_cancel_was_lost_in_doubt_is_cancelled_again(halted: bool) -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    if halted:
+        hand.step(e.Halt(hand.now_ns, "op", "enough"))
+    else:
+        hand.step(e.IntentArrived(CancelIntent("c", "paper", "op", "a", "no", hand.now_ns), hand.now_ns))
+    hand.unknown(ENTRY)
+    hand.accept(ENTRY)
+    assert [type(item) for item in hand.commands] == [c.CancelOrder]
+    assert hand.order(ENTRY).asked == "cancel"

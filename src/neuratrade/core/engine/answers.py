@@ -143,7 +143,7 @@ def _follow(
             _leave_when_flipped(turn, bracket, markets)
             rules.after_fill(turn, bracket, order)
         case f.OrderAccepted():
-            _after_accepted(turn, bracket, order)
+            _after_accepted(turn, bracket, order, asked)
         case f.OrderAmended():
             rules.go_on(turn, bracket)
         case f.OrderTriggered():
@@ -166,8 +166,12 @@ def _follow(
             assert_never(event)
 
 
-def _after_accepted(turn: Turn, bracket: BracketState, order: OrderState) -> None:
+def _after_accepted(turn: Turn, bracket: BracketState, order: OrderState, asked: str) -> None:
     """Follows word that an order works. One thought absent goes; a stop that cannot go ends the way out."""
+    shut = turn.state.trading_state is not f.TradingState.RUNNING
+    if order.request.role is OrderRole.ENTRY and (shut or asked == "cancel"):
+        # What was asked of it before its fate was in doubt is still wanted.
+        turn.cancel(order, "no new exposure" if shut else "its cancel was lost")
     known = {bracket.entry_order, bracket.exit_order, *bracket.stop_orders}
     leaving = bracket.phase is BracketPhase.EXITING
     way_out = order.request.role in (OrderRole.TARGET, OrderRole.EXIT)

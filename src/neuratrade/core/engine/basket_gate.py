@@ -156,23 +156,22 @@ def _refusals(legs: Sequence[_Leg]) -> list[LayerReport]:
 
 def _loss_report(basket: BasketIntent, legs: Sequence[_Leg], limits: Limits) -> LayerReport:
     """Whether the worst loss by construction lies within the cap and within what one trade may risk."""
-    account, worst = legs[0].view.account, ZERO
+    account, worst, may_risk = legs[0].view.account, ZERO, limits.risk_per_trade_fraction
     if account is None or account.equity is None:
         return missing("basket_loss", "equity", text(basket.loss_cap))
     for leg in legs:
-        protection = leg.intent.protection
+        case, protection = lay_out(leg.intent, leg.view, limits), leg.intent.protection
+        may_risk = min(may_risk, case.limits.risk_per_trade_fraction)
         if isinstance(protection, Hedged):
             worst += protection.loss_cap
-            continue
-        per_unit = lay_out(leg.intent, leg.view, limits).unit_loss
-        if per_unit is None:
+        elif case.unit_loss is None:
             return missing("basket_loss", f"what a unit of leg {leg.intent.intent_id} risks", "")
-        worst += leg.answer.quantity * per_unit
-    limit = min(basket.loss_cap, account.equity * limits.risk_per_trade_fraction)
+        else:
+            worst += leg.answer.quantity * case.unit_loss
+    limit = min(basket.loss_cap, account.equity * may_risk)
     if worst > limit:
-        return refuse(
-            "basket_loss", "the legs together could lose more than is allowed", text(worst), text(limit)
-        )
+        reason = "the legs together could lose more than is allowed"
+        return refuse("basket_loss", reason, text(worst), text(limit))
     return approve("basket_loss", text(worst), text(limit))
 
 

@@ -11,6 +11,7 @@ from neuratrade.core.engine.market import MarketView, Said
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.protection import guard
 from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, DeskState, LaneState
+from neuratrade.core.engine.supervision import OWED_AFTER_NS
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.approval import LayerReport, Verdict
 from neuratrade.core.model.decimals import ONE, ZERO, ceil_to, floor_to
@@ -28,6 +29,7 @@ from neuratrade.core.model.intent import (
     ReduceIntent,
     Stop,
 )
+from neuratrade.core.model.orders import OrderStatus
 from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.layer import approve, refuse
 from neuratrade.core.risk.posture import Posture
@@ -171,7 +173,7 @@ def gate_view(
     return GateView(
         now_ns=now_ns,
         instrument=contract if view is not None else None,
-        account=None if account is None else _account_view(state, account, intent, config),
+        account=None if account is None else _account_view(state, account, intent, config, now_ns),
         already_seen=intent.intent_id in state.seen,
         blacklisted=contract is not None and contract.asset in config.dna.risk.blacklist,
         session_open=intent.instrument not in state.shut,
@@ -203,7 +205,7 @@ def _win_rate(state: DeskState, intent: OpenIntent, config: EngineConfig) -> tup
 
 
 def _account_view(
-    state: DeskState, account: AccountState, intent: OpenIntent, config: EngineConfig
+    state: DeskState, account: AccountState, intent: OpenIntent, config: EngineConfig, now_ns: int
 ) -> AccountView:
     gross = here = ZERO
     entering = 0
@@ -236,17 +238,23 @@ def _account_view(
         profile=config.profile,
         posture=Posture(account.posture),
         phase=config.phase,
-        unknown_orders=unknown_orders(state, intent.account_id, intent.instrument),
+        unknown_orders=unknown_orders(state, intent.account_id, intent.instrument, now_ns),
     )
 
 
-def unknown_orders(state: DeskState, account_id: str, instrument: str) -> int:
+def unknown_orders(state: DeskState, account_id: str, instrument: str, now_ns: int) -> int:
     """How much about an instrument is not known for sure: orders in doubt, and what is in quarantine there.
+
+    An order is in doubt when the venue owes an answer about it for longer than answers take.
 
     What is in quarantine without an instrument (money) counts everywhere in its account.
     """
     doubtful = sum(
         order.in_doubt
+        and (
+            order.status is OrderStatus.UNKNOWN
+            or now_ns - max(order.planned_ns, order.asked_ns) >= OWED_AFTER_NS
+        )
         for order in state.orders.values()
         if order.request.account_id == account_id and order.request.instrument == instrument
     )
