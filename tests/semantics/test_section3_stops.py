@@ -332,3 +332,16 @@ def test_a_stop_of_unknown_fate_is_looked_up_under_its_own_id_and_no_other_is_se
     assert [fact.request.attempt for fact in planned] == [0]
     accept(hand, coid)
     assert guarded(hand)
+
+
+def test_what_was_meant_for_a_stop_that_is_gone_does_not_touch_the_one_in_its_place() -> None:
+    hand = Hand(rules=STOP_LIMIT)
+    hand.enter(intent())
+    hand.step(f.OrderTriggered(hand.now_ns, hand.coid(STOP)))
+    hand.wait(500)
+    hand.cancelled(STOP)
+    hand.accept(STOP)
+    assert guarded(hand)
+    hand.seconds(10)
+    assert not hand.leaving(), "the new stop was not reached"
+    assert guarded(hand)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from neuratrade.core.engine.state import state_bytes
+from neuratrade.core.engine.fold import apply
+from neuratrade.core.engine.state import DeskState, state_bytes
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_MINUTE, Trade
@@ -120,3 +121,20 @@ def test_whoever_waits_or_asks_for_the_time_does_it_through_the_clock_port(repos
     }
     outside = {name for name in found if not name.startswith("interfaces/cli/")}
     assert outside <= set(ALLOWED), "a new way around the clock port"
+
+
+def test_after_every_step_the_state_is_what_the_facts_so_far_fold_to_byte_for_byte() -> None:
+    hand = Hand()
+    hand.enter(intent(targets=((105, "0.5"), (110, "0.5")), trail="0.04", hold_s=600))
+    hand.quote(104)
+    hand.amended(STOP, 1, hand.bracket.stop_price)
+    hand.quote(105)
+    hand.cancelled(STOP)
+    hand.fill(TARGET, "0.5", 105)
+    hand.seconds(2)
+    hand.tick()
+    assert hand.state.timers, "also what is remembered for later"
+    folded = DeskState()
+    for fact in hand.facts:
+        apply(folded, f.decode_fact(f.encode_fact(fact)))
+    assert state_bytes(folded) == state_bytes(hand.state)
