@@ -10,6 +10,7 @@ CODE := src tests tools $(if $(wildcard benchmarks/*.py),benchmarks)
 ARGS ?=
 KILLS ?= 200
 START ?= 1
+SEEDS ?= 500
 
 # Timing and fault simulations run on their own: coverage would slow them down and change what they measure.
 APART := $(wildcard tests/simulation tests/benchmarks)
@@ -27,6 +28,10 @@ run: venv ## open the desk on the recorded markets (paper); ARGS="--speed max --
 
 test: venv-dev ## run all tests; ARGS="-k gate" goes to pytest
 	@$(if $(ARGS),$(PYTEST) $(ARGS),$(RUN_APART) $(PYTEST) $(ALL_ELSE))
+
+sim: venv-dev ## live SEEDS worlds full of faults from START on; TRACE=1 tells one, CRASH=all crashes everywhere
+	@PYTHONPATH=src:. $(BIN)/python tools/sim.py --seeds $(SEEDS) --start $(START) \
+		$(if $(TRACE),--trace) $(if $(CRASH),--crash-all)
 
 check: lint types rooms ## all that must pass before a commit: format, lint, types, rooms, purity, tests, coverage
 	@$(RUN_APART) $(PYTEST) $(ALL_ELSE) --cov --cov-report=term
@@ -48,9 +53,6 @@ rooms: venv-dev ## check that each room imports only rooms below it
 
 bench: venv-dev ## measure, compare and write benchmarks/results/latest.json
 	@$(BIN)/python -m benchmarks $(ARGS)
-
-sim: venv-dev ## live through SEEDS fault worlds from START on; TRACE=1 tells all of one
-	@$(BIN)/python -m tests.simulation.faults --seeds $(or $(SEEDS),500) --start $(or $(START),1) $(if $(TRACE),--trace)
 
 crash: venv-dev ## kill a trading desk KILLS times (seeds from START on), and drop what a disk may drop; minutes
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --start $(START) $(ARGS)

@@ -22,12 +22,16 @@ NOTHING = Execution(ZERO, ZERO, ZERO, "")
 
 
 class OrderBook(msgspec.Struct):
-    """One order. request: as journaled, with the terms of its last amend. absent: proven not to be there."""
+    """One order. request: as journaled, with the terms of its last amend.
+
+    absent: proven not to be there. released: what it never filled is free again.
+    """
 
     request: OrderRequest
     executions: dict[str, Execution]
     missed_ns: int | None = None
     absent: bool = False
+    released: bool = False
 
     @property
     def filled(self) -> Decimal:
@@ -78,7 +82,8 @@ class Envelopes:
         for order in orders:
             coid = order.request.client_order_id
             absent = order.status is OrderStatus.REJECTED
-            books[coid] = OrderBook(order.request, dict(order.executions), order.missed_ns, absent)
+            released = order.status.is_final and order.stated is not None
+            books[coid] = OrderBook(order.request, dict(order.executions), order.missed_ns, absent, released)
             self._bracket_of[coid] = bracket.bracket_id
         self._books[bracket.bracket_id] = EnvelopeBook(
             bracket.envelope, books, bracket.entry_used, bracket.held_signed, closed_ns
@@ -180,7 +185,8 @@ def _order_of(fact: f.Fact) -> str:
 
 def _release(book: EnvelopeBook, order: OrderBook, stated: Decimal) -> None:
     """Gives back what the venue states an entry never filled, and nothing else."""
-    if order.request.role is OrderRole.ENTRY:
+    if order.request.role is OrderRole.ENTRY and not order.released:
+        order.released = True
         book.used -= order.request.quantity - max(order.filled, stated)
 
 
@@ -198,4 +204,5 @@ def _note_there(book: EnvelopeBook, order: OrderBook) -> None:
     order.missed_ns = None
     if order.absent and order.request.role is OrderRole.ENTRY:
         book.used += order.request.quantity - order.filled
+        order.released = False
     order.absent = False

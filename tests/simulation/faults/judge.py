@@ -3,12 +3,12 @@
 Money and holdings are counted a second time here, in fractions, from the facts the desk booked. What the
 desk may not do is written as rules:
 
-1. Nothing reaches the venue twice, unsigned, or before its plan was safe; no entry while entries are shut; what
-   was entered and may still be entered of a bracket never exceeds its approval.
-2. Sum of what exits may still sell <= what the bracket holds. It may exceed that only by what the venue took
-   away itself without telling in time (a busted entry), or by an order the venue had denied having.
-   A bracket that is bare longer than the protect timeout is leaving; time in which a fault keeps words
-   about its orders from the desk does not count.
+1. Nothing reaches the venue twice, unsigned, or before its plan was safe; no entry while entries are shut;
+   what was entered and may still be entered of a bracket never exceeds its approval.
+2. What exits may still sell never exceeds what the bracket holds, but for what the venue itself took away
+   and has not told yet (a busted entry, a liquidation), or an order it had denied having, twice, 2 s apart.
+   What a word leaves bare waits for an answer about a stop, and a bracket that is bare longer than the
+   protect timeout is leaving. Time in which a fault keeps words about its orders away does not count.
 3. Each execution is booked once.  4. Cash, holdings and lots are the sum of what was booked, exactly.
 5. The fold of the written facts is the live state.  6. Stops only tighten, facts never go back in time.
 """
@@ -36,6 +36,15 @@ ZERO = Decimal(0)
 NOTHING = (ZERO, ZERO, ZERO)
 GRACE_NS = 1500 * NS_PER_MS
 BYTES_EVERY = 16
+WORDS = (
+    f.OrderAccepted,
+    f.OrderFilled,
+    f.OrderCancelled,
+    f.OrderExpired,
+    f.OrderRejected,
+    f.OrderAmended,
+    f.FillCorrected,
+)
 
 
 class Judge:
@@ -51,7 +60,6 @@ class Judge:
         self.levels: dict[str, Decimal] = {}
         self.latest_ns = 0
         self.steps = 0
-        self.entries_shut = False
         self._public_key = public_key
         self._signed: set[Envelope] = set()
         self._bare_ns: dict[str, int] = {}
@@ -61,7 +69,9 @@ class Judge:
 
     # what leaves
 
-    def leaves(self, command: c.SubmitOrder | c.AmendOrder, desk_state: DeskState) -> None:
+    def leaves(
+        self, command: c.SubmitOrder | c.AmendOrder, desk_state: DeskState, *, journal_failed: bool
+    ) -> None:
         """An order, or an amendment of one, is about to leave the process."""
         approved = command.order
         self._check_signature(approved)
@@ -71,7 +81,7 @@ class Judge:
         if isinstance(command, c.SubmitOrder) and request.role is OrderRole.ENTRY:
             if desk_state.trading_state is not f.TradingState.RUNNING:
                 raise BrokenPromise(f"1: an entry leaves while {desk_state.trading_state}")
-            if self.entries_shut:
+            if journal_failed:
                 raise BrokenPromise("1: an entry leaves while the journal cannot be written")
         if request.role.reduces:
             growth = request.quantity
@@ -101,7 +111,7 @@ class Judge:
 
     # what was recorded
 
-    def recorded(self, facts: Sequence[f.Fact], payloads: Sequence[bytes], state: DeskState) -> None:
+    def recorded(self, facts: Sequence[f.Fact], payloads: Sequence[bytes]) -> None:
         """Facts were recorded: the twin takes them through the codec, money is counted again."""
         for fact, payload in zip(facts, payloads, strict=True):
             if fact.at_ns < self.latest_ns:
@@ -262,6 +272,10 @@ class Judge:
             raise BrokenPromise("5: the fold of the journal is not the live state")
         if any(isinstance(item, f.OrderFilled | f.FillCorrected | f.Liquidated) for item in facts):
             self.check_money(state)
+        for fact in facts:
+            if isinstance(fact, WORDS):
+                coid = fact.fill.client_order_id if isinstance(fact, f.OrderFilled) else fact.client_order_id
+                self._check_worked_at(state, coid)
         touched = self.venue.touched
         if touched:
             for bracket_id in touched:
@@ -316,6 +330,25 @@ class Judge:
         if bracket is not None and holding.entered + entering > bracket.envelope.max_quantity:
             raise BrokenPromise(
                 f"1: {holding.entered} + {entering} entered of {bracket.envelope.max_quantity} approved"
+            )
+
+    def _check_worked_at(self, state: DeskState, coid: str) -> None:
+        """What a word left bare waits for an answer about a stop: nobody waits for the timeout to notice."""
+        order = state.orders.get(coid)
+        bracket = None if order is None else state.brackets[order.request.bracket_id]
+        if bracket is None or bracket.phase is not BracketPhase.OPEN or _is_leaving(state, bracket):
+            return
+        rests = self.venue.rules.rests_stops and isinstance(bracket.intent.protection, Stop)
+        wanted = state.instruments[bracket.intent.instrument].round_quantity(max(bracket.held, ZERO))
+        if not rests or wanted == 0:
+            return
+        stops = [state.orders[coid] for coid in bracket.stop_orders if state.orders[coid].is_live]
+        if any(item.in_doubt or item.triggered_ns is not None for item in stops):
+            return
+        cover = sum((item.remaining for item in stops), ZERO)
+        if cover < wanted:
+            raise BrokenPromise(
+                f"2: {bracket.bracket_id} has {cover} of {wanted} covered, and nothing is asked for"
             )
 
     def _check_cover(self, state: DeskState, now_ns: int) -> None:

@@ -61,7 +61,16 @@ CRASHES = (
     Fault.CRASH_IDLE,
 )
 
-IMPOSSIBLE: dict[tuple[Fault, Moment], str] = {}
+_NOTHING_FILLED = "nothing of it is filled yet, and a venue corrects only what it has told"
+_NOTHING_LIVE = "a bracket closes only when no order of it is live, so nothing is asked about them"
+
+IMPOSSIBLE: dict[tuple[Fault, Moment], str] = {
+    (Fault.STOP_REJECTED, Moment.ENTERING): "a stop is sent only for what is filled",
+    (Fault.FILL_CORRECTED, Moment.ENTERING): _NOTHING_FILLED,
+    (Fault.FILL_BUSTED, Moment.ENTERING): _NOTHING_FILLED,
+    (Fault.REQUEST_LOST, Moment.CLOSED): _NOTHING_LIVE,
+    (Fault.LOOK_UP_LOST, Moment.CLOSED): _NOTHING_LIVE,
+}
 """Cells that no world can fill, each with the reason."""
 
 

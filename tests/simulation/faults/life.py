@@ -36,7 +36,7 @@ from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
 from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.hands.sender import Sender
-from neuratrade.hands.simulated import SimulatedDesk
+from neuratrade.hands.simulated import RECOVERY_NS, SimulatedDesk
 from neuratrade.hands.turns import Turns
 from neuratrade.store.keys import Ed25519Signer, verify
 from neuratrade.venues.paper.exchange import PaperExchange
@@ -50,9 +50,9 @@ D = Decimal
 MARKETS = (PERP, SPOT, FUTURE)
 INSTRUMENTS = {item.key: item for item in MARKETS}
 CASH = D(100_000)
-WILD_EVENTS = 2000
 CALM_LIMIT_S = 900
-EVENTS_BEFORE_CALM = 1800
+EVENTS_BEFORE_CALM = 2000
+MOST_EVENTS = 12_000
 
 RULES = (
     VenueRules(),
@@ -137,59 +137,61 @@ def _config(rules: VenueRules) -> EngineConfig:
 
 
 class JudgedTurns(Turns):
-    """The desk's own turns, with a judge beside them and crashes inside them."""
+    """The desk's own turn, with a judge beside it and crashes inside it."""
 
     life: "Life"
-    _dispatched = 0
+    dispatched = 0
 
     def carry_out(self, step: Step, at_ns: int) -> None:
+        """Judged before anything is written, so that what is wrong is seen before it has effects."""
         life = self.life
         if life.trace:
             life.show(step)
         life.outcome.events += 1
-        if not step.facts and not step.commands:
-            life.judge.check(self.engine, (), life.now_ns)
-            return
-        # Judged before anything is written, so that what is wrong is seen before it has effects.
-        payloads = [f.encode_fact(fact) for fact in step.facts]
-        life.judge.recorded(step.facts, payloads, self.engine.state)
+        if life.outcome.events > MOST_EVENTS:
+            raise BrokenPromise("6: it goes round in circles and never comes to rest")
+        if step.facts:
+            life.judge.recorded(step.facts, [f.encode_fact(fact) for fact in step.facts])
         life.judge.check(self.engine, step.facts, life.now_ns)
-        self._dispatched = 0
+        self.dispatched = 0
         super().carry_out(step, at_ns)
 
     def _dispatch(self, command: c.Command, now_ns: int) -> None:
         life = self.life
-        life.boundary(Fault.CRASH_AMID_DISPATCH if self._dispatched else Fault.CRASH_AFTER_FLUSH)
+        life.boundary(Fault.CRASH_AMID_DISPATCH if self.dispatched else Fault.CRASH_AFTER_FLUSH)
         if life.trace:
             life.say(f"      -> {command}")
-        life.judge.entries_shut = self.journal_failed
-        if isinstance(command, c.AmendOrder) or (
-            isinstance(command, c.SubmitOrder)
-            and not (self.journal_failed and not command.order.request.role.reduces)
-        ):
-            life.judge.leaves(command, self.engine.state)
         super()._dispatch(command, now_ns)
-        self._dispatched += 1
+        self.dispatched += 1
         life.boundary(Fault.CRASH_AFTER_DISPATCH)
 
     def _stopped(self, command: c.Command, reason: str, now_ns: int) -> None:
-        raise BrokenPromise(f"1: the sender stopped what the engine made: {reason}")
+        raise BrokenPromise(f"1: the sender had to stop {command}: {reason}")
 
 
 class JudgedDesk(SimulatedDesk):
-    """The simulated desk, taking judged turns."""
+    """The simulated desk with judged turns; every order that leaves is looked at."""
 
     def __init__(self, life: "Life", engine: Engine, recorder: DiskRecorder, sender: Sender) -> None:
         super().__init__(engine, cast(PaperExchange, life.venue), recorder, sender)
         self.disk_recorder = recorder
+        self._life = life
         turns = JudgedTurns(engine, recorder, sender, self._carry)
         turns.life = life
-        self._turns = turns
-        self._step = turns.step
+        self._turns, self._step = turns, turns.step
+
+    def _carry(self, command: c.Command, now_ns: int) -> None:
+        if isinstance(command, c.AmendOrder | c.SubmitOrder):
+            self._life.judge.leaves(command, self.engine.state, journal_failed=self.journal_failed)
+        super()._carry(command, now_ns)
+
+    def until(self, at_ns: int) -> None:
+        """Lets everything happen that is due by then."""
+        self._run_until(at_ns)
 
 
 class Life:
-    """Lives one world from its seed. crash_at: crash at this boundary and no other, None: as seeded."""
+    """Lives one world from its seed. crash_at: crash at this boundary only (0: never), None: as seeded."""
 
     def __init__(
         self,
@@ -197,7 +199,6 @@ class Life:
         *,
         trace: Callable[[str], None] | None = None,
         crash_at: int | None = None,
-        make_engine: Callable[[EngineConfig, DeskState | None], Engine] = Engine,
         wild_events: int = EVENTS_BEFORE_CALM,
     ) -> None:
         self.seed = seed
@@ -210,7 +211,6 @@ class Life:
         self.config = _config(self.rules)
         self.now_ns = T0
         self._crash_at = crash_at
-        self._make_engine = make_engine
         self._wild_events = wild_events
         self._armed: Fault | None = None
         self._calm = False
@@ -282,8 +282,10 @@ class Life:
             raise Crash
 
     def _start(self, state: DeskState | None) -> None:
+        if state is not None and not state.run_id:
+            state = None  # it died before anything was safe
         recorder = DiskRecorder(self.disk, lambda: self.boundary(Fault.CRASH_BEFORE_FLUSH))
-        engine = self._make_engine(self.config, state)
+        engine = Engine(self.config, state)
         minute_ns = self.now_ns // NS_PER_MINUTE * NS_PER_MINUTE
         warm_up(engine, D(100), minute_ns)
         sender = Sender(verify)
@@ -313,7 +315,7 @@ class Life:
             self.say(f"  restarted at {(self.now_ns - T0) / 1e9:.3f}")
             self._catch_up()
             self.desk.recover(self.now_ns)
-            self.now_ns = max(self.now_ns, self.desk.engine.state.now_ns)
+            self.now_ns += RECOVERY_NS
 
     def _died(self) -> None:
         """The process is down for a while; the venue and the market go on."""
@@ -352,7 +354,7 @@ class Life:
     def live(self) -> Outcome:
         """Lives the whole world. A violation ends it and is told in the outcome."""
         try:
-            self._start(None)
+            self._guarded(lambda: self._start(None))
             while self.outcome.events < self._wild_events:
                 self._guarded(self._beat)
             self._calm_down()
@@ -390,7 +392,7 @@ class Life:
 
     def _quote(self, contract: Instrument) -> None:
         # What was due before this price came is told before it moves anything.
-        self.desk._run_until(self.now_ns)
+        self.desk.until(self.now_ns)
         bid, ask = self._move_price(contract)
         at_ns = self.now_ns - self.venue.skew_ns
         self.desk.tick(Quote(contract.key, at_ns, bid, ask, D(100), D(100)))
@@ -445,6 +447,8 @@ class Life:
     def _do(self, fault: Fault, chosen: list[str]) -> None:
         rng, venue = self.rng, self.venue
         if fault in CRASHES:
+            if self._crash_at is not None:
+                return
             if fault is Fault.CRASH_IDLE:
                 self.note_all(fault)
                 raise Crash
@@ -455,6 +459,7 @@ class Life:
             self._online_ns = self.now_ns + rng.choice((500, 3000, 12000)) * NS_PER_MS
             self.desk.take(e.ConnectionChanged("paper", self.now_ns, connected=False))
         elif fault is Fault.VENUE_RESTARTED:
+            self.note_all(fault)
             venue.restart()
         elif fault in (Fault.FILL_CORRECTED, Fault.FILL_BUSTED):
             self._correct(chosen, bust=fault is Fault.FILL_BUSTED)
@@ -464,7 +469,7 @@ class Life:
             self._liquidate(chosen)
         elif fault is Fault.FROZEN:
             self.note_all(fault)
-            by_ns = rng.choice((3, 20, 120, 1000)) * NS_PER_SECOND
+            by_ns = rng.choice((3, 20, 60, 240)) * NS_PER_SECOND
             self.now_ns += by_ns
             venue.postpone(by_ns)
             venue.now_ns = self.now_ns
@@ -483,7 +488,11 @@ class Life:
             for bracket_id in chosen
             for order in (self.venue.holdings[bracket_id].orders if bracket_id in self.venue.holdings else ())
             for item in order.executions.values()
-            if item.told and item.quantity and not item.corrected
+            if item.told
+            and item.quantity
+            and not item.corrected
+            # What a liquidation closed was there: it is not busted before the desk was told of that.
+            and item.fill.instrument not in self.venue.latched
         ]
         if done:
             chosen_one: Execution = self.rng.choice(done)
@@ -507,7 +516,7 @@ class Life:
     def _liquidate(self, chosen: list[str]) -> None:
         state, venue = self.desk.engine.state, self.venue
         there = moments(state)
-        for bracket_id in chosen:
+        for bracket_id in [*chosen, *state.brackets]:
             bracket = state.brackets.get(bracket_id)
             if bracket is None or not venue.listening:
                 continue
@@ -521,11 +530,7 @@ class Life:
                 continue
             quantity = INSTRUMENTS[instrument].round_quantity(abs(net) * self.rng.choice((D(1), D("0.5"))))
             if quantity:
-                near = [
-                    k
-                    for k in there
-                    if k in state.brackets and state.brackets[k].intent.instrument == instrument
-                ]
+                near = [name for name in there if venue.trades(name, instrument)]
                 venue.liquidate(instrument, direction, quantity, near)
                 return
 

@@ -79,6 +79,7 @@ class Order:
     missed_ns: int | None = None
     denied: bool = False
     phantom: bool = False
+    shrunk: bool = False
     growing: Decimal = ZERO
 
     @property
@@ -393,6 +394,8 @@ class FaultyVenue:
         self._say(order, f.OrderAmended(0, order.coid, quantity, stop_price))
 
     def _end(self, order: Order, how: str) -> None:
+        if how == "filled" and order.shrunk:
+            how = "cancelled"  # it ends with less than was sent, so that has to be said
         order.live, order.end, order.growing = False, how, ZERO
         self.touched.add(order.bracket_id)
         self.live[order.request.instrument].remove(order)
@@ -571,7 +574,6 @@ class FaultyVenue:
         for orders in self.live.values():
             for order in orders:
                 order.vid = f"{self._epoch}{next(self._names)}"
-                self._note(Fault.VENUE_RESTARTED, order.bracket_id)
                 self._say(order, f.OrderAccepted(0, order.coid, order.vid))
 
     def correct(self, execution: Execution, *, bust: bool) -> None:
@@ -595,6 +597,7 @@ class FaultyVenue:
         if order.live and bust:
             # What was busted is not open again.
             order.quantity -= fill.quantity
+            order.shrunk = True
             if order.quantity <= order.filled:
                 self._end(order, "cancelled")
         self._note(Fault.FILL_BUSTED if bust else Fault.FILL_CORRECTED, order.bracket_id)
@@ -640,6 +643,11 @@ class FaultyVenue:
             return f.Liquidated(self.now_ns - self.skew_ns, fill)
 
         self._at(self.now_ns + self._latency_ms() * NS_PER_MS, tell)
+
+    def trades(self, bracket_id: str, instrument: str) -> bool:
+        """Whether a bracket sent orders in an instrument."""
+        holding = self.holdings.get(bracket_id)
+        return holding is not None and holding.instrument == instrument
 
     def tell_again(self, fill: Fill) -> None:
         """Word of a liquidation was lost with the facts of a crash."""

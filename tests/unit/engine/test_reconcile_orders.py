@@ -157,6 +157,8 @@ def test_an_order_in_doubt_that_is_listed_is_adopted(doubtful: bool) -> None:
 def test_an_order_in_doubt_counts_as_unknown_until_the_venue_proves_it() -> None:
     hand = begun()
     hand.propose(intent(order_type=EntryType.LIMIT))
+    assert unknown_orders(hand.state, "paper", PERP.key, hand.now_ns) == 0, "an answer takes its time"
+    hand.seconds(5)
     assert unknown_orders(hand.state, "paper", PERP.key, hand.now_ns) == 1
     assert unknown_orders(hand.state, "paper", "ETH/USDT@test", hand.now_ns) == 0
     assert unknown_orders(hand.state, "other", PERP.key, hand.now_ns) == 0

@@ -301,7 +301,7 @@ def test_an_approval_put_together_by_hand_is_stopped() -> None:
 def test_a_bracket_that_a_late_execution_opens_again_may_be_guarded() -> None:
     begun = (judged(), plan(ENTRY), closed())
     late = (filled(ENTRY, "1"), plan(STOP))
-    with pytest.raises(Refused, match="was not journaled"):
+    with pytest.raises(Refused, match="is not the one that was journaled"):
         sender_after(*begun, *late).check(forged(STOP), NOW_NS)
     reopened = f.BracketReopened(NOW_NS, INTENT.intent_id)
     sender_after(*begun, reopened, *late).check(forged(STOP), NOW_NS)

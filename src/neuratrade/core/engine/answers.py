@@ -72,7 +72,9 @@ def _is_repeated(order: OrderState, event: f.VenueEvent) -> bool:
             # The first end that states what was filled is news even after one that did not.
             open_rest = order.filled < order.quantity
             untold = order.stated is None and filled is not None and (open_rest or filled > order.filled)
-            return order.status.is_final and not untold
+            # So is a lower number while some of it is still waited for: what was missing was busted.
+            lowered = order.missing > 0 and filled is not None and filled < (order.stated or ZERO)
+            return order.status.is_final and not untold and not lowered
         case f.OrderTriggered():
             return order.status.is_final or order.triggered_ns is not None
         case _:

@@ -30,6 +30,7 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.commands import Command
 from neuratrade.core.model.intent import Direction
 from neuratrade.core.model.market import NS_PER_SECOND, Bar, Book, Quote, Trade
+from neuratrade.core.model.orders import OrderStatus
 
 OPEN_WINDOW_NS = NS_PER_SECOND
 """A fill this soon after a bar's opening happened at the open, so the whole bar came after it."""
@@ -205,7 +206,7 @@ class Engine:
         self.markets.see_health(e.VenueHealth(account.account.venue, turn.at_ns, not event.connected))
         if event.connected:
             for order in self.state.orders.values():
-                if order.in_doubt:
+                if order.status is OrderStatus.UNKNOWN:
                     turn.look_up(order)
             turn.take_snapshot(event.account_id)
 

@@ -155,7 +155,9 @@ def bracket_reopened(state: DeskState, fact: f.BracketReopened) -> None:
     kept = state.closed.pop(fact.bracket_id)
     bracket = kept.bracket
     bracket.closed = kept.closed
-    bracket.phase = BracketPhase.OPEN if bracket.entered else BracketPhase.ENTERING
+    # An entry that was busted since leaves nothing entered, but what was left of it is still to be undone.
+    begun = bracket.entered or bracket.opened_ns
+    bracket.phase = BracketPhase.OPEN if begun else BracketPhase.ENTERING
     bracket.exit_reason, bracket.exit_quantity = None, ZERO
     state.brackets[fact.bracket_id] = bracket
     state.orders |= kept.orders

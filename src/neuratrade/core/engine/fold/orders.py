@@ -93,11 +93,12 @@ def order_not_found(state: DeskState, fact: f.OrderNotFound) -> None:
 
 def _end(state: DeskState, coid: str, status: OrderStatus, stated: Decimal | None) -> None:
     order = state.orders[coid]
+    told = order.status.is_final and order.stated is not None
     order.status, order.asked, order.stated = status, "", stated
     bracket = state.brackets[order.request.bracket_id]
     if order.request.role is OrderRole.STOP and status is OrderStatus.REJECTED:
         bracket.stop_rejects += 1
-    if order.request.role is OrderRole.ENTRY and stated is not None:
+    if order.request.role is OrderRole.ENTRY and stated is not None and not told:
         # Only what the venue states as never filled may be used again.
         bracket.entry_used -= order.quantity - max(order.filled, stated)
 
@@ -157,6 +158,9 @@ def order_filled(state: DeskState, fact: f.OrderFilled) -> None:
         if bracket.phase is BracketPhase.ENTERING:
             bracket.phase, bracket.best_price = BracketPhase.OPEN, fill.price
     else:
+        if bracket.phase is BracketPhase.ENTERING:
+            # Left before anything is known to be entered: what that made is there to be left again.
+            bracket.phase = BracketPhase.OPEN
         _name_the_way_out(bracket, order.request.role)
 
 
