@@ -8,7 +8,7 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from neuratrade.core.engine import answers, entries, brackets, exits, fold, protection
+from neuratrade.core.engine import answers, brackets, entries, exits, fold, protection
 from neuratrade.core.engine.cover import live_stops
 from neuratrade.core.engine.engine import Engine, Step
 from neuratrade.core.engine.fold import orders as folded
