@@ -32,7 +32,7 @@ from neuratrade.core.model.intent import (
 from neuratrade.core.model.orders import OrderStatus
 from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.layer import approve, refuse
-from neuratrade.core.risk.posture import Posture
+from neuratrade.core.risk.posture import Posture, calmer
 from neuratrade.core.risk.view import AccountView, GateView
 
 Reducing = ReduceIntent | CloseIntent | CancelIntent | AmendIntent
@@ -236,7 +236,7 @@ def _account_view(
         lane_session_losses=lane.session_losses,
         lane_last_loss_ns=lane.last_loss_ns,
         profile=config.profile,
-        posture=Posture(account.posture),
+        posture=calmer(Posture(account.posture), config.boldest),
         phase=config.phase,
         unknown_orders=unknown_orders(state, intent.account_id, intent.instrument, now_ns),
     )
