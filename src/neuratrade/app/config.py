@@ -23,6 +23,7 @@ from neuratrade.core.risk.limits import (
     limits_of,
     parse_limit,
 )
+from neuratrade.core.risk.posture import Phase, Posture, Profile
 from neuratrade.venues.paper.costs import PaperCosts
 
 FILE_NAME = "neuratrade.yaml"
@@ -99,6 +100,18 @@ class PaperBlock(Block):
         return PaperCosts(**self.model_dump())
 
 
+class RiskBlock(Block):
+    """How much of its limits the desk may use; see `core/risk/posture.py`.
+
+    profile: how much risk is wanted at all. boldest: the posture a drawdown steps down from. phase: how much
+    evidence there is of this desk. Limits hold whatever is chosen here.
+    """
+
+    profile: Annotated[str, word(*Profile)] = Profile.MEDIUM.value
+    boldest: Annotated[str, word(*Posture)] = Posture.BALANCED.value
+    phase: Annotated[str, word(*Phase)] = Phase.MATURE.value
+
+
 class Config(Block):
     """Everything a desk can be told in its file. dna: path of a DNA file, the shipped one by default."""
 
@@ -107,6 +120,7 @@ class Config(Block):
     data: Text = "shipped"
     dna: Text | None = None
     limits: Annotated[dict[str, str], PlainValidator(_limits)] = {}
+    risk: RiskBlock = RiskBlock()
     paper: PaperBlock = PaperBlock()
 
     def tightened(self) -> Limits:

@@ -17,6 +17,7 @@ from neuratrade.core.model.facts import RunStarted
 from neuratrade.core.model.market import NS_PER_MINUTE
 from neuratrade.core.model.venue_rules import PAPER_RULES
 from neuratrade.core.risk.limits import NAMES, Limits, limits_of
+from neuratrade.core.risk.posture import Phase, Posture, Profile
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.core.strategies.registry import build_strategies
 from neuratrade.feeds.catalogue import Catalogue
@@ -42,6 +43,9 @@ class Setup:
     costs: PaperCosts
     dna: Dna
     limits: Limits
+    profile: Profile
+    boldest: Posture
+    phase: Phase
 
     @classmethod
     def from_config(cls, config: Config, dna: Dna, dataset: Dataset) -> "Setup":
@@ -50,8 +54,18 @@ class Setup:
         venue = dataset.instruments[0].venue
         account = Account(block.account_id, venue, block.currency, AccountKind(block.kind))
         limits = dna.risk.tighten(config.tightened())
-        costs = config.paper.costs()
-        return cls(account, config.operator_id, block.cash, dataset.name, costs, dna, limits)
+        return cls(
+            account=account,
+            operator_id=config.operator_id,
+            cash=block.cash,
+            data=dataset.name,
+            costs=config.paper.costs(),
+            dna=dna,
+            limits=limits,
+            profile=Profile(config.risk.profile),
+            boldest=Posture(config.risk.boldest),
+            phase=Phase(config.risk.phase),
+        )
 
     @classmethod
     def from_run(cls, started: RunStarted) -> "Setup":
@@ -67,6 +81,9 @@ class Setup:
             costs=msgspec.json.decode(config["costs"], type=PaperCosts),
             dna=msgspec.json.decode(config["dna"], type=Dna),
             limits=limits_of(started.limits),
+            profile=Profile(config["profile"]),
+            boldest=Posture(config["boldest"]),
+            phase=Phase(config["phase"]),
         )
 
     def as_config(self) -> dict[str, str]:
@@ -77,6 +94,9 @@ class Setup:
             "costs": msgspec.json.encode(self.costs).decode(),
             "dna": msgspec.json.encode(self.dna).decode(),
             "dna_sha256": self.dna.sha256,
+            "profile": self.profile.value,
+            "boldest": self.boldest.value,
+            "phase": self.phase.value,
         }
 
     def limits_text(self) -> dict[str, str]:
@@ -110,6 +130,9 @@ def engine_config(
         assumed_spread_fraction=setup.costs.spread_fraction,
         reconcile_every_ns=PAPER_EVERY_NS if setup.account.paper else LIVE_EVERY_NS,
         venue_rules={item.venue: PAPER_RULES for item in dataset.instruments},
+        profile=setup.profile,
+        boldest=setup.boldest,
+        phase=setup.phase,
     )
 
 

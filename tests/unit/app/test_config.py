@@ -31,6 +31,7 @@ def test_every_documented_key_is_read(file: Path) -> None:
         "limits: {trades_per_day: 4, confidence: 0.8}\n"
         "paper: {latency_ms: 5, spread_fraction: 0.001, slippage_bps: 2, participation_fraction: 0.5,\n"
         "        reject_fraction: 0.25, seed: 7}\n"
+        "risk: {profile: low, boldest: AGGRESSIVE, phase: growth}\n"
     )
     config = load_config(file)
     assert (config.operator_id, config.data, config.dna) == ("ana", "mine", "~/dna.yaml")
@@ -38,6 +39,7 @@ def test_every_documented_key_is_read(file: Path) -> None:
     assert (config.account.account_id, config.account.kind) == ("one", "read_only")
     assert (config.tightened().trades_per_day, config.tightened().confidence) == (4, Decimal("0.8"))
     assert config.tightened().concurrent == DEFAULTS.concurrent
+    assert (config.risk.profile, config.risk.boldest, config.risk.phase) == ("low", "AGGRESSIVE", "growth")
     assert (config.paper.costs().seed, config.paper.costs().reject_fraction) == (7, Decimal("0.25"))
 
 
@@ -53,6 +55,9 @@ def test_every_documented_key_is_read(file: Path) -> None:
         ("limits:\n  leverage: 3", "2:3: limits.leverage", "a hard ceiling"),
         ("limits:\n  trades_per_day: 3.5", "2:3: limits.trades_per_day", "whole number"),
         ("limits:\n  confidence: [1]", "2:3: limits.confidence", "a list"),
+        ("risk:\n  profile: wild", "2:12: risk.profile", "low, medium, high, custom"),
+        ("risk:\n  boldest: balanced", "2:12: risk.boldest", "DEFENSIVE, BALANCED, AGGRESSIVE"),
+        ("risk:\n  phases: growth", "2:3: risk.phases", "did you mean phase?"),
         ("limits: 5", "1:9: limits", "`limit: value`"),
         ("account: 5", "1:10: account", "account_id, currency, cash, kind"),
         ("account:\n  cash: lots", "2:9: account.cash", "a number"),

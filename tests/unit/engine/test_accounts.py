@@ -246,6 +246,21 @@ def test_a_fall_seen_through_an_old_rate_only_keeps_new_exposure_out() -> None:
     assert hand.bracket.exit_reason is f.CloseReason.KILL
 
 
+def test_an_old_conversion_of_any_balance_keeps_entries_out() -> None:
+    hand = Hand()
+    hand.step(f.CashMoved(hand.now_ns, "paper", "EUR", D(1000), "deposit"))
+    rate(hand, "1.1")
+    told_ns = hand.now_ns
+    hand.enter(intent("fresh", lane=Lane.MOMENTUM))
+    hand.now_ns = told_ns + hand.state.limits.conversion_age_ns + 1
+    hand.quote(100)
+    step = hand.step(e.IntentArrived(intent("late", at_ns=hand.now_ns), hand.now_ns))
+    judged = next(fact for fact in step.facts if isinstance(fact, f.IntentJudged))
+    assert "conversion" in [item.name for item in judged.layers if item.verdict.blocks]
+    rate(hand, "1.1")
+    hand.propose(intent("again", at_ns=hand.now_ns))
+
+
 def test_the_profit_of_a_trade_counts_in_the_currency_of_its_account() -> None:
     hand = listed(SHARE)
     rate(hand, "1.1")

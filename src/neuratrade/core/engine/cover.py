@@ -52,6 +52,16 @@ def is_covered(turn: Turn, bracket: BracketState) -> bool:
     return covered_by(live_stops(turn, bracket)) >= wanted
 
 
+def note_downtime(turn: Turn, bracket: BracketState, since_ns: int) -> None:
+    """Records that nobody watched a stop kept here from `since_ns`, the last moment on record, until now.
+
+    The time since then is counted whole: when in between the desk stopped watching is not on record.
+    """
+    watched_here = isinstance(bracket.intent.protection, Stop) and not turn.rules_of(bracket).rests_stops
+    if watched_here and bracket.protected and sellable(turn, bracket) > 0:
+        turn.record(ProtectionChanged(since_ns, bracket.bracket_id, False))
+
+
 def note_protection(turn: Turn, bracket: BracketState) -> None:
     """Records that a bracket became covered or bare, and sets the timer that does not let it stay bare."""
     if bracket.bracket_id not in turn.state.brackets:

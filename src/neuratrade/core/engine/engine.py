@@ -16,6 +16,7 @@ from neuratrade.core.engine import brackets as rules
 from neuratrade.core.engine.actions import take_action, take_new_terms
 from neuratrade.core.engine.answers import take_answer, take_liquidation
 from neuratrade.core.engine.config import EngineConfig
+from neuratrade.core.engine.cover import note_downtime
 from neuratrade.core.engine.governors import Governors, cancel_entries, count_losses
 from neuratrade.core.engine.judging import judge_intent, propose
 from neuratrade.core.engine.ledger import equity_of
@@ -104,8 +105,11 @@ class Engine:
 
     def recover(self, at_ns: int) -> Step:
         """After a restart: asks what became of every order in doubt, and guards what is held."""
-        now_ns = max(at_ns, self.state.now_ns)
+        down_since_ns = self.state.now_ns
+        now_ns = max(at_ns, down_since_ns)
         turn = Turn(self.state, now_ns, self.config.venue_rules, self.markets.value_of_one)
+        for bracket in self.state.brackets.values():
+            note_downtime(turn, bracket, down_since_ns)
         for order in list(self.state.orders.values()):
             if order.is_live and order.asked == "cancel":
                 turn.ask_again(order)

@@ -64,7 +64,8 @@ class Governors:
             stale = any(markets.is_stale(name, turn.at_ns, age_ns) for name in names)
             conversion_ns = turn.state.limits.conversion_age_ns
             fresh = not stale and not markets.converts_stale(account, turn.at_ns, conversion_ns)
-            self._govern(turn, account, equity, markets, fresh=fresh)
+            feared = _feared(turn, account, prices, markets) if doubted else equity
+            self._govern(turn, account, equity, feared, markets, fresh=fresh)
 
     def _pose(self, turn: Turn, account: AccountState, *, new_day: bool) -> None:
         """Draws back as the fall deepens, and comes forward again a step at a time."""
@@ -86,7 +87,14 @@ class Governors:
         return True
 
     def _govern(
-        self, turn: Turn, account: AccountState, equity: Decimal, markets: Markets, *, fresh: bool
+        self,
+        turn: Turn,
+        account: AccountState,
+        equity: Decimal,
+        feared: Decimal,
+        markets: Markets,
+        *,
+        fresh: bool,
     ) -> None:
         limits, state = turn.state.limits, turn.state
         if fresh and state.governor == STALE and not state.latched:
@@ -99,8 +107,7 @@ class Governors:
         session = drawdown(account.session_peak, equity)
         deep = drawdown(account.peak_24h, equity)
         if not fresh:
-            fell = session >= limits.session_drawdown_fraction or deep >= limits.drawdown_24h_fraction
-            self._doubt(turn, account, fell=fell)
+            self._doubt(turn, account, feared)
             return
         if self._confirmed(turn, account, "session_drawdown", session >= limits.session_drawdown_fraction):
             reason = "equity fell too far from the session's peak"
@@ -120,12 +127,14 @@ class Governors:
             move(turn, TradingState.HALTED, "drawdown_24h", reason, text(deep), text(limit), latched=True)
             carry_out(turn, KillPolicy.FLATTEN_ALL, markets)
 
-    def _doubt(self, turn: Turn, account: AccountState, *, fell: bool) -> None:
-        """A fall seen on old prices proves nothing: it keeps new exposure out until prices are fresh."""
+    def _doubt(self, turn: Turn, account: AccountState, feared: Decimal) -> None:
+        """A fall seen on old or doubted prices proves nothing: it only keeps new exposure out meanwhile."""
         for name in ("session_drawdown", "drawdown_24h"):
             self._breached.pop((account.account.account_id, name), None)
-        if fell:
-            reason = "equity fell too far, but on old prices"
+        limits = turn.state.limits
+        session, deep = drawdown(account.session_peak, feared), drawdown(account.peak_24h, feared)
+        if session >= limits.session_drawdown_fraction or deep >= limits.drawdown_24h_fraction:
+            reason = "equity fell too far, but on old or doubted prices"
             move(turn, TradingState.REDUCING, STALE, reason, "", "", latched=False)
 
     def _confirmed(self, turn: Turn, account: AccountState, name: str, breached: bool) -> bool:
@@ -176,6 +185,17 @@ def count_losses(turn: Turn, account: AccountState) -> None:
     if losses >= limit:
         reason = f"{losses} losses in a row"
         move(turn, TradingState.HALTED, "loss_streak", reason, str(losses), str(limit), latched=True)
+
+
+def _feared(turn: Turn, account: AccountState, prices: dict[str, Decimal], markets: Markets) -> Decimal:
+    """Equity if the prices that are held back as outliers were true."""
+    seen = dict(prices)
+    for key in prices:
+        held_back = markets.held_back(instrument_of_position(key))
+        if held_back is not None:
+            seen[key] = held_back
+    equity = equity_of(account, turn.state.instruments, seen, markets.rates_of(account))
+    return account.equity if equity is None else equity
 
 
 def _worth_marking(turn: Turn, account: AccountState, equity: Decimal) -> bool:

@@ -9,7 +9,7 @@ from neuratrade.core.engine.entries import end_entry, is_entering, open_bracket
 from neuratrade.core.engine.exits import begin_exit, leave
 from neuratrade.core.engine.margin import liquidation_of_entry
 from neuratrade.core.engine.market import MarketView, Said
-from neuratrade.core.engine.markets import Markets
+from neuratrade.core.engine.markets import Markets, Rate
 from neuratrade.core.engine.protection import guard
 from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, DeskState, LaneState
 from neuratrade.core.engine.supervision import OWED_AFTER_NS
@@ -33,7 +33,7 @@ from neuratrade.core.model.intent import (
 from neuratrade.core.model.orders import OrderStatus
 from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.layer import approve, refuse
-from neuratrade.core.risk.posture import Posture
+from neuratrade.core.risk.posture import Posture, calmer
 from neuratrade.core.risk.view import AccountView, GateView
 
 Reducing = ReduceIntent | CloseIntent | CancelIntent | AmendIntent
@@ -195,12 +195,19 @@ def gate_view(
         bid=None if view is None else view.bid,
         ask=None if view is None else view.ask,
         conversion=None if rate is None else rate.value,
-        conversion_age_ns=None if rate is None else max(now_ns - rate.at_ns, 0),
+        conversion_age_ns=None if rate is None else _oldest_ns(account, rate, markets, now_ns),
         maintenance_margin=None if contract is None else contract.maintenance_margin,
         liquidation_price=None
         if contract is None or seen is None or rate is None
         else liquidation_of_entry(intent, contract, seen, rate.value, state.limits.leverage),
     )
+
+
+def _oldest_ns(account: AccountState | None, rate: Rate, markets: Markets, now_ns: int) -> int:
+    """How old the oldest conversion is that a size in `rate` and the account's equity rest on."""
+    others = [] if account is None else markets.conversions(account)
+    oldest_ns = min(item.at_ns for item in (rate, *others) if item is not None)
+    return max(now_ns - oldest_ns, 0)
 
 
 def _win_rate(state: DeskState, intent: OpenIntent, config: EngineConfig) -> tuple[Decimal | None, int]:
@@ -223,7 +230,8 @@ def _account_view(
     now_ns: int,
 ) -> AccountView:
     gross = here = ZERO
-    equity: Decimal | None = account.equity
+    # With money that nobody can convert, what the account was worth last is not what it is worth.
+    equity = None if None in markets.conversions(account) else account.equity
     home = account.account.currency
     entering = 0
     brackets = [item for item in state.brackets.values() if item.intent.account_id == intent.account_id]
@@ -233,7 +241,6 @@ def _account_view(
         pending = bracket.quantity - bracket.entered if is_entering(state, bracket) else ZERO
         rate = markets.value_of_one(contract.quote, home)
         if rate is None:
-            # Without it nobody knows what is held, so nothing is judged on what it was worth last.
             equity, rate = None, ZERO
         value = contract.notional(bracket.held + pending, bracket.intent.trigger_price) * rate
         gross += value
@@ -257,7 +264,7 @@ def _account_view(
         lane_session_losses=lane.session_losses,
         lane_last_loss_ns=lane.last_loss_ns,
         profile=config.profile,
-        posture=Posture(account.posture),
+        posture=calmer(Posture(account.posture), config.boldest),
         phase=config.phase,
         unknown_orders=unknown_orders(state, intent.account_id, intent.instrument, now_ns),
     )

@@ -21,6 +21,8 @@ from neuratrade.core.regime import RegimeDetector
 from neuratrade.core.strategies.port import Row, Strategy
 
 GATE_ATR = indicator("atr", 14)
+WIDE_SPREAD_FRACTION = Decimal("0.02")
+"""A book wider than this share of its ask is no price to value by: its middle is."""
 
 
 class Said(NamedTuple):
@@ -115,9 +117,17 @@ class MarketView:
         return (self.ask - self.bid) / ((self.ask + self.bid) / 2)
 
     def mark_for(self, quantity: Decimal) -> Decimal | None:
-        """The price a holding is valued at: long at the bid, short at the ask, else the last price."""
-        side = self.bid if quantity > 0 else self.ask
-        return self.price if side is None else side
+        """The price a holding is valued at, quote currency per unit: long at the bid, short at the ask.
+
+        The middle where the book is wide, the only side there is where it is one-sided, and the last price
+        where there is no book.
+        """
+        if self.bid is None or self.ask is None:
+            side = self.ask if self.bid is None else self.bid
+            return self.price if side is None else side
+        if self.ask - self.bid > self.ask * WIDE_SPREAD_FRACTION:
+            return (self.bid + self.ask) / 2
+        return self.bid if quantity > 0 else self.ask
 
     def begin_at(
         self, price: Decimal | None, bid: Decimal | None, ask: Decimal | None, price_ns: int

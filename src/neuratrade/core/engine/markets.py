@@ -17,9 +17,6 @@ from neuratrade.core.model.facts import ActionKind, CorporateActed
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.market import NS_PER_MINUTE, Quote, Trade
 
-WIDE_SPREAD_FRACTION = Decimal("0.02")
-"""A book wider than this is no price to value by: its middle is."""
-
 VENUE_MARK_AGE_NS = NS_PER_MINUTE
 
 
@@ -105,7 +102,11 @@ class Markets:
 
     def doubts(self, instrument: str) -> bool:
         """Whether the newest price is held back as an outlier."""
-        return self._filter.doubts(instrument)
+        return self._filter.held_back(instrument) is not None
+
+    def held_back(self, instrument: str) -> Decimal | None:
+        """The newest price where it is held back as an outlier, quote currency per unit."""
+        return self._filter.held_back(instrument)
 
     def price_of(self, instrument: str) -> Decimal | None:
         """Last believed price, quote currency per unit."""
@@ -126,7 +127,7 @@ class Markets:
     def mark_of(self, instrument: str, quantity: Decimal, now_ns: int) -> Decimal | None:
         """What a signed holding is valued at, quote currency per unit.
 
-        Perpetuals at the venue's own mark; long at the bid, short at the ask; else the middle.
+        Perpetuals at the venue's own mark, others and those without a fresh one by their book.
         """
         view = self.views.get(instrument)
         if view is None:
@@ -135,21 +136,21 @@ class Markets:
         fresh = mark is not None and now_ns - mark.at_ns <= VENUE_MARK_AGE_NS
         if mark is not None and fresh and view.instrument.kind is InstrumentKind.PERPETUAL:
             return mark.price
-        if view.bid is None or view.ask is None or view.price is None:
-            return view.price
-        wide = view.ask - view.bid > view.price * WIDE_SPREAD_FRACTION
-        return view.price if wide else view.mark_for(quantity)
+        return view.mark_for(quantity)
 
     def is_stale(self, instrument: str, at_ns: int, age_ns: int) -> bool:
         """Whether the price of an instrument is too old, or not believed, to judge a fall by."""
         view = self.views[instrument]
         return view.stalled or self.doubts(instrument) or at_ns - view.price_ns > age_ns
 
+    def conversions(self, account: AccountState) -> list[Rate | None]:
+        """Every conversion that an account's equity needs; None for one that nobody knows."""
+        home = account.account.currency
+        return [self.rate(currency, home) for currency in self._currencies(account)]
+
     def converts_stale(self, account: AccountState, at_ns: int, age_ns: int) -> bool:
         """Whether any conversion that an account's equity needs is too old to judge a fall by."""
-        home = account.account.currency
-        rates = (self.rate(currency, home) for currency in self._currencies(account))
-        return any(rate is None or at_ns - rate.at_ns > age_ns for rate in rates)
+        return any(rate is None or at_ns - rate.at_ns > age_ns for rate in self.conversions(account))
 
     def rate(self, currency: str, into: str) -> Rate | None:
         """What a currency is worth in another: as told, else from a market that trades one for the other."""

@@ -35,9 +35,10 @@ class PriceFilter:
         self._last.pop(instrument, None)
         self._doubted.pop(instrument, None)
 
-    def doubts(self, instrument: str) -> bool:
-        """Whether the newest price of an instrument is held back."""
-        return instrument in self._doubted
+    def held_back(self, instrument: str) -> Decimal | None:
+        """The newest price of an instrument where it is held back, quote currency per unit."""
+        doubted = self._doubted.get(instrument)
+        return None if doubted is None else doubted[0]
 
     def _confirmed(self, instrument: str, price: Decimal, at_ns: int) -> bool:
         doubted = self._doubted.get(instrument)

@@ -100,10 +100,10 @@ class BracketState(msgspec.Struct):
 
     entered, exited: quantities filled. base_fees: fees paid in base, so not held. fees: the others, in the
     quote currency. stop_price: the level now guarded. best_price: furthest favourable price (trailing).
-    exit_*: the way out under way; exit_attempts: orders sent to leave so far. entry_used: entry quantity out
-    of the envelope. slices: entry orders sent. entry_over: of a sliced entry, no further one will be sent.
-    stop_orders: those that may still fill, oldest first. closed: how it ended, after an execution came late
-    and opened it again.
+    exit_*: the way out under way; exit_attempts: orders sent for it so far, targets not counted. entry_used:
+    entry quantity out of the envelope. slices: entry orders sent. entry_over: of a sliced entry, no further
+    one will be sent. stop_orders: those that may still fill, oldest first. closed: how it ended, after an
+    execution came late and opened it again.
     """
 
     intent: OpenIntent

@@ -126,17 +126,21 @@ def next_posture(
     drawdown_fraction: the deeper of the falls from the 24 h peak and from the session's peak. It is weighed
     against the tighter of their two limits, so that the desk draws back before a governor stops it. Down goes
     at once, as far as the drawdown says; up goes one step, on a new day or once the drawdown has shrunk well
-    below what brought it down, and never above `highest`, the posture the operator chose.
+    below what brought it down, and never above `highest`, the posture the operator chose: one that was
+    bolder before the operator chose comes down to it.
     """
     limit = min(limits.session_drawdown_fraction, limits.drawdown_24h_fraction)
     used = drawdown_fraction / limit if limit > ZERO else ONE
-    allowed = _at_most(used)
-    if _LADDER.index(allowed) <= _LADDER.index(current):
-        return min(current, allowed, key=_LADDER.index)
-    if _LADDER.index(current) >= _LADDER.index(highest):
-        return current
+    allowed = calmer(_at_most(used), highest)
+    if calmer(allowed, current) is allowed:
+        return allowed
     recovered = new_day or _at_most(used / RECOVERED) is not current
     return _LADDER[_LADDER.index(current) + 1] if recovered else current
+
+
+def calmer(one: Posture, other: Posture) -> Posture:
+    """The one of the two that risks less."""
+    return min(one, other, key=_LADDER.index)
 
 
 def _at_most(used: Decimal) -> Posture:

@@ -27,6 +27,7 @@ def show_status(*, as_json: bool) -> None:
     if account is not None:
         head.add_row("equity", f"{money(account.equity)} {account.account.currency}")
         head.add_row("max drawdown", percent(account.max_drawdown))
+        head.add_row("posture", account.posture)
         head.add_row("differs from the venue", "; ".join(account.differences) or "nothing")
     head.add_row("in quarantine", ", ".join(sorted(state.quarantine)) or "nothing")
     counts = state.counts
@@ -88,6 +89,7 @@ def _status_document(
         "state_reason": state.state_reason,
         "equity": None if account is None else account.equity,
         "max_drawdown": None if account is None else account.max_drawdown,
+        "posture": None if account is None else account.posture,
         "counts": state.counts,
         "open_brackets": len(state.brackets),
         "rows": seq,

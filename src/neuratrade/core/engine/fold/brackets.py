@@ -61,7 +61,9 @@ def exit_ended(state: DeskState, fact: f.ExitEnded) -> None:
     """The way out ended; what is left is guarded again."""
     bracket = state.brackets[fact.bracket_id]
     bracket.phase = BracketPhase.OPEN
-    if not fact.complete and bracket.exit_reason is f.CloseReason.TP:
+    if fact.complete:
+        bracket.exit_attempts = 0
+    elif bracket.exit_reason is f.CloseReason.TP:
         bracket.rungs_done -= 1
     bracket.exit_reason, bracket.exit_quantity = None, ZERO
 

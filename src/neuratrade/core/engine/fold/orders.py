@@ -31,7 +31,8 @@ def order_planned(state: DeskState, fact: f.OrderPlanned) -> None:
             bracket.stop_orders = [*live, coid]
         case OrderRole.TARGET | OrderRole.EXIT:
             bracket.exit_order = coid
-            bracket.exit_attempts += 1
+            # A target names its price: however often it is missed, no collar widens by it.
+            bracket.exit_attempts += request.role is OrderRole.EXIT
 
 
 def cancel_planned(state: DeskState, fact: f.CancelPlanned) -> None:
