@@ -305,6 +305,50 @@ def test_thirds_are_exact_for_whole_units() -> None:
     assert hand.state.accounts["paper"].positions[SPOT.key].quantity == 1
 
 
+@pytest.mark.parametrize(("entered", "left", "per"), [(10, 1, 3), (8, 1, 7), (11, 2, 9)])
+def test_what_is_left_of_a_part_sold_position_is_whole_where_its_units_are(
+    entered: int, left: int, per: int
+) -> None:
+    hand = Hand()
+    hand.enter(replace(intent(instrument=SPOT), quantity=D(entered)))
+    fraction = D(left) / D(entered)
+    hand.step(
+        e.IntentArrived(ReduceIntent("c", "paper", "op", "a", fraction, "less", hand.now_ns), hand.now_ns)
+    )
+    hand.cancelled(STOP)
+    sold = hand.order(EXIT).request.quantity
+    hand.fill(EXIT, sold, 100)
+    hand.accept(STOP)
+    before = hand.bracket.held
+    hand.step(split(hand, 1, per))
+    answer_all(hand)
+    assert hand.bracket.held == before / per
+    assert hand.order(STOP).remaining == SPOT.round_quantity(before / per)
+    position = hand.state.accounts["paper"].positions[SPOT.key]
+    assert position.quantity == sum(lot.quantity for lot in position.lots) == before / per
+
+
+@pytest.mark.parametrize("direction", [Direction.LONG, Direction.SHORT])
+def test_of_a_reverse_split_the_fraction_is_dust_and_its_cash_in_lieu_is_money_no_trade_moved(
+    direction: Direction,
+) -> None:
+    hand = Hand()
+    proposal = intent(instrument=PERP, direction=direction, quantity="0.05")
+    if direction is Direction.SHORT:
+        proposal = intent(instrument=PERP, direction=direction, stop=105, targets=((90, 1),), quantity="0.05")
+    hand.enter(proposal)
+    peak = hand.state.accounts["paper"].session_peak
+    hand.step(split(hand, 1, 100, PERP))
+    answer_all(hand)
+    assert hand.closed.reason is f.CloseReason.ACTION
+    (dust,) = hand.state.accounts["paper"].dust.values()
+    assert dust == D("0.0005") * direction.sign
+    cash = hand.state.accounts["paper"].balances["USDT"]
+    hand.step(f.CashMoved(hand.now_ns, "paper", "USDT", D("0.5"), "cash_in_lieu"))
+    assert hand.state.accounts["paper"].balances["USDT"] == cash + D("0.5")
+    assert hand.state.accounts["paper"].session_peak == peak
+
+
 def test_an_execution_from_before_the_split_counts_old_units_however_late_it_comes() -> None:
     hand = Hand()
     hand.propose(long(SPOT, order_type=EntryType.LIMIT))

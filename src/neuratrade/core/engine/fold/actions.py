@@ -30,7 +30,7 @@ from neuratrade.core.engine.terms import (
 )
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.account import Position
-from neuratrade.core.model.decimals import is_multiple
+from neuratrade.core.model.decimals import ZERO, is_multiple
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import Direction
 from neuratrade.core.model.orders import OrderRole
@@ -81,7 +81,7 @@ def rewrite_holdings(account: AccountState, old: Instrument, fact: f.CorporateAc
                 before = position.quantity
                 for lot in position.lots:
                     lot.quantity, lot.price = units(fact, lot.quantity), cost(fact, lot.price)
-                position.quantity = units(fact, before)
+                position.quantity = sum((lot.quantity for lot in position.lots), ZERO)
                 if not old.is_derivative:
                     credit(account, old.base, position.quantity - before)
             case f.ActionKind.DIVIDEND:
@@ -122,8 +122,7 @@ def _rewrite_bracket(
         if bracket_id == bracket.bracket_id:
             rest = units(fact, Decimal(kind.removeprefix("reduce-")))
             state.timers[f"reduce-{rest:f}:{bracket_id}"] = state.timers.pop(timer_id)
-    for name in ("quantity", "entry_used", "entered", "exited", "base_fees", "exit_quantity"):
-        setattr(bracket, name, units(fact, getattr(bracket, name)))
+    _rewrite_quantities(bracket, fact)
     bracket.entry_value += moved_value(fact, bracket.entered)
     bracket.exit_value += moved_value(fact, bracket.entered - bracket.held)
     if bracket.intent.execution is not None:
@@ -144,6 +143,17 @@ def _rewrite_bracket(
     for envelope in fact.envelopes:
         if envelope.bracket_id == bracket.bracket_id:
             bracket.envelope = envelope
+
+
+def _rewrite_quantities(bracket: BracketState, fact: f.CorporateActed) -> None:
+    held = units(fact, bracket.held)
+    for name in ("quantity", "entry_used", "entered", "exited", "base_fees", "exit_quantity"):
+        setattr(bracket, name, units(fact, getattr(bracket, name)))
+    # Thirds of several numbers do not add up: what is held is exact, or its stop would miss a lot of it.
+    if bracket.exited:
+        bracket.exited = bracket.entered - bracket.base_fees - held
+    elif bracket.base_fees:
+        bracket.base_fees = bracket.entered - held
 
 
 def _rewrite_closing(closed: f.BracketClosed, fact: f.CorporateActed) -> f.BracketClosed:
