@@ -210,3 +210,20 @@ def test_a_sliced_entry_sends_no_further_slice_after_a_split_and_guards_what_it_
     assert planned == []
     assert hand.bracket.held == 1
     assert hand.bracket.protected
+
+
+def test_a_split_between_two_slices_ends_the_entry() -> None:
+    world = Watched()
+    hand = world.hand
+    hand.propose(replace(held(SPOT), execution=Twap(4, 40 * NS_PER_SECOND)))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    hand.accept(STOP)
+    assert not hand.bracket.entry_over
+    (sent,) = world.act(split(hand, 2, 1))
+    hand.step(f.OrderAccepted(hand.now_ns, sent.request.client_order_id, "V2"))
+    before = len(hand.facts)
+    hand.wait(120_000)
+    assert not any(isinstance(fact, f.OrderPlanned) for fact in hand.facts[before:])
+    assert hand.bracket.entry_over
+    assert (hand.bracket.held, hand.bracket.protected) == (D(2), True)
