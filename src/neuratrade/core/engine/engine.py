@@ -59,7 +59,7 @@ class Engine:
                 self.markets.follow(contract)
         self.views = self.markets.views
         self.strays = 0
-        self._governors = Governors(config.day_offset_ns, config.boldest)
+        self._governors = Governors(config.days, config.boldest)
         self._supervision = Supervision(config)
         self._reconciler = Reconciler(config.balance_tolerance_fraction)
         self._takes: dict[type, Callable[[Turn, Any], None]] = {
