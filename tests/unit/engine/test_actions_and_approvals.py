@@ -219,7 +219,6 @@ def test_a_split_between_two_slices_ends_the_entry() -> None:
     hand.accept(ENTRY)
     hand.fill(ENTRY, 1, 100)
     hand.accept(STOP)
-    assert not hand.bracket.entry_over
     (sent,) = world.act(split(hand, 2, 1))
     hand.step(f.OrderAccepted(hand.now_ns, sent.request.client_order_id, "V2"))
     before = len(hand.facts)
