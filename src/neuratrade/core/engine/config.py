@@ -23,7 +23,8 @@ class EngineConfig:
     instruments: by key. base_span_ns: the span of the bars that arrive. gate_span_ns: timeframe of the
     true range the gate judges stops by. assumed_spread_fraction: of the price, where only bars are known.
     days: which trading day a time belongs to; UTC days by default. signer: None makes unsigned approvals
-    that no venue accepts. venue_rules: by venue name. reconcile_every_ns: how often books and venue are compared; 0: only when the desk starts.
+    that no venue accepts. venue_rules: by venue name.
+    reconcile_every_ns: how often books and venue are compared; 0: only when the desk starts.
     profile, phase: what the operator and the desk's age allow; boldest: the posture drawdown steps down from.
     balance_tolerance_fraction: how far a balance may differ from the venue's, of the greater amount.
     """
