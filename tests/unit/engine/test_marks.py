@@ -52,9 +52,7 @@ def test_a_change_of_exactly_one_basis_point_is_written_down_at_once_and_less_is
     assert len(marks_of(hand)) == before, "less than a basis point, a second after the last mark"
     hand.step(f.CashMoved(hand.now_ns, "paper", "USDT", D("-0.001"), "funding"))
     hand.tick()
-    assert marks_of(hand)[before:] == [
-        f.Marked(hand.now_ns, "paper", D(99_990), {PERP.key: D(100)})
-    ]
+    assert marks_of(hand)[before:] == [f.Marked(hand.now_ns, "paper", D(99_990), {PERP.key: D(100)})]
 
 
 @pytest.mark.parametrize(("after_ms", "written"), [(59_999, False), (60_000, True)])
