@@ -181,6 +181,26 @@ def test_dust_of_trades_adds_up_and_is_no_loss() -> None:
     assert hand.state.accounts["paper"].dust == {SPOT.key: D("0.012")}
 
 
+def test_dust_of_a_bracket_opened_again_is_counted_once() -> None:
+    hand = Hand()
+    hand.propose(intent(instrument=SPOT, quantity=2, order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    entry = hand.order(ENTRY).request
+    hand.fill(ENTRY, 1, 100, fee="0.004", currency="ETH")
+    hand.accept(STOP)
+    hand.cancelled(ENTRY)
+    hand.fill(STOP, "0.99", 100)
+    dust = hand.state.accounts["paper"].dust
+    assert dust == {SPOT.key: D("0.006")}
+    late = fill_of(entry, 1, 100, "late", hand.now_ns, D("0.004"), "ETH")
+    hand.step(f.OrderFilled(hand.now_ns, late))
+    assert dust == {SPOT.key: D(0)}, "held by its bracket again"
+    hand.accept(STOP)
+    hand.fill(STOP, "1", 100)
+    assert dust == {SPOT.key: D("0.002")}
+    assert hand.closed.dust == D("0.002")
+
+
 def test_what_is_bought_outright_moves_both_currencies() -> None:
     hand = Hand()
     hand.propose(intent(instrument=SPOT, quantity=2, targets=()))
@@ -198,8 +218,10 @@ def test_a_trade_of_a_derivative_moves_only_its_result_and_its_fees() -> None:
     hand = Hand()
     hand.propose(intent(quantity=2, targets=()))
     hand.accept(ENTRY)
-    hand.fill(ENTRY, 2, 100, fee="0.5")
     account = hand.state.accounts["paper"]
+    assert account.filled_ns == 0, "nothing was executed yet"
+    hand.fill(ENTRY, 2, 100, fee="0.5")
+    assert account.filled_ns == hand.now_ns
     assert account.balances == {"USDT": D(100_000) - D("0.5")}
     hand.accept(STOP)
     hand.fill(STOP, 2, 95, fee="0.5")

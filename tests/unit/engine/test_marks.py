@@ -146,3 +146,34 @@ def test_a_day_is_rolled_once() -> None:
         hand.tick()
     days = [fact.day for fact in hand.facts if isinstance(fact, f.DayRolled)]
     assert days == [T0 // NS_PER_DAY]
+
+
+@pytest.mark.parametrize(("hours", "peak"), [(23, 109_000), (24, 109_000), (25, 100_000)])
+def test_a_peak_counts_for_the_24_hours_after_its_own(hours: int, peak: int) -> None:
+    hand = holding({})
+    mark(hand, 109)
+    mark(hand, 100)
+    hand.now_ns = T0 + hours * NS_PER_HOUR
+    mark(hand, 100, 0)
+    assert hand.state.accounts["paper"].peak_24h == peak
+    assert hand.state.accounts["paper"].peak == 109_000
+
+
+def test_an_hour_keeps_one_peak_however_often_it_is_marked() -> None:
+    hand = holding({})
+    for price in (101, 104, 102):
+        mark(hand, price)
+    assert hand.state.accounts["paper"].hour_peaks == [(T0 // NS_PER_HOUR, D(104_000))]
+
+
+def test_a_posture_that_a_fall_drew_back_comes_forward_a_step_with_the_new_day_and_not_before() -> None:
+    hand = holding({"session_drawdown_fraction": "0.04"})
+    mark(hand, "96.5")
+    mark(hand, "98.5")
+    account = hand.state.accounts["paper"]
+    assert account.posture == "DEFENSIVE", "not far enough from what drew it back"
+    hand.now_ns = T0 + NS_PER_DAY
+    mark(hand, "98.5", 0)
+    assert account.posture == "BALANCED"
+    moved = [fact for fact in hand.facts if isinstance(fact, f.PostureMoved)]
+    assert [fact.posture for fact in moved] == ["DEFENSIVE", "BALANCED"]

@@ -59,6 +59,8 @@ def test_the_last_rung_of_a_ladder_that_keeps_a_part_leaves_its_share_only() -> 
         hand.fill(TARGET, share, price)
         hand.accept(STOP)
     assert hand.bracket.held == D("0.25")
+    hand.quote(111)
+    assert not hand.leaving(), "no rung is left to be armed again"
 
 
 def test_a_rung_that_is_less_than_a_lot_leaves_all() -> None:
@@ -167,3 +169,27 @@ def test_a_stop_that_was_reached_and_stays_unfilled_is_left_as_a_stop_not_as_a_k
     hand.cancelled(STOP)
     hand.fill(EXIT, "0.5", 94)
     assert hand.closed.reason is f.CloseReason.SL
+
+
+def test_an_order_of_unknown_fate_is_looked_up_every_other_second_until_it_is_known() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.unknown(ENTRY)
+    asked = []
+    for _ in range(3):
+        hand.seconds(2)
+        asked += [item for item in hand.commands if isinstance(item, c.LookUpOrder)]
+    assert [item.client_order_id for item in asked] == [hand.coid(ENTRY)] * 3
+    hand.accept(ENTRY)
+    hand.seconds(2)
+    assert hand.commands == []
+    assert not any(name.startswith("lookup:") for name in hand.state.timers)
+
+
+def test_a_cancel_of_unknown_fate_is_asked_for_again_with_each_look() -> None:
+    hand = Hand()
+    hand.enter(intent(hold_s=60))
+    hand.seconds(60)
+    hand.unknown(STOP)
+    hand.seconds(2)
+    assert [type(item) for item in hand.commands] == [c.CancelOrder, c.LookUpOrder]

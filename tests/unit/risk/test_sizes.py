@@ -301,6 +301,21 @@ def test_amounts_are_weighed_against_equity_in_the_reporting_currency() -> None:
     assert answer(intent, view_with(conversion=D(2))).quantity * 2 == answer(intent).quantity == 10
 
 
+def test_a_quote_in_the_reporting_currency_is_worth_one_and_never_old() -> None:
+    assert (view_with().conversion, view_with().conversion_age_ns) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("least", "traded", "kept_out"),
+    [("0", "0", False), ("0.5", "0.4", True), ("1", "0.9", True), ("1", "1", False)],
+)
+def test_however_little_the_market_must_trade_less_is_refused(
+    least: str, traded: str, kept_out: bool
+) -> None:
+    judgement = answer(view=view_with(min_volume_24h=D(least), volume_24h=D(traded)))
+    assert ("volume" in blocking(judgement)) is kept_out
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
