@@ -100,6 +100,15 @@ class Worker:
             self._process.stdout.close()
 
 
+def _test_files(root: Path, places: set[str]) -> list[str]:
+    """The test files in these folders and among these files, in order of path."""
+    found: set[Path] = set()
+    for place in places:
+        path = root / place
+        found.update(path.rglob("test_*.py") if path.is_dir() else [path])
+    return sorted(path.relative_to(root).as_posix() for path in found)
+
+
 def _no_compiled_python(_folder: str, names: list[str]) -> set[str]:
     """Kernels compiled by numba come along, which saves each worker a minute."""
     return {name for name in names if name.endswith(".pyc")}
@@ -109,6 +118,7 @@ class Bench:
     """Workers, ready to be asked. root: the checkout, read once: an edit meanwhile changes nothing here."""
 
     def __init__(self, root: Path, workers: list[Worker]) -> None:
+        self._root = root
         files = (root / "src").rglob("*.py")
         self._sources = {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in files}
         self._workers: queue.SimpleQueue[Worker] = queue.SimpleQueue()
@@ -121,7 +131,7 @@ class Bench:
 
         This is the control as well: every file is read anew as a broken one would be, and nothing may fail.
         """
-        files = sorted({file for tests in ROOMS.values() for file in tests})
+        files = _test_files(self._root, {place for tests in ROOMS.values() for place in tests})
         noting = {
             file: noting_calls(text, file)
             for file, text in self._sources.items()
@@ -130,13 +140,26 @@ class Bench:
         return Calls(self._on_the_whole_source(files, patches=noting))
 
     def _on_the_whole_source(self, files: list[str], **more: Any) -> dict[str, Any]:
-        answer = self._all[0].ask(kind="run", files=files, measured=True, wall_s=BASELINE_WALL_S, **more)
-        if answer["outcome"] != "survived":
-            failed = ", ".join(answer["failed"]) or answer["outcome"]
-            raise Broken(f"the tests must pass on the whole source first: {failed}\n{answer['detail']}")
+        """Each worker runs a part of the files; what they found, put together."""
+        shares = [files[place :: len(self._all)] for place in range(len(self._all))]
+
+        def measured(worker: Worker, share: list[str]) -> dict[str, Any]:
+            return worker.ask(kind="run", files=share, measured=True, wall_s=BASELINE_WALL_S, **more)
+
+        with ThreadPoolExecutor(len(self._all)) as pool:
+            parts = [pool.submit(measured, *pair) for pair in zip(self._all, shares, strict=True) if pair[1]]
+            answers = [part.result() for part in parts]
+        for answer in answers:
+            if answer["outcome"] != "survived":
+                failed = ", ".join(answer["failed"]) or answer["outcome"]
+                raise Broken(f"the tests must pass on the whole source first: {failed}\n{answer['detail']}")
+        modules = sorted({name for answer in answers for name in answer["modules"]})
         for worker in self._all:
-            worker.ask(kind="preload", modules=answer["modules"])
-        return answer
+            worker.ask(kind="preload", modules=modules)
+        return {
+            "tests": {test: ran for answer in answers for test, ran in answer["tests"].items()},
+            "at_import": [name for answer in answers for name in answer["at_import"]],
+        }
 
     def try_out(self, mutants: Iterable[Mutant], calls: Calls) -> Iterator[tuple[Mutant, Result]]:
         """Each mutant with what became of it, as they finish."""

@@ -7,20 +7,26 @@ import hashlib
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from tools.mutants.operators import Mutant, mutants_of
 
 CALLS = "__calls_noted__"
+BUDGET_S = 20.0
+"""Seconds of tests a mutant meets at most, the quickest first: the slow ones see little that those do not."""
 EQUIVALENT = "tools/mutants/equivalent.toml"
 
 ROOMS = {
-    "src/neuratrade/core/risk": ("tests/unit/risk", "tests/property/risk"),
+    "src/neuratrade/core/risk": ("tests/unit/risk", "tests/property/risk", "tests/semantics"),
     "src/neuratrade/core/engine": (
         "tests/unit/engine",
         "tests/property/engine",
-        "tests/simulation",
+        "tests/semantics",
+        "tests/simulation/test_worlds.py",
+        "tests/simulation/test_sliced_worlds.py",
+        "tests/simulation/test_restarts.py",
         "tests/unit/hands/test_simulated.py",
         "tests/unit/app/test_reopening.py",
     ),
@@ -116,11 +122,18 @@ class Calls:
     def tests_for(self, mutant: Mutant) -> dict[str, float]:
         """Tests of the mutant's room that can see it, with their seconds: what calls its function.
 
-        Of code that runs at import (constants, tables, defaults) all tests of the room.
+        Of code that runs at import (constants, tables, defaults) all tests of the room. In either case the
+        quickest of them, as many as fit into BUDGET_S, but at least one.
         """
         folders = next(tests for room, tests in ROOMS.items() if mutant.file.startswith(f"{room}/"))
         room = {test for test in self.seconds if test.startswith(folders)}
         name = f"{mutant.file}:{mutant.function}"
         if mutant.function != "<module>" and name not in self._at_import:
             room &= self._tests.get(name, set())
-        return {test: self.seconds[test] for test in room}
+        quickest = sorted(room, key=lambda test: (self.seconds[test], test))
+        spent = accumulate(self.seconds[test] for test in quickest)
+        return {
+            test: self.seconds[test]
+            for place, (test, total_s) in enumerate(zip(quickest, spent, strict=True))
+            if place == 0 or total_s <= BUDGET_S
+        }

@@ -140,6 +140,13 @@ def test_what_is_no_basket_is_refused(legs: tuple[OpenIntent, ...], cap: D | int
     assert (floor.state.brackets, floor.state.baskets) == ({}, {})
 
 
+def test_a_leg_quoted_in_another_currency_than_the_account_is_refused() -> None:
+    floor = Floor()
+    floor.step(f.InstrumentUpdated(T0, replace(FUTURE, quote="EUR")))
+    judged = floor.post(basket())
+    assert blocks(judged) == [("basket", "leg short: it is not quoted in the account's currency")]
+
+
 def test_a_basket_is_judged_once() -> None:
     floor = standing()
     again = floor.post(basket())

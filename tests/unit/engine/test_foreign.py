@@ -21,7 +21,7 @@ from neuratrade.hands.sender import Sender
 from neuratrade.store.keys import Ed25519Signer, verify
 from tests.simulation.hand import Hand
 from tests.simulation.snapshots import begun, look, look_twice, strange_order
-from tests.simulation.world import ACCOUNT, PERP, SPOT, D, desk_engine, run_started, warm_up
+from tests.simulation.world import ACCOUNT, PERP, SPOT, D, desk_engine, intent, run_started, warm_up
 
 STOP, EXIT = OrderRole.STOP, OrderRole.EXIT
 
@@ -58,6 +58,15 @@ def test_an_adopted_holding_is_a_bracket_guarded_by_its_stop() -> None:
     assert not hand.state.accounts["paper"].foreign
     hand.seconds(10)
     assert look_twice(hand, positions={PERP.key: 2}).facts == []
+
+
+def test_the_id_of_an_adopted_holding_is_used_up() -> None:
+    hand = foreign_in()
+    adopt(hand)
+    step = hand.step(e.IntentArrived(intent(hand.bracket.bracket_id, at_ns=hand.now_ns), hand.now_ns))
+    judged = next(fact for fact in step.facts if isinstance(fact, f.IntentJudged))
+    assert "duplicate" in [layer.name for layer in judged.layers if layer.verdict.blocks]
+    assert (hand.bracket.held, step.commands) == (D(2), [])
 
 
 def test_an_adopted_short_is_guarded_the_other_way() -> None:

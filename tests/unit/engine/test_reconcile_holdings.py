@@ -430,6 +430,21 @@ def test_side_by_side_with_one_side_held_more_on_that_side_is_foreign_and_less_i
     assert PERP.key in hand.state.quarantine
 
 
+def test_side_by_side_an_entry_that_filled_nothing_is_no_side() -> None:
+    hand = hedged()
+    hand.enter(intent(quantity=2, targets=()))
+    short = intent(
+        "b", direction=Direction.SHORT, stop=125, trigger=120, targets=(), order_type=EntryType.LIMIT
+    )
+    hand.propose(short)
+    coid = hand.state.brackets["b"].entry_order or ""
+    hand.step(f.OrderAccepted(hand.now_ns, coid, "V2"))
+    hand.seconds(10)
+    look_twice(hand, positions={PERP.key: 3})
+    assert foreign(hand) == {PERP.key: D(1)}
+    assert not hand.state.quarantine
+
+
 def test_dust_is_ours() -> None:
     hand = begun()
     hand.propose(intent(instrument=SPOT, stop=95, targets=(), quantity=1))

@@ -392,6 +392,8 @@ def test_orders_with_names_that_do_not_print_are_named_by_something_that_does() 
     look(hand, extra=(strange_order("a\nb\x1b[2J" + "x" * 500), strange_order(PERP.key)))
     assert len(hand.state.quarantine) == 2
     assert all(name.isprintable() and len(name) <= 128 for name in hand.state.quarantine)
+    look(hand, extra=(strange_order("a\nb"),))
+    assert r"a\nb" in hand.state.quarantine
 
 
 # whole snapshots

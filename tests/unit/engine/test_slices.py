@@ -87,6 +87,7 @@ def guard(hand: Hand) -> None:
         (Vwap((D(1), D(2), D(1)), 20), "4", ["1", "2", "1"]),
         (Vwap((D(0), D(1), D(0)), 20), "4", ["4"]),
         (Vwap((D(1), D(1000), D(1)), 20), "2", ["2"]),
+        (Vwap((D(10), D(29), D(1)), 20), "0.4", ["0.1", "0.3"]),
     ],
 )
 def test_slices_are_floored_merged_where_too_small_and_add_up(

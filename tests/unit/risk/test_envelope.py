@@ -52,6 +52,7 @@ def test_an_entry_may_use_the_whole_approved_quantity_until_it_expires() -> None
         (entry(quantity=Decimal("0.501")), NOW_NS, "1.5", "1.5 + 0.501 is more than the approved 2"),
         (ENTRY, NOW_NS, "2", "2 + 2 is more"),
         (entry(quantity=Decimal(3)), NOW_NS, "-2", "the quantity used so far, -2, cannot be below zero"),
+        (ENTRY, NOW_NS, "-0.001", "the quantity used so far, -0.001, cannot be below zero"),
         (entry(side=Side.SELL), NOW_NS, "0", "entries go buy only"),
         (entry(expires_ns=ENVELOPE.expires_ns + 1), NOW_NS, "0", "it would rest 1 ns longer than approved"),
         (entry(account_id="other"), NOW_NS, "0", "it names another account, instrument or bracket"),
@@ -82,6 +83,8 @@ def test_what_reduces_needs_no_time_and_no_quantity_of_the_approval(role: OrderR
     later = ENVELOPE.expires_ns + 10**18
     assert said(leaving(role, Side.SELL, "2"), now_ns=later, used="2", held="2") is None
     assert said(leaving(role, Side.BUY, "5"), now_ns=later, used="2", held="-5") is None
+    assert said(leaving(role, Side.SELL, "0.001"), now_ns=later, used="2", held="0.001") is None
+    assert said(leaving(role, Side.BUY, "0.001"), now_ns=later, used="2", held="-0.001") is None
 
 
 @pytest.mark.parametrize("role", EXIT_ROLES)
@@ -94,6 +97,8 @@ def test_what_reduces_needs_no_time_and_no_quantity_of_the_approval(role: OrderR
         (Side.SELL, "1", "-2", "a sell would not reduce a holding of -2"),
         (Side.SELL, "1", "0", "a sell would not reduce a holding of 0"),
         (Side.BUY, "1", "0", "a buy would not reduce a holding of 0"),
+        (Side.BUY, "0.001", "0.001", "a buy would not reduce a holding of 0.001"),
+        (Side.SELL, "0.001", "-0.001", "a sell would not reduce a holding of -0.001"),
         (Side.SELL, "0", "2", "its quantity 0 is not a number above zero"),
         (Side.SELL, "Infinity", "2", "its quantity Infinity is not a number above zero"),
     ],

@@ -147,7 +147,11 @@ def test_every_limit_can_be_read_back_from_its_own_text() -> None:
     assert parse_limit("order_usd", "1e18") == Decimal("1e18")
     with pytest.raises(UsageError, match="too large or too small"):
         parse_limit("order_usd", "1e19")
-    assert parse_limit("confidence", "0") == 0
+    for nothing in ("0", "0E-30", "0E+30"):
+        assert parse_limit("confidence", nothing) == 0
+    assert parse_limit("order_usd", "1e-18") == Decimal("1e-18")
+    with pytest.raises(UsageError, match="too large or too small"):
+        parse_limit("order_usd", "9e-19")
 
 
 def test_departures_name_what_differs_with_its_default() -> None:

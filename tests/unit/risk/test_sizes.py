@@ -159,6 +159,32 @@ def test_a_negative_quantity_or_equity_leaves_nothing() -> None:
         assert all(report.quantity is None or report.quantity >= 0 for report in judgement.layers)
 
 
+@pytest.mark.parametrize(
+    ("layer", "seen", "limits"),
+    [
+        ("position_cap", {"instrument_notional": D(1_000)}, {}),
+        ("position_cap", {"instrument_notional": D(1_001)}, {}),
+        ("leverage", {"gross_notional": D(20_000)}, {"total_usd": D(10) ** 9}),
+        ("leverage", {"gross_notional": D(30_000)}, {"total_usd": D(10) ** 9}),
+        ("usd_caps", {"gross_notional": D(1_500)}, {"total_usd": D(1_500)}),
+        ("usd_caps", {"gross_notional": D(1_600)}, {"total_usd": D(1_500)}),
+    ],
+)
+def test_where_a_cap_is_used_up_or_overdrawn_no_room_is_left_and_none_is_owed(
+    layer: str, seen: dict[str, Decimal], limits: dict[str, Decimal]
+) -> None:
+    judgement = answer(view=view_with(**seen), limits=limits_with(**limits))
+    report = report_of(judgement, layer)
+    assert (report.quantity, report.observed) == (0, "room 0")
+    assert blocking(judgement) == ["lot"]
+
+
+def test_room_of_less_than_one_unit_is_still_room() -> None:
+    judgement = answer(view=view_with(instrument_notional=D("999.5")), limits=limits_with())
+    assert report_of(judgement, "position_cap").quantity == D("0.005")
+    assert report_of(judgement, "position_cap").observed == "room 0.5"
+
+
 FUTURE_INTENT = intent_with(
     instrument=FUTURE.key,
     trigger_price=D(5_000),
@@ -273,6 +299,21 @@ def test_amounts_are_weighed_against_equity_in_the_reporting_currency() -> None:
     share = Fraction(alone["kelly"].quantity or 0)
     assert close(doubled["kelly"].quantity, share / 2)
     assert answer(intent, view_with(conversion=D(2))).quantity * 2 == answer(intent).quantity == 10
+
+
+def test_a_quote_in_the_reporting_currency_is_worth_one_and_never_old() -> None:
+    assert (view_with().conversion, view_with().conversion_age_ns) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("least", "traded", "kept_out"),
+    [("0", "0", False), ("0.5", "0.4", True), ("1", "0.9", True), ("1", "1", False)],
+)
+def test_however_little_the_market_must_trade_less_is_refused(
+    least: str, traded: str, kept_out: bool
+) -> None:
+    judgement = answer(view=view_with(min_volume_24h=D(least), volume_24h=D(traded)))
+    assert ("volume" in blocking(judgement)) is kept_out
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from tools.mutants.named import NAMED, DoesNotApply, NamedMutant, read_named
 from tools.mutants.operators import mutants_of
 from tools.mutants.runner import Broken, Worker, bench
 from tools.mutants.selection import (
+    BUDGET_S,
     CALLS,
     EQUIVALENT,
     ROOMS,
@@ -162,6 +163,18 @@ def test_a_mutant_meets_the_tests_of_its_room_that_call_its_function() -> None:
     assert calls.tests_for(h) == {own: 1.0, other: 2.0}
     assert calls.tests_for(nobody) == {}
     assert calls.tests_for(module[0]) == {own: 1.0, other: 2.0}
+
+
+def test_a_mutant_meets_the_quickest_tests_that_fit_into_the_budget_and_at_least_one() -> None:
+    path, room = "src/neuratrade/core/risk/a.py", "tests/unit/risk/t.py"
+    (mutant,) = mutants_of("def f(): return a\n", path)
+
+    def met(*seconds: float) -> list[float]:
+        ran = {f"{room}::{place}": {"seconds": s, "calls": [f"{path}:f"]} for place, s in enumerate(seconds)}
+        return sorted(Calls({"tests": ran, "at_import": []}).tests_for(mutant).values())
+
+    assert met(BUDGET_S, 0.5, 1.0, BUDGET_S - 1.5) == [0.5, 1.0, BUDGET_S - 1.5]
+    assert met(BUDGET_S * 3, BUDGET_S * 2) == [BUDGET_S * 2]
 
 
 def test_a_source_that_notes_its_calls_does_the_same_and_tells_who_was_called() -> None:

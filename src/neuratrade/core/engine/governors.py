@@ -33,7 +33,8 @@ MARK_STEP_BPS = Decimal(1)
 _SEVERITY = {TradingState.RUNNING: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
 STALE = "stale_marks"
 DAILY = ("daily_loss", "session_drawdown", STALE)
-LIFTING = ("day_roll", "operator", STALE, "reconciled")
+PERSON = "operator"
+LIFTING = ("day_roll", PERSON, STALE, "reconciled")
 
 
 class Governors:
@@ -152,12 +153,14 @@ def move(
 ) -> None:
     """Moves the trading state and cancels what may no longer be entered.
 
-    A lighter rule never lifts a heavier one, and nothing but a person lifts a latch.
+    A lighter rule never lifts a heavier one, what lifts lifts all the way, and nothing but a person lifts
+    a latch.
     """
     state = turn.state
     lifts = _SEVERITY[to] < _SEVERITY[state.trading_state]
+    may_lift = governor in LIFTING and to is TradingState.RUNNING and (governor == PERSON or not state.latched)
     same = to is state.trading_state and state.latched >= latched
-    if same or (lifts and governor not in LIFTING):
+    if same or (lifts and not may_lift):
         return
     turn.record(TradingStateMoved(turn.at_ns, to, governor, reason, observed, limit, latched))
     if to is not TradingState.RUNNING:
