@@ -6,16 +6,17 @@ one that was reached but is not filled, and all of it while the desk was down an
 
 from decimal import Decimal
 
-from neuratrade.core.engine.state import BracketState, OrderState
+from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.facts import ProtectionChanged
 from neuratrade.core.model.intent import Hedged, Stop
 from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.core.model.orders import OrderStatus
+from neuratrade.core.model.orders import OrderRole, OrderStatus
 
 PROTECT_TIMEOUT_NS = 5 * NS_PER_SECOND
 WORKING = (OrderStatus.WORKING, OrderStatus.PARTIAL)
+WAYS_OUT = (OrderRole.TARGET, OrderRole.EXIT)
 
 
 def sellable(turn: Turn, bracket: BracketState) -> Decimal:
@@ -28,6 +29,20 @@ def live_stops(turn: Turn, bracket: BracketState) -> list[OrderState]:
     """Its stops that may still fill, oldest first."""
     orders = turn.state.orders
     return [orders[coid] for coid in bracket.stop_orders if coid in orders and orders[coid].is_live]
+
+
+def stray_exits(turn: Turn, bracket: BracketState) -> list[OrderState]:
+    """Exits of it that may still fill, but are not the one under way: thought absent, and there after all."""
+    name = bracket.bracket_id
+    under_way = bracket.exit_order if bracket.phase is BracketPhase.EXITING else None
+    return [
+        order
+        for coid, order in turn.state.orders.items()
+        if order.request.bracket_id == name
+        and order.request.role in WAYS_OUT
+        and order.is_live
+        and coid != under_way
+    ]
 
 
 def covered_by(stops: list[OrderState]) -> Decimal:

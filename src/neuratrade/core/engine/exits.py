@@ -7,7 +7,7 @@ nothing is held, with a price collar that widens from attempt to attempt.
 from decimal import Decimal
 
 from neuratrade.core.engine.closing import close_if_over
-from neuratrade.core.engine.cover import live_stops, note_protection, sellable
+from neuratrade.core.engine.cover import live_stops, note_protection, sellable, stray_exits
 from neuratrade.core.engine.entries import end_entry
 from neuratrade.core.engine.protection import exit_side, guard
 from neuratrade.core.engine.state import BracketPhase, BracketState
@@ -49,12 +49,12 @@ def begin_exit(
 
 
 def proceed(turn: Turn, bracket: BracketState) -> None:
-    """The next step of a way out: the exit goes once no stop can fill any more, and ends when it is over."""
-    stops = live_stops(turn, bracket)
+    """The next step of a way out: the exit goes once nothing else may leave, and ends when it is over."""
+    before = [*live_stops(turn, bracket), *stray_exits(turn, bracket)]
     order = turn.order(bracket.exit_order)
-    if stops:
-        for stop in stops:
-            turn.cancel(stop, "leaving")
+    if before:
+        for item in before:
+            turn.cancel(item, "leaving")
         note_protection(turn, bracket)
     elif order is None:
         _send_exit(turn, bracket)

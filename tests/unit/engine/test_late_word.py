@@ -1,0 +1,67 @@
+"""Word that comes when nobody waits for it any more: no second exit beside one that turned up, no crash."""
+
+from neuratrade.core.engine.state import OrderState
+from neuratrade.core.model import events as e
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.intent import CloseIntent
+from neuratrade.core.model.orders import OrderRole
+from neuratrade.core.model.venue_rules import VenueRules
+from tests.simulation.hand import Hand
+from tests.simulation.world import PERP, D, fill_of, intent
+
+ENTRY, STOP, TARGET, EXIT = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET, OrderRole.EXIT
+
+
+def live_exits(hand: Hand) -> list[OrderState]:
+    return [order for order in hand.state.orders.values() if order.is_live and order.request.role.reduces]
+
+
+def exit_thought_absent(hand: Hand) -> str:
+    """A bracket is left, its exit is found nowhere, twice; the stop is back. The id of that exit."""
+    hand.enter(intent(targets=()))
+    hand.step(e.IntentArrived(CloseIntent("c", "paper", "op", "a", "", hand.now_ns), hand.now_ns))
+    hand.cancelled(STOP)
+    coid = hand.coid(EXIT)
+    hand.gone(EXIT)
+    hand.accept(STOP)
+    return coid
+
+
+def test_no_exit_leaves_while_an_earlier_one_that_turned_up_may_still_sell() -> None:
+    hand = Hand(checked=False)
+    lost = exit_thought_absent(hand)
+    hand.seconds(5)
+    assert hand.leaving()
+    hand.step(f.OrderAccepted(hand.now_ns, lost, "V"))
+    hand.cancelled(STOP)
+    assert [order.request.client_order_id for order in live_exits(hand)] == [lost]
+    hand.step(f.OrderCancelled(hand.now_ns, lost, "asked", D(0)))
+    (exit_,) = live_exits(hand)
+    assert (exit_.request.role, exit_.quantity) == (EXIT, D(1))
+    hand.fill(EXIT, 1, 99)
+    assert hand.state.brackets == {}
+
+
+def test_an_exit_that_turned_up_and_sells_takes_the_place_of_the_next_one() -> None:
+    hand = Hand(checked=False)
+    lost = exit_thought_absent(hand)
+    request = hand.state.orders[lost].request
+    hand.seconds(5)
+    hand.step(f.OrderAccepted(hand.now_ns, lost, "V"))
+    hand.cancelled(STOP)
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(request, 1, 99, "late", hand.now_ns)))
+    assert hand.state.brackets == {}
+    assert hand.state.accounts["paper"].positions[PERP.key].quantity == 0
+    assert hand.state.trading_state is f.TradingState.RUNNING
+
+
+def test_no_stop_is_sent_beside_an_exit_that_turned_up() -> None:
+    hand = Hand(rules=VenueRules(amends_stops=False, exit_collars=()), checked=False)
+    lost = exit_thought_absent(hand)
+    hand.step(f.OrderAccepted(hand.now_ns, lost, "V"))
+    hand.cancelled(STOP)
+    assert [order.request.client_order_id for order in live_exits(hand)] == [lost]
+    assert not hand.bracket.protected
+    hand.step(f.OrderCancelled(hand.now_ns, lost, "asked", D(0)))
+    hand.accept(STOP)
+    assert hand.bracket.protected
