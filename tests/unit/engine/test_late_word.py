@@ -1,10 +1,12 @@
 """Word that comes when nobody waits for it any more: no second exit beside one that turned up, no crash."""
 
+from msgspec.structs import replace
+
 from neuratrade.core.engine.state import OrderState
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
-from neuratrade.core.model.intent import CloseIntent
-from neuratrade.core.model.orders import OrderRole
+from neuratrade.core.model.intent import CloseIntent, EntryType, Iceberg
+from neuratrade.core.model.orders import Fill, Liquidity, OrderRole, Side
 from neuratrade.core.model.venue_rules import VenueRules
 from tests.simulation.hand import Hand
 from tests.simulation.world import PERP, D, fill_of, intent
@@ -65,3 +67,17 @@ def test_no_stop_is_sent_beside_an_exit_that_turned_up() -> None:
     hand.step(f.OrderCancelled(hand.now_ns, lost, "asked", D(0)))
     hand.accept(STOP)
     assert hand.bracket.protected
+
+
+def test_a_liquidation_that_ends_a_sliced_entry_with_its_bracket_is_booked() -> None:
+    hand = Hand(rules=VenueRules(stop_market=False), checked=False)
+    sliced = intent(order_type=EntryType.LIMIT, targets=(), expiry_s=600)
+    hand.propose(replace(sliced, execution=Iceberg(D("0.5"))))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.5", 100)
+    hand.step(f.OrderCancelled(hand.now_ns, hand.coid(ENTRY), "venue", D(0)))
+    half, now_ns = D("0.5"), hand.now_ns
+    fill = Fill("L", "", "paper", PERP.key, Side.SELL, half, D(90), D(0), "USDT", Liquidity.TAKER, now_ns)
+    hand.step(f.Liquidated(now_ns, fill))
+    assert hand.closed.reason is f.CloseReason.LIQUIDATED
+    assert hand.state.accounts["paper"].positions[PERP.key].quantity == 0

@@ -198,7 +198,9 @@ class Engine:
 
     def _on_liquidation(self, turn: Turn, event: f.Liquidated) -> None:
         for bracket in take_liquidation(turn, event):
-            rules.go_on(turn, bracket)
+            # The halt that comes with it may have ended a sliced entry, and its bracket with that.
+            if bracket.bracket_id in self.state.brackets:
+                rules.go_on(turn, bracket)
         self.strays += not turn.facts
 
     def _on_connection(self, turn: Turn, event: e.ConnectionChanged) -> None:
