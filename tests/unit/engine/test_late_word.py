@@ -6,6 +6,7 @@ from neuratrade.core.engine.state import OrderState
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import CloseIntent, EntryType, Iceberg
+from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import Fill, Liquidity, OrderRole, Side
 from neuratrade.core.model.venue_rules import VenueRules
 from tests.simulation.hand import Hand
@@ -81,3 +82,20 @@ def test_a_liquidation_that_ends_a_sliced_entry_with_its_bracket_is_booked() -> 
     hand.step(f.Liquidated(now_ns, fill))
     assert hand.closed.reason is f.CloseReason.LIQUIDATED
     assert hand.state.accounts["paper"].positions[PERP.key].quantity == 0
+
+
+def test_a_bracket_of_which_all_was_busted_below_a_lot_can_be_opened_again() -> None:
+    hand = Hand(checked=False)
+    hand.enter(intent(targets=()))
+    entry, stop = hand.order(ENTRY).request, hand.order(STOP).request
+    odd = D("0.0004")
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(stop, odd, 95, "odd", hand.now_ns)))
+    hand.step(f.FillCorrected(hand.now_ns, entry.client_order_id, "t1", D(0), D(100), D(0)))
+    for order in live_exits(hand):
+        hand.step(f.OrderCancelled(hand.now_ns, order.request.client_order_id, "asked", odd))
+    assert hand.state.brackets == {}
+    assert hand.state.accounts["paper"].dust == {PERP.key: -odd}
+    hand.now_ns += NS_PER_SECOND
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(entry, 1, 100, "late", hand.now_ns)))
+    assert hand.bracket.held == 1 - odd
+    assert hand.state.accounts["paper"].dust[PERP.key] == 0

@@ -109,12 +109,12 @@ def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
     state.closed[fact.bracket_id] = ClosedBracket(bracket, mine, fact)
     before = ZERO if bracket.closed is None else bracket.closed.pnl
     _count_in_basket(state, bracket, fact.pnl - before, first=bracket.closed is None)
-    if fact.entered == 0:
-        return
     if fact.dust:
         account = state.accounts[fact.account_id]
         key = bracket.intent.instrument
         account.dust[key] = account.dust.get(key, ZERO) + fact.dust
+    if fact.entered == 0:
+        return
     counted = bracket.closed is not None and bracket.closed.entered != 0
     counts = state.counts
     counts.pnl += fact.pnl - before
