@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from neuratrade.core.engine.state import OrderState
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
-from neuratrade.core.model.intent import CloseIntent, EntryType, Iceberg
+from neuratrade.core.model.intent import CloseIntent, EntryType, Iceberg, Twap
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import Fill, Liquidity, OrderRole, Side
 from neuratrade.core.model.venue_rules import VenueRules
@@ -99,3 +99,14 @@ def test_a_bracket_of_which_all_was_busted_below_a_lot_can_be_opened_again() -> 
     hand.step(f.OrderFilled(hand.now_ns, fill_of(entry, 1, 100, "late", hand.now_ns)))
     assert hand.bracket.held == 1 - odd
     assert hand.state.accounts["paper"].dust[PERP.key] == 0
+
+
+def test_no_slice_is_asked_for_once_the_venue_filled_more_than_all_of_them() -> None:
+    hand = Hand(checked=False)
+    hand.propose(replace(intent(targets=()), execution=Twap(2, 20 * NS_PER_SECOND)))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 3, 100)
+    hand.accept(STOP)
+    hand.seconds(30)
+    asked = [fact.request.quantity for fact in hand.facts if isinstance(fact, f.OrderPlanned)]
+    assert asked == [D("0.5"), D(3)], "one slice, and a stop for all that it filled"
