@@ -14,7 +14,14 @@ import msgspec
 from neuratrade.core.model.account import Account, Position, PositionMode
 from neuratrade.core.model.approval import Envelope
 from neuratrade.core.model.decimals import ZERO
-from neuratrade.core.model.facts import BasketPhase, BracketClosed, CloseReason, Quarantined, TradingState
+from neuratrade.core.model.facts import (
+    BasketPhase,
+    BracketClosed,
+    CloseReason,
+    KillPolicy,
+    Quarantined,
+    TradingState,
+)
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import BasketIntent, Direction, Lane, OpenIntent
 from neuratrade.core.model.orders import OrderRequest, OrderStatus
@@ -244,6 +251,7 @@ class DeskState(msgspec.Struct):
 
     orders: of brackets that are open. closed: brackets that ended a moment ago. quarantine: by reference.
     shut: instruments whose session is closed. keys: public keys (hex) by key id, of this and earlier runs.
+    kill_policy: what a halt that stands does with whatever was approved by killed_ns.
     """
 
     run_id: str = ""
@@ -264,6 +272,8 @@ class DeskState(msgspec.Struct):
     governor: str = ""
     state_reason: str = ""
     latched: bool = False
+    kill_policy: KillPolicy | None = None
+    killed_ns: int = 0
     finished: bool = False
     keys: dict[str, str] = {}
     outcomes: dict[str, Outcomes] = {}
