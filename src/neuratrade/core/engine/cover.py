@@ -31,6 +31,29 @@ def live_stops(turn: Turn, bracket: BracketState) -> list[OrderState]:
     return [orders[coid] for coid in bracket.stop_orders if coid in orders and orders[coid].is_live]
 
 
+def resting_stops(turn: Turn, bracket: BracketState) -> list[OrderState]:
+    """Those of its stops that may still fill at the venue; of others at most word is owed."""
+    return [stop for stop in live_stops(turn, bracket) if not stop.status.is_final]
+
+
+def still_there(turn: Turn, bracket: BracketState) -> Decimal:
+    """What can be guarded or left: `sellable` without what the venue says it sold, but did not tell of yet.
+
+    To wait for that word would leave the rest bare for as long as the venue keeps it back.
+    """
+    name = bracket.bracket_id
+    owed = sum(
+        (
+            order.missing
+            for order in turn.state.orders.values()
+            if order.request.bracket_id == name and order.request.role.reduces
+        ),
+        ZERO,
+    )
+    held = bracket.held - owed
+    return turn.instrument_of(bracket).round_quantity(held) if held > 0 else ZERO
+
+
 def stray_exits(turn: Turn, bracket: BracketState) -> list[OrderState]:
     """Exits of it that may still fill, but are not the one under way: thought absent, and there after all."""
     name = bracket.bracket_id
@@ -40,7 +63,7 @@ def stray_exits(turn: Turn, bracket: BracketState) -> list[OrderState]:
         for coid, order in turn.state.orders.items()
         if order.request.bracket_id == name
         and order.request.role in WAYS_OUT
-        and order.is_live
+        and not order.status.is_final
         and coid != under_way
     ]
 

@@ -8,7 +8,7 @@ resting order may sell, means cancel and replace, and the gap counts as unprotec
 from decimal import Decimal
 
 from neuratrade.core.engine.closing import close_if_over
-from neuratrade.core.engine.cover import WORKING, live_stops, note_protection, sellable, stray_exits
+from neuratrade.core.engine.cover import WORKING, note_protection, resting_stops, still_there, stray_exits
 from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ONE, ZERO, ceil_to, floor_to
@@ -39,8 +39,8 @@ def _is_shut(turn: Turn, bracket: BracketState) -> bool:
 
 
 def _fit_stops(turn: Turn, bracket: BracketState, *, anew: bool) -> None:
-    wanted = sellable(turn, bracket)
-    stops = live_stops(turn, bracket)
+    wanted = still_there(turn, bracket)
+    stops = resting_stops(turn, bracket)
     if stray_exits(turn, bracket):
         # An exit that was thought absent may sell yet: its end, which is asked for, brings us back here.
         return
