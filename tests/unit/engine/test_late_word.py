@@ -110,3 +110,27 @@ def test_no_slice_is_asked_for_once_the_venue_filled_more_than_all_of_them() -> 
     hand.seconds(30)
     asked = [fact.request.quantity for fact in hand.facts if isinstance(fact, f.OrderPlanned)]
     assert asked == [D("0.5"), D(3)], "one slice, and a stop for all that it filled"
+
+
+def amends(hand: Hand) -> list[tuple[D, D]]:
+    plans = [fact for fact in hand.facts if isinstance(fact, f.AmendPlanned)]
+    return [(plan.quantity, plan.stop_price) for plan in plans]
+
+
+def test_a_venue_that_amends_to_terms_of_its_own_is_asked_again_but_not_at_once() -> None:
+    hand = Hand()
+    hand.enter(intent(trail="0.04", targets=()))
+    hand.quote(108)
+    for _ in range(10):
+        hand.amended(STOP, 1, "103.5")
+        hand.quote(108)
+    assert len(amends(hand)) == 1
+    hand.seconds(6)
+    assert len(amends(hand)) == 2
+    hand.amended(STOP, 1, "103.5")
+    hand.quote(109)
+    assert amends(hand)[-1] == (1, D("104.6")), "a level that moved is news, and waits for nothing"
+    hand.amended(STOP, 1, "104.6")
+    hand.seconds(20)
+    assert len(amends(hand)) == 3
+    assert hand.bracket.protected

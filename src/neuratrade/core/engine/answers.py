@@ -14,6 +14,7 @@ from neuratrade.core.engine import exits
 from neuratrade.core.engine.fold.brackets import allocation
 from neuratrade.core.engine.governors import move
 from neuratrade.core.engine.markets import Markets
+from neuratrade.core.engine.protection import after_amended
 from neuratrade.core.engine.sense import is_amount, is_price
 from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
 from neuratrade.core.engine.turn import Turn
@@ -156,6 +157,8 @@ def _follow(
         case f.OrderAccepted():
             _after_accepted(turn, bracket, order, asked)
         case f.OrderAmended():
+            if asked == "amend":
+                after_amended(turn, bracket, order)
             rules.go_on(turn, bracket)
         case f.OrderTriggered():
             rules.after_triggered(turn, bracket, order)

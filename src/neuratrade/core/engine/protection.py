@@ -14,7 +14,11 @@ from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ONE, ZERO, ceil_to, floor_to
 from neuratrade.core.model.facts import TrailMoved
 from neuratrade.core.model.intent import Direction, Stop
+from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole, OrderType, Side
+
+AMEND_AGAIN_NS = 5 * NS_PER_SECOND
+"""How long until a venue that amended to other terms than it was asked for is asked again for those."""
 
 SMALLEST_REPLACED_MOVE = Decimal("0.001")
 """Where a stop cannot be amended, a trail moves it only by a step worth the gap: fraction of the price."""
@@ -61,8 +65,27 @@ def _amend(turn: Turn, bracket: BracketState, stop: OrderState, wanted: Decimal,
         return
     moved = stop.stop_price != bracket.stop_price
     if stop.remaining != wanted or moved or stop.asked:
+        quantity, level = stop.filled + wanted, bracket.stop_price
+        if _waits(turn, bracket) and (quantity, level) == (stop.asked_quantity, stop.asked_stop):
+            return
         reason = "follow the level guarded" if moved else "fit the quantity held"
-        turn.amend(bracket, stop, stop.filled + wanted, bracket.stop_price, reason)
+        turn.amend(bracket, stop, quantity, level, reason)
+
+
+def after_amended(turn: Turn, bracket: BracketState, stop: OrderState) -> None:
+    """Follows the answer to an amend: a venue that made other terms of it is asked again, but not at once."""
+    if (stop.quantity, stop.stop_price) != (stop.asked_quantity, stop.asked_stop) and not _waits(
+        turn, bracket
+    ):
+        turn.set_timer(_amend_timer(bracket), turn.at_ns + AMEND_AGAIN_NS)
+
+
+def _waits(turn: Turn, bracket: BracketState) -> bool:
+    return _amend_timer(bracket) in turn.state.timers
+
+
+def _amend_timer(bracket: BracketState) -> str:
+    return f"amend:{bracket.bracket_id}"
 
 
 def _replace(turn: Turn, bracket: BracketState, stops: list[OrderState], wanted: Decimal) -> None:

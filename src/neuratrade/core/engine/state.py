@@ -40,7 +40,8 @@ class Execution(msgspec.Struct, frozen=True):
 class OrderState(msgspec.Struct):
     """One order in our books. quantity and stop_price follow amendments.
 
-    asked: the request under way, `cancel` or `amend`, since asked_ns; asked_quantity: what an amend wants.
+    asked: the request under way, `cancel` or `amend`, since asked_ns; asked_quantity, asked_stop: what
+    the last amend wants.
     stated: how much the venue says it filled in all, where it said so at the end. missed_ns: when a look-up
     first did not find it. triggered_ns: when its stop was reached. executions: by the venue's trade id.
     """
@@ -55,6 +56,7 @@ class OrderState(msgspec.Struct):
     asked: str = ""
     asked_ns: int = 0
     asked_quantity: Decimal = ZERO
+    asked_stop: Decimal | None = None
     stated: Decimal | None = None
     missed_ns: int | None = None
     triggered_ns: int | None = None
