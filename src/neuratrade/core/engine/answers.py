@@ -15,6 +15,8 @@ from neuratrade.core.engine import exits
 from neuratrade.core.engine.fold.brackets import allocation
 from neuratrade.core.engine.governors import move
 from neuratrade.core.engine.markets import Markets
+from neuratrade.core.engine.protection import after_amended
+from neuratrade.core.engine.sense import is_amount, is_price
 from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
 from neuratrade.core.engine.translation import fill_in_present_terms, in_present_terms
 from neuratrade.core.engine.turn import Turn
@@ -36,7 +38,9 @@ def take_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> BracketSta
         order = _of_closed_bracket(turn, event, coid)
     if order is None or _contradicts(order, event):
         _quarantine(turn, event)
-        return None
+        if order is None or not _ends_in_doubt(order, event):
+            return None
+        event = f.OrderUnknown(event.at_ns, coid, "its end was told with a fill that cannot be")
     if _is_repeated(order, event):
         return None
     bracket = turn.state.brackets[order.request.bracket_id]
@@ -51,7 +55,7 @@ def _of_closed_bracket(turn: Turn, event: f.VenueEvent, coid: str) -> OrderState
     for bracket_id, kept in turn.state.closed.items():
         order = kept.orders.get(coid)
         if order is not None:
-            if not _is_repeated(order, event) and not _contradicts(order, event):
+            if not _contradicts(order, event) and not _is_repeated(order, event):
                 turn.record(f.BracketReopened(turn.at_ns, bracket_id))
             return order
     return None
@@ -84,26 +88,32 @@ def _is_repeated(order: OrderState, event: f.VenueEvent) -> bool:
             return order.status.is_final
 
 
+def _ends_in_doubt(order: OrderState, event: f.VenueEvent) -> bool:
+    """Whether an order may be over, but not in the way it was told: it is looked up until that is clear."""
+    ends = isinstance(event, f.OrderCancelled | f.OrderExpired)
+    return ends and not order.status.is_final and order.status is not OrderStatus.UNKNOWN
+
+
 def _contradicts(order: OrderState, event: f.VenueEvent) -> bool:
     """Whether an event cannot be about this order, whatever its id. Too much filled can: that is real."""
     request = order.request
     match event:
         case f.OrderAmended():
-            return not (event.quantity.is_finite() and event.quantity > 0 and event.stop_price.is_finite())
+            # Nothing but stops is ever amended: of an entry it would be an approval that nobody gave.
+            return request.role is not OrderRole.STOP or not is_price(event.quantity, event.stop_price)
         case f.FillCorrected():
-            numbers = (event.quantity, event.price, event.fee)
-            return not all(number.is_finite() for number in numbers) or event.quantity < 0 or event.price < 0
+            numbers = (event.quantity, event.price, event.fee, event.fee_rate)
+            return not is_amount(*numbers) or min(event.quantity, event.price, event.fee_rate) < 0
         case f.OrderCancelled(filled=filled) | f.OrderExpired(filled=filled):
-            return filled is not None and not (filled.is_finite() and ZERO <= filled <= order.quantity)
+            return filled is not None and not (is_amount(filled) and ZERO <= filled <= order.quantity)
         case f.OrderFilled(fill=fill):
-            numbers = (fill.quantity, fill.price, fill.fee)
             same = (fill.account_id, fill.instrument, fill.side) == (
                 request.account_id,
                 request.instrument,
                 request.side,
             )
-            sound = all(number.is_finite() for number in numbers)
-            return not (same and sound and fill.quantity > 0 and fill.price > 0)
+            sound = is_price(fill.quantity, fill.price) and is_amount(fill.fee, event.fee_rate)
+            return not (same and sound and event.fee_rate >= 0)
         case _:
             return False
 
@@ -164,6 +174,8 @@ def _follow(
         case f.OrderAccepted():
             _after_accepted(turn, bracket, order, asked)
         case f.OrderAmended():
+            if asked == "amend":
+                after_amended(turn, bracket, order)
             rules.go_on(turn, bracket)
         case f.OrderTriggered():
             rules.after_triggered(turn, bracket, order)
@@ -250,6 +262,9 @@ def take_liquidation(turn: Turn, event: f.Liquidated) -> list[BracketState]:
         or fill.instrument not in turn.state.instruments
         or fill.trade_id in account.liquidations
     ):
+        return []
+    if not (is_price(fill.quantity, fill.price) and is_amount(fill.fee)):
+        _quarantine(turn, f.OrderFilled(turn.at_ns, fill))
         return []
     shared = allocation(turn.state, fill.account_id, fill.instrument, fill.side, fill.quantity)
     ours = sum((share for _, share in shared), ZERO)

@@ -6,16 +6,17 @@ one that was reached but is not filled, and all of it while the desk was down an
 
 from decimal import Decimal
 
-from neuratrade.core.engine.state import BracketState, OrderState
+from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.facts import ProtectionChanged
 from neuratrade.core.model.intent import Hedged, Stop
 from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.core.model.orders import OrderStatus
+from neuratrade.core.model.orders import OrderRole, OrderStatus
 
 PROTECT_TIMEOUT_NS = 5 * NS_PER_SECOND
 WORKING = (OrderStatus.WORKING, OrderStatus.PARTIAL)
+WAYS_OUT = (OrderRole.TARGET, OrderRole.EXIT)
 
 
 def sellable(turn: Turn, bracket: BracketState) -> Decimal:
@@ -28,6 +29,43 @@ def live_stops(turn: Turn, bracket: BracketState) -> list[OrderState]:
     """Its stops that may still fill, oldest first."""
     orders = turn.state.orders
     return [orders[coid] for coid in bracket.stop_orders if coid in orders and orders[coid].is_live]
+
+
+def resting_stops(turn: Turn, bracket: BracketState) -> list[OrderState]:
+    """Those of its stops that may still fill at the venue; of others at most word is owed."""
+    return [stop for stop in live_stops(turn, bracket) if not stop.status.is_final]
+
+
+def still_there(turn: Turn, bracket: BracketState) -> Decimal:
+    """What can be guarded or left: `sellable` without what the venue says it sold, but did not tell of yet.
+
+    To wait for that word would leave the rest bare for as long as the venue keeps it back.
+    """
+    name = bracket.bracket_id
+    owed = sum(
+        (
+            order.missing
+            for order in turn.state.orders.values()
+            if order.request.bracket_id == name and order.request.role.reduces
+        ),
+        ZERO,
+    )
+    held = bracket.held - owed
+    return turn.instrument_of(bracket).round_quantity(held) if held > 0 else ZERO
+
+
+def stray_exits(turn: Turn, bracket: BracketState) -> list[OrderState]:
+    """Exits of it that may still fill, but are not the one under way: thought absent, and there after all."""
+    name = bracket.bracket_id
+    under_way = bracket.exit_order if bracket.phase is BracketPhase.EXITING else None
+    return [
+        order
+        for coid, order in turn.state.orders.items()
+        if order.request.bracket_id == name
+        and order.request.role in WAYS_OUT
+        and not order.status.is_final
+        and coid != under_way
+    ]
 
 
 def covered_by(stops: list[OrderState]) -> Decimal:

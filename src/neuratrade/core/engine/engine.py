@@ -23,6 +23,7 @@ from neuratrade.core.engine.ledger import equity_of
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.operators import obey
 from neuratrade.core.engine.reconcile import CONFIRM_NS, Reconciler
+from neuratrade.core.engine.sense import makes_sense
 from neuratrade.core.engine.state import BracketPhase, BracketState, DeskState
 from neuratrade.core.engine.supervision import Supervision
 from neuratrade.core.engine.turn import Turn
@@ -90,7 +91,10 @@ class Engine:
             self._takes[kind] = self._on_operator
 
     def step(self, event: e.Event) -> Step:
-        """Takes one event. Raises nothing on bad venue data: events about unknown orders are counted."""
+        """Takes one event. Raises nothing on bad venue data: what is unknown or makes no sense is counted."""
+        if not makes_sense(event, self.views):
+            self.strays += 1
+            return Step([], [])
         state = self.state
         at_ns = event.at_ns
         if at_ns < state.now_ns and state.run_id:
@@ -199,7 +203,9 @@ class Engine:
 
     def _on_liquidation(self, turn: Turn, event: f.Liquidated) -> None:
         for bracket in take_liquidation(turn, event):
-            rules.go_on(turn, bracket)
+            # The halt that comes with it may have ended a sliced entry, and its bracket with that.
+            if bracket.bracket_id in self.state.brackets:
+                rules.go_on(turn, bracket)
         self.strays += not turn.facts
 
     def _on_connection(self, turn: Turn, event: e.ConnectionChanged) -> None:

@@ -130,14 +130,15 @@ def _refused(turn: Turn, bracket: BracketState) -> int:
 def _free(turn: Turn, bracket: BracketState) -> Decimal:
     """Approved quantity that may be asked for now.
 
-    What was asked for in an order that could not be found is not asked for again: it may turn up.
+    What was asked for in an order that could not be found is not asked for again: it may turn up. Where more
+    was filled than was asked for, that counts.
     """
     lost = (
         child.quantity - child.filled
         for child in _children(turn.state, bracket)
         if child.status is OrderStatus.REJECTED and child.missed_ns is not None
     )
-    return bracket.quantity - bracket.entry_used - sum(lost, ZERO)
+    return bracket.quantity - max(bracket.entry_used, bracket.entered) - sum(lost, ZERO)
 
 
 def _take_turn(turn: Turn, bracket: BracketState, execution: Twap | Vwap) -> None:

@@ -7,7 +7,7 @@ nothing is held, with a price collar that widens from attempt to attempt.
 from decimal import Decimal
 
 from neuratrade.core.engine.closing import close_if_over
-from neuratrade.core.engine.cover import live_stops, note_protection, sellable
+from neuratrade.core.engine.cover import note_protection, resting_stops, sellable, still_there, stray_exits
 from neuratrade.core.engine.entries import end_entry
 from neuratrade.core.engine.protection import exit_side, guard
 from neuratrade.core.engine.state import BracketPhase, BracketState
@@ -41,7 +41,7 @@ def begin_exit(
 ) -> None:
     """Starts the way out for `quantity`: ends the entry, takes the stops away, then sends the exit."""
     end_entry(turn, bracket, f"leaving: {reason.value}")
-    wanted = turn.instrument_of(bracket).round_quantity(min(quantity, abs(bracket.held)))
+    wanted = turn.instrument_of(bracket).round_quantity(min(quantity, _there(turn, bracket)))
     if wanted <= 0 or bracket.phase is not BracketPhase.OPEN:
         return
     turn.record(TriggerFired(turn.at_ns, bracket.bracket_id, reason, level, seen, wanted))
@@ -63,12 +63,12 @@ def end_outdated(turn: Turn, bracket: BracketState) -> None:
 
 
 def proceed(turn: Turn, bracket: BracketState) -> None:
-    """The next step of a way out: the exit goes once no stop can fill any more, and ends when it is over."""
-    stops = live_stops(turn, bracket)
+    """The next step of a way out: the exit goes once nothing else may leave, and ends when it is over."""
+    before = [*resting_stops(turn, bracket), *stray_exits(turn, bracket)]
     order = turn.order(bracket.exit_order)
-    if stops:
-        for stop in stops:
-            turn.cancel(stop, "leaving")
+    if before:
+        for item in before:
+            turn.cancel(item, "leaving")
         note_protection(turn, bracket)
     elif order is None:
         _send_exit(turn, bracket)
@@ -80,7 +80,7 @@ def proceed(turn: Turn, bracket: BracketState) -> None:
 
 def _send_exit(turn: Turn, bracket: BracketState) -> None:
     contract, held = turn.instrument_of(bracket), bracket.held
-    wanted = contract.round_quantity(min(bracket.exit_quantity, abs(held)))
+    wanted = contract.round_quantity(min(bracket.exit_quantity, _there(turn, bracket)))
     if wanted <= 0:
         end_exit(turn, bracket)
         return
@@ -98,6 +98,11 @@ def _send_exit(turn: Turn, bracket: BracketState) -> None:
         time_in_force=TimeInForce.IOC,
     )
     note_protection(turn, bracket)
+
+
+def _there(turn: Turn, bracket: BracketState) -> Decimal:
+    """What may be left: all that is surely held, or all that was left too much."""
+    return still_there(turn, bracket) if bracket.held > 0 else -bracket.held
 
 
 def _collar(turn: Turn, bracket: BracketState, sign: int) -> Decimal | None:

@@ -9,10 +9,10 @@ from decimal import Decimal
 
 from neuratrade.core.bars.sessions import DaySessions, ListedSessions
 from neuratrade.core.engine.entries import end_entry
-from neuratrade.core.engine.exits import leave
+from neuratrade.core.engine.exits import leave, wish_to_leave
 from neuratrade.core.engine.ledger import equity_of
 from neuratrade.core.engine.markets import Markets
-from neuratrade.core.engine.state import AccountState, instrument_of_position
+from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, instrument_of_position
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import BASIS_POINTS
 from neuratrade.core.model.facts import (
@@ -68,6 +68,8 @@ class Governors:
             fresh = not stale and not markets.converts_stale(account, turn.at_ns, conversion_ns)
             feared = _feared(turn, account, prices, markets) if doubted else equity
             self._govern(turn, account, equity, feared, markets, fresh=fresh)
+        if turn.state.kill_policy is not None:
+            _carry_on(turn, turn.state.kill_policy, markets)
 
     def _pose(self, turn: Turn, account: AccountState, *, new_day: bool) -> None:
         """Draws back as the fall deepens, and comes forward again a step at a time."""
@@ -158,9 +160,13 @@ def move(
     """
     state = turn.state
     lifts = _SEVERITY[to] < _SEVERITY[state.trading_state]
-    may_lift = governor in LIFTING and to is TradingState.RUNNING and (governor == PERSON or not state.latched)
+    may_lift = (
+        governor in LIFTING and to is TradingState.RUNNING and (governor == PERSON or not state.latched)
+    )
     same = to is state.trading_state and state.latched >= latched
-    if same or (lifts and not may_lift):
+    # Whoever halts a halted desk takes it over: a fresh start lifts what rules did, not what people did.
+    taken_over = to is TradingState.HALTED and governor == PERSON != state.governor
+    if (same and not taken_over) or (lifts and not may_lift):
         return
     turn.record(TradingStateMoved(turn.at_ns, to, governor, reason, observed, limit, latched))
     if to is not TradingState.RUNNING:
@@ -176,8 +182,23 @@ def cancel_entries(turn: Turn) -> None:
 def carry_out(turn: Turn, policy: KillPolicy, markets: Markets) -> None:
     """Does to open positions what a kill policy says. What is foreign is never touched."""
     for bracket in list(turn.state.brackets.values()):
-        derivative = turn.instrument_of(bracket).is_derivative
-        if policy is KillPolicy.FLATTEN_ALL or (policy is KillPolicy.CLOSE_PERPS and derivative):
+        if _is_meant(turn, bracket, policy):
+            level = markets.price_of(bracket.intent.instrument) or bracket.stop_price
+            leave(turn, bracket, CloseReason.KILL, level)
+
+
+def _is_meant(turn: Turn, bracket: BracketState, policy: KillPolicy) -> bool:
+    perps = policy is KillPolicy.CLOSE_PERPS and turn.instrument_of(bracket).is_derivative
+    return perps or policy is KillPolicy.FLATTEN_ALL
+
+
+def _carry_on(turn: Turn, policy: KillPolicy, markets: Markets) -> None:
+    """Leaves what a kill meant but did not reach: an entry that filled late, or a turn that was cut short."""
+    for bracket in list(turn.state.brackets.values()):
+        # What a person adopted since is meant to be held.
+        before = bracket.envelope.issued_ns <= turn.state.killed_ns
+        under_way = bracket.phase is BracketPhase.EXITING or wish_to_leave(turn, bracket) is not None
+        if before and not under_way and _is_meant(turn, bracket, policy):
             level = markets.price_of(bracket.intent.instrument) or bracket.stop_price
             leave(turn, bracket, CloseReason.KILL, level)
 

@@ -8,13 +8,17 @@ resting order may sell, means cancel and replace, and the gap counts as unprotec
 from decimal import Decimal
 
 from neuratrade.core.engine.closing import close_if_over
-from neuratrade.core.engine.cover import WORKING, live_stops, note_protection, sellable
+from neuratrade.core.engine.cover import WORKING, note_protection, resting_stops, still_there, stray_exits
 from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ONE, ZERO, ceil_to, floor_to
 from neuratrade.core.model.facts import TrailMoved
 from neuratrade.core.model.intent import Direction, Stop
+from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole, OrderType, Side
+
+AMEND_AGAIN_NS = 5 * NS_PER_SECOND
+"""How long until a venue that amended to other terms than it was asked for is asked again for those."""
 
 SMALLEST_REPLACED_MOVE = Decimal("0.001")
 """Where a stop cannot be amended, a trail moves it only by a step worth the gap: fraction of the price."""
@@ -39,8 +43,11 @@ def _is_shut(turn: Turn, bracket: BracketState) -> bool:
 
 
 def _fit_stops(turn: Turn, bracket: BracketState, *, anew: bool) -> None:
-    wanted = sellable(turn, bracket)
-    stops = live_stops(turn, bracket)
+    wanted = still_there(turn, bracket)
+    stops = resting_stops(turn, bracket)
+    if stray_exits(turn, bracket):
+        # An exit that was thought absent may sell yet: its end, which is asked for, brings us back here.
+        return
     if not stops:
         if wanted > 0:
             send_stop(turn, bracket, wanted)
@@ -69,8 +76,28 @@ def _amend(turn: Turn, bracket: BracketState, stop: OrderState, wanted: Decimal,
         return
     moved = stop.stop_price != bracket.stop_price
     if stop.remaining != wanted or moved or stop.asked or stop.listed_as:
+        quantity, level = stop.filled + wanted, bracket.stop_price
+        same = (quantity, level) == (stop.asked_quantity, stop.asked_stop)
+        if same and not stop.listed_as and _waits(turn, bracket):
+            return
         reason = "follow the level guarded" if moved else "fit the quantity held"
-        turn.amend(bracket, stop, stop.filled + wanted, bracket.stop_price, reason)
+        turn.amend(bracket, stop, quantity, level, reason)
+
+
+def after_amended(turn: Turn, bracket: BracketState, stop: OrderState) -> None:
+    """Follows the answer to an amend: a venue that made other terms of it is asked again, but not at once."""
+    if (stop.quantity, stop.stop_price) != (stop.asked_quantity, stop.asked_stop) and not _waits(
+        turn, bracket
+    ):
+        turn.set_timer(_amend_timer(bracket), turn.at_ns + AMEND_AGAIN_NS)
+
+
+def _waits(turn: Turn, bracket: BracketState) -> bool:
+    return _amend_timer(bracket) in turn.state.timers
+
+
+def _amend_timer(bracket: BracketState) -> str:
+    return f"amend:{bracket.bracket_id}"
 
 
 def _replace(turn: Turn, bracket: BracketState, stops: list[OrderState], wanted: Decimal) -> None:

@@ -5,6 +5,7 @@ books disagree. Absence proves nothing: an order that is not listed is looked up
 as unproven until the venue has answered.
 """
 
+from decimal import Decimal
 from typing import NamedTuple
 
 from neuratrade.core.engine.answers import take_answer
@@ -81,7 +82,7 @@ def take_orders(turn: Turn, snapshot: VenueSnapshot, markets: Markets, asked_ns:
             _adopt(turn, snapshot, markets, order, item, asked_ns)
         else:
             seen.revenants.append((order, item))
-        if order.in_doubt or not order.is_live or item.filled != order.filled:
+        if order.in_doubt or not order.is_live or not _is_same(item.filled, order.filled):
             seen.unproven.add(order.request.instrument)
     for order in list(turn.state.orders.values()):
         request = order.request
@@ -113,7 +114,13 @@ def _has_other_terms(order: OrderState, item: VenueOrder, asked_ns: int) -> bool
     """Whether a stop rests with a size or level that is not ours and that no request of ours explains."""
     if item.stop_price is None or order.asked or order.asked_ns > asked_ns - SETTLE_NS:
         return False
-    return (item.quantity, item.stop_price) != (order.quantity, order.stop_price)
+    same_level = order.stop_price is not None and _is_same(item.stop_price, order.stop_price)
+    return not (same_level and _is_same(item.quantity, order.quantity))
+
+
+def _is_same(told: Decimal, ours: Decimal) -> bool:
+    """Whether a number of the venue's is ours; what is no number is not."""
+    return told.is_finite() and told == ours
 
 
 def _ask_about_absent(turn: Turn, snapshot: VenueSnapshot, order: OrderState, asked_ns: int) -> None:

@@ -19,6 +19,7 @@ from neuratrade.core.model.facts import (
     BracketClosed,
     CloseReason,
     CorporateActed,
+    KillPolicy,
     Quarantined,
     TradingState,
 )
@@ -41,7 +42,8 @@ class Execution(msgspec.Struct, frozen=True):
 class OrderState(msgspec.Struct):
     """One order in our books. quantity and stop_price follow amendments.
 
-    asked: the request under way, `cancel` or `amend`, since asked_ns; asked_quantity: what an amend wants.
+    asked: the request under way, `cancel` or `amend`, since asked_ns; asked_quantity, asked_stop: what
+    the last amend wants.
     stated: how much the venue says it filled in all, where it said so at the end. missed_ns: when a look-up
     first did not find it. triggered_ns: when its stop was reached. executions: by the venue's trade id.
     listed_as: since its contract was changed under it, nobody knows its terms at the venue, where it is an
@@ -58,6 +60,7 @@ class OrderState(msgspec.Struct):
     asked: str = ""
     asked_ns: int = 0
     asked_quantity: Decimal = ZERO
+    asked_stop: Decimal | None = None
     stated: Decimal | None = None
     missed_ns: int | None = None
     triggered_ns: int | None = None
@@ -256,6 +259,7 @@ class DeskState(msgspec.Struct):
 
     orders: of brackets that are open. closed: brackets that ended a moment ago. quarantine: by reference.
     shut: instruments whose session is closed. keys: public keys (hex) by key id, of this and earlier runs.
+    kill_policy: what a halt that stands does with whatever was approved by killed_ns.
     """
 
     run_id: str = ""
@@ -276,6 +280,8 @@ class DeskState(msgspec.Struct):
     governor: str = ""
     state_reason: str = ""
     latched: bool = False
+    kill_policy: KillPolicy | None = None
+    killed_ns: int = 0
     finished: bool = False
     keys: dict[str, str] = {}
     outcomes: dict[str, Outcomes] = {}

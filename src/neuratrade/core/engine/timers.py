@@ -37,6 +37,8 @@ def _fire_plain(turn: Turn, bracket: BracketState, kind: str, level: Decimal) ->
     match kind:
         case "entry":
             end_entry(turn, bracket, "the entry rested long enough")
+        case "amend":
+            rules.go_on(turn, bracket)
         case "slice":
             advance(turn, bracket)
         case "hold":

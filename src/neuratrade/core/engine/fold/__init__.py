@@ -60,7 +60,7 @@ _FOLDS: dict[type[Any], Callable[[DeskState, Any], None]] = {
     f.ForeignSeen: accounts.foreign_seen,
     f.Reconciled: accounts.reconciled,
     f.TradingStateMoved: desk.state_moved,
-    f.OperatorActed: _nothing,
+    f.OperatorActed: desk.operator_acted,
     f.LimitChanged: desk.limit_changed,
     f.SessionMoved: desk.session_moved,
     f.Quarantined: desk.quarantined,

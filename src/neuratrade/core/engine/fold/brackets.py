@@ -111,12 +111,12 @@ def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
     pnl = (fact.pnl_home or ZERO) - ((bracket.closed and bracket.closed.pnl_home) or ZERO)
     fees = (fact.fees_home or ZERO) - ((bracket.closed and bracket.closed.fees_home) or ZERO)
     _count_in_basket(state, bracket, pnl, first=bracket.closed is None)
-    if fact.entered == 0:
-        return
     if fact.dust:
         account = state.accounts[fact.account_id]
         key = bracket.intent.instrument
         account.dust[key] = account.dust.get(key, ZERO) + fact.dust
+    if fact.entered == 0:
+        return
     counted = bracket.closed is not None and bracket.closed.entered != 0
     counts = state.counts
     counts.pnl += pnl

@@ -5,6 +5,11 @@ from neuratrade.core.engine.state import AccountState, Counts, DeskState
 from neuratrade.core.model import facts as f
 from neuratrade.core.risk.limits import limits_of, with_limit
 
+FLATTENING = "drawdown_24h"
+"""The governor whose halt flattens."""
+
+_HARSHNESS = (f.KillPolicy.CANCEL_ENTRIES, f.KillPolicy.CLOSE_PERPS, f.KillPolicy.FLATTEN_ALL)
+
 
 def run_started(state: DeskState, fact: f.RunStarted) -> None:
     """A run; a fresh one begins with an account that nothing happened to."""
@@ -16,7 +21,7 @@ def run_started(state: DeskState, fact: f.RunStarted) -> None:
         state.baskets, state.closed, state.quarantine, state.shut = {}, {}, {}, set()
         state.outcomes, state.counts = {}, Counts()
         state.seen = set()
-        state.now_ns = fact.at_ns
+        state.now_ns, state.kill_policy = fact.at_ns, None
         if state.governor != "operator":
             state.trading_state, state.governor = f.TradingState.RUNNING, ""
             state.state_reason, state.latched = "", False
@@ -56,10 +61,28 @@ def timer_fired(state: DeskState, fact: f.TimerFired) -> None:
     state.timers.pop(fact.timer_id, None)
 
 
+def operator_acted(state: DeskState, fact: f.OperatorActed) -> None:
+    """A person's halt stands with its policy until somebody resumes; a milder one later weakens it not."""
+    if fact.action == "resume":
+        state.kill_policy = None
+    elif fact.policy is not None:
+        _stand(state, fact.policy, fact.at_ns)
+
+
+def _stand(state: DeskState, policy: f.KillPolicy, at_ns: int) -> None:
+    before = -1 if state.kill_policy is None else _HARSHNESS.index(state.kill_policy)
+    if _HARSHNESS.index(policy) >= before:
+        state.kill_policy, state.killed_ns = policy, at_ns
+
+
 def state_moved(state: DeskState, fact: f.TradingStateMoved) -> None:
     """What is allowed from now on."""
     state.trading_state, state.governor = fact.state, fact.governor
     state.state_reason, state.latched = fact.reason, fact.latched
+    if fact.governor == FLATTENING:
+        _stand(state, f.KillPolicy.FLATTEN_ALL, fact.at_ns)
+    elif fact.state is f.TradingState.RUNNING:
+        state.kill_policy = None
 
 
 def limit_changed(state: DeskState, fact: f.LimitChanged) -> None:

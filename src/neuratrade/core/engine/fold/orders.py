@@ -44,7 +44,8 @@ def cancel_planned(state: DeskState, fact: f.CancelPlanned) -> None:
 def amend_planned(state: DeskState, fact: f.AmendPlanned) -> None:
     """An amend is under way."""
     order = state.orders[fact.client_order_id]
-    order.asked, order.asked_ns, order.asked_quantity = "amend", fact.at_ns, fact.quantity
+    order.asked, order.asked_ns = "amend", fact.at_ns
+    order.asked_quantity, order.asked_stop = fact.quantity, fact.stop_price
 
 
 def order_accepted(state: DeskState, fact: f.OrderAccepted) -> None:

@@ -1,0 +1,136 @@
+"""Word that comes when nobody waits for it any more: no second exit beside one that turned up, no crash."""
+
+from msgspec.structs import replace
+
+from neuratrade.core.engine.state import OrderState
+from neuratrade.core.model import events as e
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.intent import CloseIntent, EntryType, Iceberg, Twap
+from neuratrade.core.model.market import NS_PER_SECOND
+from neuratrade.core.model.orders import Fill, Liquidity, OrderRole, Side
+from neuratrade.core.model.venue_rules import VenueRules
+from tests.simulation.hand import Hand
+from tests.simulation.world import PERP, D, fill_of, intent
+
+ENTRY, STOP, TARGET, EXIT = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET, OrderRole.EXIT
+
+
+def live_exits(hand: Hand) -> list[OrderState]:
+    return [order for order in hand.state.orders.values() if order.is_live and order.request.role.reduces]
+
+
+def exit_thought_absent(hand: Hand) -> str:
+    """A bracket is left, its exit is found nowhere, twice; the stop is back. The id of that exit."""
+    hand.enter(intent(targets=()))
+    hand.step(e.IntentArrived(CloseIntent("c", "paper", "op", "a", "", hand.now_ns), hand.now_ns))
+    hand.cancelled(STOP)
+    coid = hand.coid(EXIT)
+    hand.gone(EXIT)
+    hand.accept(STOP)
+    return coid
+
+
+def test_no_exit_leaves_while_an_earlier_one_that_turned_up_may_still_sell() -> None:
+    hand = Hand(checked=False)
+    lost = exit_thought_absent(hand)
+    hand.seconds(5)
+    assert hand.leaving()
+    hand.step(f.OrderAccepted(hand.now_ns, lost, "V"))
+    hand.cancelled(STOP)
+    assert [order.request.client_order_id for order in live_exits(hand)] == [lost]
+    hand.step(f.OrderCancelled(hand.now_ns, lost, "asked", D(0)))
+    (exit_,) = live_exits(hand)
+    assert (exit_.request.role, exit_.quantity) == (EXIT, D(1))
+    hand.fill(EXIT, 1, 99)
+    assert hand.state.brackets == {}
+
+
+def test_an_exit_that_turned_up_and_sells_takes_the_place_of_the_next_one() -> None:
+    hand = Hand(checked=False)
+    lost = exit_thought_absent(hand)
+    request = hand.state.orders[lost].request
+    hand.seconds(5)
+    hand.step(f.OrderAccepted(hand.now_ns, lost, "V"))
+    hand.cancelled(STOP)
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(request, 1, 99, "late", hand.now_ns)))
+    assert hand.state.brackets == {}
+    assert hand.state.accounts["paper"].positions[PERP.key].quantity == 0
+    assert hand.state.trading_state is f.TradingState.RUNNING
+
+
+def test_no_stop_is_sent_beside_an_exit_that_turned_up() -> None:
+    hand = Hand(rules=VenueRules(amends_stops=False, exit_collars=()), checked=False)
+    lost = exit_thought_absent(hand)
+    hand.step(f.OrderAccepted(hand.now_ns, lost, "V"))
+    hand.cancelled(STOP)
+    assert [order.request.client_order_id for order in live_exits(hand)] == [lost]
+    assert not hand.bracket.protected
+    hand.step(f.OrderCancelled(hand.now_ns, lost, "asked", D(0)))
+    hand.accept(STOP)
+    assert hand.bracket.protected
+
+
+def test_a_liquidation_that_ends_a_sliced_entry_with_its_bracket_is_booked() -> None:
+    hand = Hand(rules=VenueRules(stop_market=False), checked=False)
+    sliced = intent(order_type=EntryType.LIMIT, targets=(), expiry_s=600)
+    hand.propose(replace(sliced, execution=Iceberg(D("0.5"))))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.5", 100)
+    hand.step(f.OrderCancelled(hand.now_ns, hand.coid(ENTRY), "venue", D(0)))
+    half, now_ns = D("0.5"), hand.now_ns
+    fill = Fill("L", "", "paper", PERP.key, Side.SELL, half, D(90), D(0), "USDT", Liquidity.TAKER, now_ns)
+    hand.step(f.Liquidated(now_ns, fill))
+    assert hand.closed.reason is f.CloseReason.LIQUIDATED
+    assert hand.state.accounts["paper"].positions[PERP.key].quantity == 0
+
+
+def test_a_bracket_of_which_all_was_busted_below_a_lot_can_be_opened_again() -> None:
+    hand = Hand(checked=False)
+    hand.enter(intent(targets=()))
+    entry, stop = hand.order(ENTRY).request, hand.order(STOP).request
+    odd = D("0.0004")
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(stop, odd, 95, "odd", hand.now_ns)))
+    hand.step(f.FillCorrected(hand.now_ns, entry.client_order_id, "t1", D(0), D(100), D(0)))
+    for order in live_exits(hand):
+        hand.step(f.OrderCancelled(hand.now_ns, order.request.client_order_id, "asked", odd))
+    assert hand.state.brackets == {}
+    assert hand.state.accounts["paper"].dust == {PERP.key: -odd}
+    hand.now_ns += NS_PER_SECOND
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(entry, 1, 100, "late", hand.now_ns)))
+    assert hand.bracket.held == 1 - odd
+    assert hand.state.accounts["paper"].dust[PERP.key] == 0
+
+
+def test_no_slice_is_asked_for_once_the_venue_filled_more_than_all_of_them() -> None:
+    hand = Hand(checked=False)
+    hand.propose(replace(intent(targets=()), execution=Twap(2, 20 * NS_PER_SECOND)))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 3, 100)
+    hand.accept(STOP)
+    hand.seconds(30)
+    asked = [fact.request.quantity for fact in hand.facts if isinstance(fact, f.OrderPlanned)]
+    assert asked == [D("0.5"), D(3)], "one slice, and a stop for all that it filled"
+
+
+def amends(hand: Hand) -> list[tuple[D, D]]:
+    plans = [fact for fact in hand.facts if isinstance(fact, f.AmendPlanned)]
+    return [(plan.quantity, plan.stop_price) for plan in plans]
+
+
+def test_a_venue_that_amends_to_terms_of_its_own_is_asked_again_but_not_at_once() -> None:
+    hand = Hand()
+    hand.enter(intent(trail="0.04", targets=()))
+    hand.quote(108)
+    for _ in range(10):
+        hand.amended(STOP, 1, "103.5")
+        hand.quote(108)
+    assert len(amends(hand)) == 1
+    hand.seconds(6)
+    assert len(amends(hand)) == 2
+    hand.amended(STOP, 1, "103.5")
+    hand.quote(109)
+    assert amends(hand)[-1] == (1, D("104.6")), "a level that moved is news, and waits for nothing"
+    hand.amended(STOP, 1, "104.6")
+    hand.seconds(20)
+    assert len(amends(hand)) == 3
+    assert hand.bracket.protected
