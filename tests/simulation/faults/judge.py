@@ -30,7 +30,8 @@ from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole
 from neuratrade.store.keys import verify
 from tests.simulation.faults.disk import Disk
-from tests.simulation.faults.venue import BrokenPromise, FaultyVenue, Holding
+from tests.simulation.faults.truth import BrokenPromise, Holding
+from tests.simulation.faults.venue import FaultyVenue
 
 ZERO = Decimal(0)
 NOTHING = (ZERO, ZERO, ZERO)
@@ -149,12 +150,9 @@ class Judge:
         self.levels |= {key: bracket.stop_price for key, bracket in state.brackets.items()}
 
     def forget(self, facts: Sequence[f.Fact]) -> None:
-        """Facts were lost in a crash. What the venue had told has to be asked for again."""
+        """Facts were lost in a crash. What the venue had told, it does not tell again by itself."""
         for fact in reversed(facts):
             self._count(fact, -1)
-            if isinstance(fact, f.OrderFilled | f.FillCorrected):
-                coid = fact.fill.client_order_id if isinstance(fact, f.OrderFilled) else fact.client_order_id
-                self.venue.lost(self.venue.orders[coid])
 
     def _share(self, fact: f.Liquidated, payload: bytes) -> None:
         """What each bracket lost by a liquidation is the desk's own rule; that it sums up is checked."""
@@ -204,10 +202,22 @@ class Judge:
                 )
                 if sign > 0:
                     self.booked[fill.trade_id] = (fill.quantity, fill.price, fill.fee)
+                    self.venue.latched.discard(fill.instrument)
                 else:
                     del self.booked[fill.trade_id]
                     self._bear(self._shares[fill.trade_id], -1)
-                    self.venue.tell_again(fill)
+                    self.venue.latched.add(fill.instrument)
+            case f.ForeignAdopted(intent=intent, quantity=quantity, price=price):
+                self.venue.adopt(
+                    intent.intent_id, intent.instrument, intent.direction, quantity * sign, price
+                )
+                signed = quantity * intent.direction.sign * sign
+                contract = self.venue.instruments[intent.instrument]
+                self._pay(intent.instrument, signed, price, ZERO, contract.quote)
+                if not contract.is_derivative:
+                    self.cash[contract.quote] += Fraction(signed) * Fraction(price)
+                if intent.stop_price is not None:
+                    self.levels[intent.intent_id] = intent.stop_price
             case _:
                 pass
 
@@ -339,6 +349,7 @@ class Judge:
         if bracket is None or bracket.phase is not BracketPhase.OPEN or _is_leaving(state, bracket):
             return
         rests = self.venue.rules.rests_stops and isinstance(bracket.intent.protection, Stop)
+        rests = rests and bracket.intent.instrument not in state.shut
         wanted = state.instruments[bracket.intent.instrument].round_quantity(max(bracket.held, ZERO))
         if not rests or wanted == 0:
             return
@@ -361,8 +372,10 @@ class Judge:
                 self._bare_ns.pop(bracket_id, None)
                 continue
             holding = self.venue.holdings.get(bracket_id)
-            withheld = holding is not None and any(item.withheld for item in holding.orders)
-            if withheld or not self.venue.listening:
+            excused = holding is not None and any(item.is_excused(now_ns) for item in holding.orders)
+            # Nothing can be placed or left while the market is closed: that gap has to be borne.
+            shut = bracket.intent.instrument in (state.shut | self.venue.shut)
+            if excused or shut or not self.venue.listening:
                 self._bare_ns.pop(bracket_id, None)
                 continue
             bare_ns = self._bare_ns.get(bracket_id, -passed_ns) + passed_ns
@@ -391,6 +404,13 @@ class Judge:
         return cover >= sellable
 
     # at the end
+
+    def knows_all(self) -> bool:
+        """Whether everything the venue executed is booked as it is."""
+        return all(
+            self.booked.get(trade_id) == (item.quantity, item.price, item.fee)
+            for trade_id, item in self.venue.executions.items()
+        ) and all(trade_id in self.booked for trade_id in self.venue.liquidations)
 
     def check_end(self, state: DeskState) -> None:
         """Nothing is open, nothing in doubt, and both books are the same."""

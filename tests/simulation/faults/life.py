@@ -43,7 +43,8 @@ from neuratrade.venues.paper.exchange import PaperExchange
 from tests.simulation.faults.disk import Disk, DiskRecorder
 from tests.simulation.faults.judge import Judge
 from tests.simulation.faults.kinds import CRASHES, Fault, Moment, moment_of, moments
-from tests.simulation.faults.venue import BrokenPromise, Execution, FaultyVenue, Temper
+from tests.simulation.faults.truth import BrokenPromise, Execution, Temper
+from tests.simulation.faults.venue import FaultyVenue
 from tests.simulation.world import CALM, FUTURE, OPEN_HANDED, PERP, SPOT, T0, intent, warm_up
 
 D = Decimal
@@ -80,6 +81,11 @@ ON_THE_WIRE = (
     Fault.UNKNOWN_NOT_TAKEN,
     Fault.UNKNOWN_LATE,
     Fault.LOOK_UP_LOST,
+    Fault.SNAPSHOT_LOST,
+    Fault.SNAPSHOT_LATE,
+    Fault.LIST_LOST,
+    Fault.LIST_STALE,
+    Fault.FILLS_CUT,
 )
 PLANNED = (
     Fault.DISCONNECTED,
@@ -133,6 +139,7 @@ def _config(rules: VenueRules) -> EngineConfig:
         regime=CALM,
         venue_rules={"test": rules},
         reconcile_every_ns=20 * NS_PER_SECOND,
+        balance_tolerance_fraction=D("0.001"),
     )
 
 
@@ -217,7 +224,13 @@ class Life:
         self.disk = Disk()
         temper = Temper(_chances(rng), rng.choice((20, 60, 60, 300)))
         self.venue = FaultyVenue(
-            self.account, INSTRUMENTS, self.rules, temper, random.Random(seed + 1_000_003), self.note
+            self.account,
+            INSTRUMENTS,
+            self.rules,
+            temper,
+            random.Random(seed + 1_000_003),
+            self.note,
+            self.note_all,
         )
         if seed % 4 == 1:
             self.venue.fee_currency = "BNB"
@@ -292,7 +305,7 @@ class Life:
         if state is not None:
             sender.restore(state)
         self.desk = JudgedDesk(self, engine, recorder, sender)
-        self.venue.listening = True
+        self.venue.connect()
         started = f.RunStarted(
             self.now_ns,
             "run",
@@ -313,7 +326,6 @@ class Life:
         self.desk.flush()
         if state is not None:
             self.say(f"  restarted at {(self.now_ns - T0) / 1e9:.3f}")
-            self._catch_up()
             self.desk.recover(self.now_ns)
             self.now_ns += RECOVERY_NS
 
@@ -321,7 +333,7 @@ class Life:
         """The process is down for a while; the venue and the market go on."""
         recorder = self.desk.disk_recorder
         self.judge.forget(recorder.unsafe)
-        self.venue.listening = False
+        self.venue.cut()
         down_s = self.rng.choice((0.2, 1, 5, 20))
         self.say(f"  down for {down_s} s, {len(recorder.unsafe)} facts lost")
         end_ns = self.now_ns + int(down_s * NS_PER_SECOND)
@@ -342,12 +354,6 @@ class Life:
             self._start(state)
         except Crash:
             self._died()
-
-    def _catch_up(self) -> None:
-        """What a desk that compares its books with the venue's asks for by itself after a silence."""
-        for coid, order in self.desk.engine.state.orders.items():
-            if order.is_live:
-                self.venue.look_up(coid, self.now_ns)
 
     # the world
 
@@ -416,9 +422,8 @@ class Life:
             self.desk.flush()
         if self._online_ns and self.now_ns >= self._online_ns:
             self._online_ns = 0
-            self.venue.listening = True
+            self.venue.connect()
             self.desk.take(e.ConnectionChanged("paper", self.now_ns, connected=True))
-            self._catch_up()
         if self.venue.skew_ns and self.now_ns >= self.skew_until_ns:
             self.venue.skew_ns = 0
         state = self.desk.engine.state
@@ -455,7 +460,7 @@ class Life:
             self._armed = fault
         elif fault is Fault.DISCONNECTED and venue.listening:
             self.note_all(fault)
-            venue.listening = False
+            venue.cut()
             self._online_ns = self.now_ns + rng.choice((500, 3000, 12000)) * NS_PER_MS
             self.desk.take(e.ConnectionChanged("paper", self.now_ns, connected=False))
         elif fault is Fault.VENUE_RESTARTED:
@@ -623,7 +628,7 @@ class Life:
                     )
             for contract in MARKETS:
                 self._quote(contract)
-            quiet = not state.brackets and venue.next_due_ns is None and not venue.owed
+            quiet = not state.brackets and venue.next_due_ns is None and self.judge.knows_all()
             if quiet and second > 12:
                 break
         self.desk.flush()
