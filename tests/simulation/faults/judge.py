@@ -11,6 +11,8 @@ desk may not do is written as rules:
    protect timeout is leaving. Time in which a fault keeps words about its orders away does not count.
 3. Each execution is booked once.  4. Cash, holdings and lots are the sum of what was booked, exactly.
 5. The fold of the written facts is the live state.  6. Stops only tighten, facts never go back in time.
+7. What is in quarantine or counts as foreign is a stranger's, and what is a stranger's is known.
+8. Where limits are the normal ones nothing makes exposure grow beyond them: see `exposure`.
 """
 
 from collections.abc import Sequence
@@ -30,6 +32,7 @@ from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole
 from neuratrade.store.keys import verify
 from tests.simulation.faults.disk import Disk
+from tests.simulation.faults.exposure import Exposure
 from tests.simulation.faults.truth import BrokenPromise, Holding
 from tests.simulation.faults.venue import FaultyVenue
 
@@ -51,7 +54,9 @@ WORDS = (
 class Judge:
     """Remembers what was booked. One a world; it outlives every crash."""
 
-    def __init__(self, venue: FaultyVenue, disk: Disk, public_key: str, cash: Decimal) -> None:
+    def __init__(
+        self, venue: FaultyVenue, disk: Disk, public_key: str, cash: Decimal, *, limited: bool = False
+    ) -> None:
         self.venue = venue
         self.disk = disk
         self.twin = DeskState()
@@ -59,6 +64,7 @@ class Judge:
         self.cash: dict[str, Fraction] = {"USDT": Fraction(cash)}
         self.positions: dict[str, Fraction] = {}
         self.levels: dict[str, Decimal] = {}
+        self.exposure = Exposure(venue) if limited else None
         self.latest_ns = 0
         self.steps = 0
         self._public_key = public_key
@@ -292,7 +298,9 @@ class Judge:
                 holding = self.venue.holdings.get(bracket_id)
                 if holding is not None:
                     self._check_holding(bracket_id, holding, state)
-            touched.clear()
+        if self.exposure is not None and (facts or touched):
+            self.exposure.check(state, facts)
+        touched.clear()
         if now_ns - self._looked_ns >= NS_PER_SECOND:
             self._check_cover(state, now_ns)
 
@@ -412,6 +420,23 @@ class Judge:
             for trade_id, item in self.venue.executions.items()
         ) and all(trade_id in self.booked for trade_id in self.venue.liquidations)
 
+    def strange_things(self, state: DeskState) -> list[str]:
+        """What the desk holds for foreign and is not, and what is foreign but not known to it."""
+        (account,) = state.accounts.values()
+        stranger = self.venue.stranger
+        theirs = {f"{item.instrument}:{item.trade_id}" for item in stranger.fills}
+        found = [
+            f"{item.kind.value} {item.reference} is in quarantine: {item.detail}"
+            for item in state.quarantine.values()
+            if not stranger.fills or (item.kind is f.QuarantineKind.FILL and item.reference not in theirs)
+        ]
+        for key in account.foreign.keys() | stranger.held.keys():
+            mine, true = account.foreign.get(key, ZERO), stranger.held.get(key, ZERO)
+            named = any(item.startswith(f"position {key}: ") for item in account.differences)
+            if mine != true and not named:
+                found.append(f"{mine} of {key} counts as foreign, a stranger holds {true}")
+        return found
+
     def check_end(self, state: DeskState) -> None:
         """Nothing is open, nothing in doubt, and both books are the same."""
         if state.brackets or state.orders:
@@ -425,6 +450,8 @@ class Judge:
                 raise BrokenPromise(
                     f"3: execution {trade_id} {terms} is booked as {self.booked.get(trade_id)}"
                 )
+        for strange in self.strange_things(state):
+            raise BrokenPromise(f"7: {strange}")
         if len(self.booked) != len(self.venue.executions) + len(self.venue.liquidations):
             raise BrokenPromise("3: more is booked than the venue executed")
         self.check_money(state)

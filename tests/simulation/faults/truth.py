@@ -90,13 +90,18 @@ class Order:
 
 @dataclass(slots=True)
 class Holding:
-    """What a bracket holds in truth, in its own direction; excess: by how much its exits may exceed that."""
+    """What a bracket holds in truth, in its own direction; excess: by how much its exits may exceed that.
+
+    returned: what a busted exit gave back. adopted: it was a stranger's.
+    """
 
     direction: Direction
     instrument: str
     held: Decimal = ZERO
     entered: Decimal = ZERO
     excess: Decimal = ZERO
+    returned: Decimal = ZERO
+    adopted: bool = False
     orders: list[Order] = field(default_factory=list)
 
 

@@ -407,6 +407,7 @@ class FaultyVenue(Wires):
         execution.corrected, execution.told, execution.changed_ns = True, False, self.now_ns
         holding = self.holdings[order.bracket_id]
         holding.excess += max(before - holding.held, ZERO)
+        holding.returned += max(holding.held - before, ZERO)
         if order.live and bust:
             # What was busted is not open again.
             order.quantity -= fill.quantity
@@ -467,6 +468,7 @@ class FaultyVenue(Wires):
     ) -> None:
         """The desk took over a stranger's holding, at a price; a negative quantity: that was lost again."""
         holding = self.holdings.setdefault(bracket_id, Holding(direction, instrument))
+        holding.adopted = True
         holding.held += quantity
         holding.entered += quantity
         self.touched.add(bracket_id)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from neuratrade.core.engine import brackets as rules
 from neuratrade.core.engine import exits
-from neuratrade.core.engine.fold.brackets import allocation
+from neuratrade.core.engine.fold.brackets import KEPT_NS, allocation
 from neuratrade.core.engine.governors import move
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
@@ -23,6 +23,9 @@ from neuratrade.core.model.orders import OrderRole, OrderStatus
 
 LOOK_AGAIN_NS = 2 * NS_PER_SECOND
 """After an order in doubt was looked up, how long until it is looked up again."""
+
+STRANGE_FILL_NS = KEPT_NS * 2 // 3
+"""Older executions of unknown orders may be those of a bracket that is forgotten: nothing is said of them."""
 
 
 def take_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> BracketState | None:
@@ -106,13 +109,17 @@ def _contradicts(order: OrderState, event: f.VenueEvent) -> bool:
 
 
 def _quarantine(turn: Turn, event: f.VenueEvent) -> None:
-    """An execution that no order of ours explains is written down once; other strange words mean nothing."""
+    """An execution that no order of ours explains is written down once; other strange words mean nothing.
+
+    A stream that was silent for long tells old ones; those that were never booked show in the position.
+    """
     if not isinstance(event, f.OrderFilled):
         return
     fill = event.fill
     reference = f"{fill.instrument}:{fill.trade_id}"
     known = turn.state.quarantine.get(reference)
-    if known is not None or fill.account_id not in turn.state.accounts:
+    forgotten = fill.at_ns <= turn.at_ns - STRANGE_FILL_NS
+    if known is not None or forgotten or fill.account_id not in turn.state.accounts:
         return
     detail = f"{fill.side.value} {fill.quantity} at {fill.price} of order {fill.client_order_id or 'unnamed'}"
     turn.record(

@@ -7,9 +7,8 @@ as unproven until the venue has answered.
 
 from typing import NamedTuple
 
-from neuratrade.core.engine.answers import take_answer, take_liquidation
+from neuratrade.core.engine.answers import STRANGE_FILL_NS, take_answer, take_liquidation
 from neuratrade.core.engine.differences import Difference, exact, reference_of
-from neuratrade.core.engine.fold.brackets import KEPT_NS
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.state import DeskState, OrderState
 from neuratrade.core.engine.turn import Turn
@@ -21,9 +20,6 @@ from neuratrade.core.model.orders import Fill, OrderStatus, OrderType
 
 SETTLE_NS = 2 * NS_PER_SECOND
 """What happened this shortly before a snapshot was asked for may be missing in it."""
-
-STRANGE_FILL_NS = KEPT_NS * 2 // 3
-"""Older executions of unknown orders may be those of a bracket that is forgotten: nothing is said of them."""
 
 WORKING = (OrderStatus.WORKING, OrderStatus.PARTIAL)
 CONDITIONAL = (OrderType.STOP, OrderType.STOP_LIMIT)

@@ -20,7 +20,7 @@ from neuratrade.core.model.market import NS_PER_MINUTE
 from neuratrade.core.model.orders import Fill, Liquidity, Side
 
 KEPT_NS = 15 * NS_PER_MINUTE
-"""How long a closed bracket is kept for executions that come late; later ones go to quarantine."""
+"""How long a closed bracket is kept for executions that come late; later ones show in the position."""
 
 
 def intent_judged(state: DeskState, fact: f.IntentJudged) -> None:
@@ -109,12 +109,13 @@ def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
     state.closed[fact.bracket_id] = ClosedBracket(bracket, mine, fact)
     before = ZERO if bracket.closed is None else bracket.closed.pnl
     _count_in_basket(state, bracket, fact.pnl - before, first=bracket.closed is None)
-    if fact.entered == 0:
-        return
     if fact.dust:
+        # Also where all that was entered was busted: undoing what was left of it may leave a rest.
         account = state.accounts[fact.account_id]
         key = bracket.intent.instrument
         account.dust[key] = account.dust.get(key, ZERO) + fact.dust
+    if fact.entered == 0:
+        return
     counted = bracket.closed is not None and bracket.closed.entered != 0
     counts = state.counts
     counts.pnl += fact.pnl - before
