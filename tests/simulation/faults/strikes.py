@@ -1,4 +1,4 @@
-"""Faults that are planned: each waits a while for the state of a bracket it is meant to meet, then strikes."""
+"""Faults that are planned: each waits a while for the state of a bracket it is to meet, then strikes."""
 
 from __future__ import annotations
 
@@ -159,20 +159,25 @@ class Strikes:
         elif fault is Fault.STREAM_SILENT:
             venue.silent_until_ns = life.now_ns + rng.choice((16, 18, 22)) * NS_PER_MINUTE
             self._stall_ns = life.now_ns + STALL_SEEN_NS
-        elif fault is Fault.FROZEN:
-            life.note_all(fault)
-            by_ns = rng.choice((3, 20, 60, 240)) * NS_PER_SECOND
-            life.now_ns += by_ns
-            venue.postpone(by_ns)
-            venue.now_ns = life.now_ns
-        elif fault is Fault.CLOCK_BACK:
-            life.note_all(fault)
-            venue.skew_ns = rng.choice((50, 1000, 5000)) * NS_PER_MS
-            self._skew_until_ns = life.now_ns + 3 * NS_PER_SECOND
+        elif fault in (Fault.FROZEN, Fault.CLOCK_BACK):
+            self._move_clock(fault)
         elif fault is Fault.DISK_FULL:
             life.note_all(fault)
             life.disk.full = True
             self._disk_free_ns = life.now_ns + rng.choice((500, 4000, 15000)) * NS_PER_MS
+
+    def _move_clock(self, fault: Fault) -> None:
+        """Forward with what came meanwhile waiting at the door, or back for a while."""
+        life, venue = self._life, self._life.venue
+        life.note_all(fault)
+        if fault is Fault.CLOCK_BACK:
+            venue.skew_ns = self._rng.choice((50, 1000, 5000)) * NS_PER_MS
+            self._skew_until_ns = life.now_ns + 3 * NS_PER_SECOND
+            return
+        by_ns = self._rng.choice((3, 20, 60, 240)) * NS_PER_SECOND
+        life.now_ns += by_ns
+        venue.postpone(by_ns)
+        venue.now_ns = life.now_ns
 
     def _arm(self, fault: Fault) -> None:
         if not self._life.crashes_as_seeded:

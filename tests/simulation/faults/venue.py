@@ -45,6 +45,7 @@ from tests.simulation.faults.truth import (
 from tests.simulation.faults.wires import Note, NoteAll, Wires
 
 BPS = Decimal(10_000)
+REFUSED_OUT_OF_PLACE = 0.6
 LIQUIDATION_WAIT_NS = 10 * NS_PER_SECOND
 
 
@@ -94,6 +95,7 @@ class FaultyVenue(Wires):
 
     def submit(self, request: OrderRequest, now_ns: int) -> None:
         """An order left the desk."""
+        now_ns = max(now_ns, self.now_ns)
         coid = request.client_order_id
         if coid in self.orders:
             raise BrokenPromise(f"1: order {coid} was sent as new a second time")
@@ -129,6 +131,7 @@ class FaultyVenue(Wires):
         self._request(coid, now_ns, lambda found: self._amend(found, quantity, stop_price))
 
     def look_up(self, coid: str, now_ns: int) -> None:
+        now_ns = max(now_ns, self.now_ns)
         order = self.orders.get(coid)
         if order is not None and self.strikes(Fault.LOOK_UP_LOST):
             order.withheld[REQUEST] = now_ns
@@ -137,6 +140,7 @@ class FaultyVenue(Wires):
         self.at(now_ns + self.latency_ns(), lambda: self._answer_look_up(coid))
 
     def take_snapshot(self, now_ns: int) -> None:
+        now_ns = max(now_ns, self.now_ns)
         self._books.ask(now_ns)
 
     def wallet(self) -> dict[str, Fraction]:
@@ -144,11 +148,14 @@ class FaultyVenue(Wires):
         return self.money.wallet()
 
     def _request(self, coid: str, now_ns: int, act: Callable[[Order], None]) -> None:
+        now_ns = max(now_ns, self.now_ns)
         order = self.orders.get(coid)
         if order is None:
             # A desk whose journal fails amid a turn takes back an entry before it decides not to send it.
-            word = f.RequestRejected(now_ns, coid, "no such order")
-            self.at(now_ns + self.latency_ns(), lambda: word)
+            self.at(
+                now_ns + self.latency_ns(),
+                lambda: f.RequestRejected(self.now_ns - self.skew_ns, coid, "no such order"),
+            )
             return
         if self.strikes(Fault.REQUEST_LOST):
             order.withheld[REQUEST] = now_ns
@@ -213,10 +220,19 @@ class FaultyVenue(Wires):
             if locked + order.quantity > holding.held and holding.held > 0:
                 return "locked by another order"
         fault = Fault.STOP_REJECTED if request.role is OrderRole.STOP else Fault.OTHER_REJECTED
-        if self.strikes(fault):
+        if self.strikes(fault) or self._is_out_of_place(order):
             self.note(fault, order.bracket_id)
             return "not now"
         return ""
+
+    def _is_out_of_place(self, order: Order) -> bool:
+        """An entry into what no stop guards, or an order thought absent: refused more often than not."""
+        holding = self.holdings[order.bracket_id]
+        working = (item for item in holding.orders if item.live and item.request.role is OrderRole.STOP)
+        bare = holding.held > sum((item.remaining for item in working), ZERO)
+        adds = order.request.role is OrderRole.ENTRY and bare
+        wild = bool(self.temper.chances)
+        return wild and (adds or order.denied) and self.rng.random() < REFUSED_OUT_OF_PLACE
 
     def _cancel(self, order: Order) -> None:
         if not order.live:

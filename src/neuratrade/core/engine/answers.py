@@ -5,7 +5,7 @@ one changes nothing; a late execution opens its bracket again; what no order of 
 quarantine, never booked.
 """
 
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from msgspec.structs import replace
 
@@ -28,8 +28,26 @@ STRANGE_FILL_NS = KEPT_NS * 2 // 3
 """Older executions of unknown orders may be those of a bracket that is forgotten: nothing is said of them."""
 
 
+class Taken(NamedTuple):
+    """A word that was recorded and is to be followed. asked: what was asked of the order before it."""
+
+    bracket: BracketState
+    order: OrderState
+    event: f.VenueEvent
+    asked: str
+
+
 def take_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> BracketState | None:
     """Takes one word about an order of ours; the bracket it moved, or None where it moved nothing."""
+    taken = record_answer(turn, event, markets)
+    if taken is None:
+        return None
+    follow(turn, taken, markets)
+    return taken.bracket
+
+
+def record_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> Taken | None:
+    """Writes one word down without doing anything about it yet; None where it says nothing new."""
     coid = event.fill.client_order_id if isinstance(event, f.OrderFilled) else event.client_order_id
     order = turn.state.orders.get(coid)
     if order is None:
@@ -42,8 +60,7 @@ def take_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> BracketSta
     bracket = turn.state.brackets[order.request.bracket_id]
     asked = order.asked
     turn.record(_stamped(_with_rate(turn, event, markets), turn.at_ns))
-    _follow(turn, bracket, order, event, asked, markets)
-    return bracket
+    return Taken(bracket, order, event, asked)
 
 
 def _of_closed_bracket(turn: Turn, event: f.VenueEvent, coid: str) -> OrderState | None:
@@ -144,9 +161,9 @@ def _stamped(event: f.VenueEvent, at_ns: int) -> f.VenueEvent:
     return event if event.at_ns >= at_ns else replace(event, at_ns=at_ns)
 
 
-def _follow(
-    turn: Turn, bracket: BracketState, order: OrderState, event: f.VenueEvent, asked: str, markets: Markets
-) -> None:
+def follow(turn: Turn, taken: Taken, markets: Markets) -> None:
+    """Does what a word that was recorded asks for."""
+    bracket, order, event, asked = taken
     match event:
         case f.OrderFilled() | f.FillCorrected():
             _leave_when_flipped(turn, bracket, markets)

@@ -77,7 +77,8 @@ def after_refused_request(turn: Turn, bracket: BracketState, order: OrderState, 
     elif asked == "amend":
         turn.cancel(order, "the venue refused to amend it: replace")
         note_protection(turn, bracket)
-    else:
+    elif order.missed_ns is None:
+        # What a look-up did not find is looked up by its timer, or both would go round without end.
         turn.look_up(order)
 
 

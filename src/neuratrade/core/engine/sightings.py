@@ -7,7 +7,14 @@ as unproven until the venue has answered.
 
 from typing import NamedTuple
 
-from neuratrade.core.engine.answers import STRANGE_FILL_NS, take_answer, take_liquidation
+from neuratrade.core.engine.answers import (
+    STRANGE_FILL_NS,
+    Taken,
+    follow,
+    record_answer,
+    take_answer,
+    take_liquidation,
+)
 from neuratrade.core.engine.differences import Difference, exact, reference_of
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.state import DeskState, OrderState
@@ -40,13 +47,15 @@ def take_fills(turn: Turn, snapshot: VenueSnapshot, markets: Markets, since_ns: 
     """Books executions of ours that are new; what no order of ours explains goes into quarantine once.
 
     One whose terms are not those booked is looked up: a list may be older than what was told since. Those
-    the venue made itself (liquidations) are taken in their place in time.
+    the venue made itself (liquidations) are taken in their place in time. All are booked before any is
+    followed, or what one of them led to would be outdated by the next before it left.
 
     since_ns: when the desk began; what strangers did before is not asked about.
     """
     account = turn.state.accounts[snapshot.account_id]
     oldest_ns = max(turn.at_ns - STRANGE_FILL_NS, since_ns)
     strange: list[Difference] = []
+    booked: list[Taken] = []
     forced = {fill.trade_id for fill in snapshot.liquidations}
     for fill in sorted((*snapshot.fills, *snapshot.liquidations), key=lambda item: item.at_ns):
         if fill.account_id != snapshot.account_id:
@@ -61,9 +70,13 @@ def take_fills(turn: Turn, snapshot: VenueSnapshot, markets: Markets, since_ns: 
             if fill.trade_id in forced:
                 take_liquidation(turn, f.Liquidated(snapshot.at_ns, fill))
             else:
-                take_answer(turn, f.OrderFilled(snapshot.at_ns, fill), markets)
+                taken = record_answer(turn, f.OrderFilled(snapshot.at_ns, fill), markets)
+                booked += [] if taken is None else [taken]
         if difference.sentence in account.differences or difference.reference in turn.state.quarantine:
             strange.append(difference)
+    for taken in booked:
+        if taken.bracket.bracket_id in turn.state.brackets:
+            follow(turn, taken, markets)
     return strange
 
 
