@@ -64,7 +64,11 @@ class Exposure:
                 for item in holding.orders
                 if not item.request.role.reduces and not item.denied
             )
-            units = max(holding.held - holding.returned, ZERO) + sum(pending, ZERO)
+            coming = sum(pending, ZERO)
+            if bracket.intent.execution is not None and not bracket.entry_over:
+                # Slices that are still to be sent were approved with the first.
+                coming = max(coming, bracket.quantity - holding.entered)
+            units = max(holding.held - holding.returned, ZERO) + coming
         return state.instruments[bracket.intent.instrument].notional(units, bracket.intent.trigger_price)
 
     def _check_risk(self, state: DeskState, fact: f.IntentJudged, most: Decimal) -> None:

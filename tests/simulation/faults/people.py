@@ -1,4 +1,4 @@
-"""People of a world: they propose, change their minds, resume a desk that stopped, and settle what is strange."""
+"""People of a world: they propose, change their minds, resume a desk that stopped, settle what is strange."""
 
 from __future__ import annotations
 

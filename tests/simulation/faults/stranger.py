@@ -1,4 +1,4 @@
-"""Somebody who trades by hand on the desk's account: orders, executions, holdings and money that are not ours."""
+"""Somebody who trades by hand on the account of the desk: orders, fills, holdings and money not ours."""
 
 import random
 from decimal import Decimal

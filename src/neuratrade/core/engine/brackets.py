@@ -31,7 +31,9 @@ def after_fill(turn: Turn, bracket: BracketState, order: OrderState) -> None:
 
 
 def go_on(turn: Turn, bracket: BracketState) -> None:
-    """Does what the bracket's state asks for next, whatever just happened to it."""
+    """Does what the bracket's state asks for next, whatever just happened to it; nothing once it closed."""
+    if bracket.bracket_id not in turn.state.brackets:
+        return
     if bracket.phase is BracketPhase.EXITING:
         proceed(turn, bracket)
     else:
