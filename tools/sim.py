@@ -11,6 +11,9 @@ from collections import Counter
 from functools import partial
 from multiprocessing import Pool
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
 from tests.simulation.faults.life import Life, Outcome
 from tests.simulation.faults.matrix import empty_cells, table
 from tests.simulation.faults.mutants import MUTANTS, apply
@@ -33,18 +36,33 @@ def _trace(seed: int) -> int:
 def _crash_everywhere(seeds: range, jobs: int) -> int:
     """Each world again and again, with one crash: at its first boundary, at its second, and so on."""
     failed = lives = 0
-    with Pool(jobs) as pool:
+    with Pool(jobs) as pool, _progress() as progress:
         for seed in seeds:
             boundaries = Life(seed, crash_at=0).live().boundaries
+            task = progress.add_task(f"seed {seed}", total=boundaries, failed="")
             act = partial(live, seed)
             for place, outcome in enumerate(pool.imap(act, range(1, boundaries + 1), chunksize=8), 1):
                 lives += 1
                 if outcome.violation is not None:
                     failed += 1
                     print(f"seed {seed}, crash at boundary {place} of {boundaries}: {outcome.violation}")
+                progress.update(task, advance=1, failed=f"{failed} violations" if failed else "")
             print(f"seed {seed}: a crash at each of {boundaries} boundaries", flush=True)
     print(f"{lives} lives, {failed} violations")
     return int(bool(failed))
+
+
+def _progress() -> Progress:
+    """A bar on a terminal, which leaves no trace of itself; nothing at all elsewhere."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("[red]{task.fields[failed]}"),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _tell(outcome: Outcome) -> None:
@@ -76,8 +94,9 @@ def _run(seeds: range, jobs: int, *, first: bool) -> int:
     began = time.monotonic()
     faults: Counter[tuple[str, str]] = Counter()
     failed = events = intents = 0
-    with Pool(jobs) as pool:
-        for done, outcome in enumerate(pool.imap_unordered(live, seeds), 1):
+    with Pool(jobs) as pool, _progress() as progress:
+        task = progress.add_task("worlds", total=len(seeds), failed="")
+        for outcome in pool.imap_unordered(live, seeds):
             faults.update(outcome.faults)
             events += outcome.events
             intents += outcome.intents
@@ -86,8 +105,7 @@ def _run(seeds: range, jobs: int, *, first: bool) -> int:
                 _tell(outcome)
                 if first:
                     break
-            if sys.stderr.isatty():
-                print(f"\r{done}/{len(seeds)} seeds", end="", file=sys.stderr, flush=True)
+            progress.update(task, advance=1, failed=f"{failed} violations" if failed else "")
     took = time.monotonic() - began
     print(f"\n{table(faults)}\n")
     print(f"{events} events, {intents} proposals, {sum(faults.values())} faults in {took:.1f} s")

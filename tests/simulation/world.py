@@ -18,6 +18,7 @@ from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.intent import (
     Direction,
     EntryType,
+    Execution,
     Lane,
     OpenIntent,
     Protection,
@@ -217,6 +218,7 @@ def intent(
     instrument: Instrument = PERP,
     protection: Protection | None = None,
     lane: Lane = Lane.TACTICAL,
+    execution: Execution | None = None,
 ) -> OpenIntent:
     """A proposal to open; by default a market order to buy 1 at about 100, stop 95, target 110."""
     guard = protection
@@ -240,6 +242,7 @@ def intent(
         quantity=D(quantity),
         entry_expiry_ns=None if expiry_s is None else expiry_s * NS_PER_SECOND,
         max_hold_ns=None if hold_s is None else hold_s * NS_PER_SECOND,
+        execution=execution,
     )
 
 

@@ -11,6 +11,8 @@ desk may not do is written as rules:
    protect timeout is leaving. Time in which a fault keeps words about its orders away does not count.
 3. Each execution is booked once.  4. Cash, holdings and lots are the sum of what was booked, exactly.
 5. The fold of the written facts is the live state.  6. Stops only tighten, facts never go back in time.
+7. What is in quarantine or counts as foreign is a stranger's, and what is a stranger's is known.
+8. Where limits are the normal ones nothing makes exposure grow beyond them: see `exposure`.
 """
 
 from collections.abc import Sequence
@@ -30,7 +32,9 @@ from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole
 from neuratrade.store.keys import verify
 from tests.simulation.faults.disk import Disk
-from tests.simulation.faults.venue import BrokenPromise, FaultyVenue, Holding
+from tests.simulation.faults.exposure import Exposure
+from tests.simulation.faults.truth import BrokenPromise, Holding
+from tests.simulation.faults.venue import FaultyVenue
 
 ZERO = Decimal(0)
 NOTHING = (ZERO, ZERO, ZERO)
@@ -50,7 +54,9 @@ WORDS = (
 class Judge:
     """Remembers what was booked. One a world; it outlives every crash."""
 
-    def __init__(self, venue: FaultyVenue, disk: Disk, public_key: str, cash: Decimal) -> None:
+    def __init__(
+        self, venue: FaultyVenue, disk: Disk, public_key: str, cash: Decimal, *, limited: bool = False
+    ) -> None:
         self.venue = venue
         self.disk = disk
         self.twin = DeskState()
@@ -58,6 +64,7 @@ class Judge:
         self.cash: dict[str, Fraction] = {"USDT": Fraction(cash)}
         self.positions: dict[str, Fraction] = {}
         self.levels: dict[str, Decimal] = {}
+        self.exposure = Exposure(venue) if limited else None
         self.latest_ns = 0
         self.steps = 0
         self._public_key = public_key
@@ -149,12 +156,9 @@ class Judge:
         self.levels |= {key: bracket.stop_price for key, bracket in state.brackets.items()}
 
     def forget(self, facts: Sequence[f.Fact]) -> None:
-        """Facts were lost in a crash. What the venue had told has to be asked for again."""
+        """Facts were lost in a crash. What the venue had told, it does not tell again by itself."""
         for fact in reversed(facts):
             self._count(fact, -1)
-            if isinstance(fact, f.OrderFilled | f.FillCorrected):
-                coid = fact.fill.client_order_id if isinstance(fact, f.OrderFilled) else fact.client_order_id
-                self.venue.lost(self.venue.orders[coid])
 
     def _share(self, fact: f.Liquidated, payload: bytes) -> None:
         """What each bracket lost by a liquidation is the desk's own rule; that it sums up is checked."""
@@ -204,10 +208,22 @@ class Judge:
                 )
                 if sign > 0:
                     self.booked[fill.trade_id] = (fill.quantity, fill.price, fill.fee)
+                    self.venue.latched.discard(fill.instrument)
                 else:
                     del self.booked[fill.trade_id]
                     self._bear(self._shares[fill.trade_id], -1)
-                    self.venue.tell_again(fill)
+                    self.venue.latched.add(fill.instrument)
+            case f.ForeignAdopted(intent=intent, quantity=quantity, price=price):
+                self.venue.adopt(
+                    intent.intent_id, intent.instrument, intent.direction, quantity * sign, price
+                )
+                signed = quantity * intent.direction.sign * sign
+                contract = self.venue.instruments[intent.instrument]
+                self._pay(intent.instrument, signed, price, ZERO, contract.quote)
+                if not contract.is_derivative:
+                    self.cash[contract.quote] += Fraction(signed) * Fraction(price)
+                if intent.stop_price is not None:
+                    self.levels[intent.intent_id] = intent.stop_price
             case _:
                 pass
 
@@ -282,7 +298,9 @@ class Judge:
                 holding = self.venue.holdings.get(bracket_id)
                 if holding is not None:
                     self._check_holding(bracket_id, holding, state)
-            touched.clear()
+        if self.exposure is not None and (facts or touched):
+            self.exposure.check(state, facts)
+        touched.clear()
         if now_ns - self._looked_ns >= NS_PER_SECOND:
             self._check_cover(state, now_ns)
 
@@ -339,6 +357,7 @@ class Judge:
         if bracket is None or bracket.phase is not BracketPhase.OPEN or _is_leaving(state, bracket):
             return
         rests = self.venue.rules.rests_stops and isinstance(bracket.intent.protection, Stop)
+        rests = rests and bracket.intent.instrument not in state.shut
         wanted = state.instruments[bracket.intent.instrument].round_quantity(max(bracket.held, ZERO))
         if not rests or wanted == 0:
             return
@@ -361,8 +380,10 @@ class Judge:
                 self._bare_ns.pop(bracket_id, None)
                 continue
             holding = self.venue.holdings.get(bracket_id)
-            withheld = holding is not None and any(item.withheld for item in holding.orders)
-            if withheld or not self.venue.listening:
+            excused = holding is not None and any(item.is_excused(now_ns) for item in holding.orders)
+            # Nothing can be placed or left while the market is closed: that gap has to be borne.
+            shut = bracket.intent.instrument in (state.shut | self.venue.shut)
+            if excused or shut or not self.venue.listening:
                 self._bare_ns.pop(bracket_id, None)
                 continue
             bare_ns = self._bare_ns.get(bracket_id, -passed_ns) + passed_ns
@@ -392,6 +413,30 @@ class Judge:
 
     # at the end
 
+    def knows_all(self) -> bool:
+        """Whether everything the venue executed is booked as it is."""
+        return all(
+            self.booked.get(trade_id) == (item.quantity, item.price, item.fee)
+            for trade_id, item in self.venue.executions.items()
+        ) and all(trade_id in self.booked for trade_id in self.venue.liquidations)
+
+    def strange_things(self, state: DeskState) -> list[str]:
+        """What the desk holds for foreign and is not, and what is foreign but not known to it."""
+        (account,) = state.accounts.values()
+        stranger = self.venue.stranger
+        theirs = {f"{item.instrument}:{item.trade_id}" for item in stranger.fills}
+        found = [
+            f"{item.kind.value} {item.reference} is in quarantine: {item.detail}"
+            for item in state.quarantine.values()
+            if not stranger.fills or (item.kind is f.QuarantineKind.FILL and item.reference not in theirs)
+        ]
+        for key in account.foreign.keys() | stranger.held.keys():
+            mine, true = account.foreign.get(key, ZERO), stranger.held.get(key, ZERO)
+            named = any(item.startswith(f"position {key}: ") for item in account.differences)
+            if mine != true and not named:
+                found.append(f"{mine} of {key} counts as foreign, a stranger holds {true}")
+        return found
+
     def check_end(self, state: DeskState) -> None:
         """Nothing is open, nothing in doubt, and both books are the same."""
         if state.brackets or state.orders:
@@ -405,6 +450,8 @@ class Judge:
                 raise BrokenPromise(
                     f"3: execution {trade_id} {terms} is booked as {self.booked.get(trade_id)}"
                 )
+        for strange in self.strange_things(state):
+            raise BrokenPromise(f"7: {strange}")
         if len(self.booked) != len(self.venue.executions) + len(self.venue.liquidations):
             raise BrokenPromise("3: more is booked than the venue executed")
         self.check_money(state)

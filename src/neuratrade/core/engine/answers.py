@@ -6,13 +6,13 @@ quarantine, never booked.
 """
 
 from decimal import Decimal
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from msgspec.structs import replace
 
 from neuratrade.core.engine import brackets as rules
 from neuratrade.core.engine import exits
-from neuratrade.core.engine.fold.brackets import allocation
+from neuratrade.core.engine.fold.brackets import KEPT_NS, allocation
 from neuratrade.core.engine.governors import move
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.protection import after_amended
@@ -28,9 +28,30 @@ from neuratrade.core.model.orders import Fill, OrderRole, OrderStatus
 LOOK_AGAIN_NS = 2 * NS_PER_SECOND
 """After an order in doubt was looked up, how long until it is looked up again."""
 
+STRANGE_FILL_NS = KEPT_NS * 2 // 3
+"""Older executions of unknown orders may be those of a bracket that is forgotten: nothing is said of them."""
+
+
+class Taken(NamedTuple):
+    """A word that was recorded and is to be followed. asked: what was asked of the order before it."""
+
+    bracket: BracketState
+    order: OrderState
+    event: f.VenueEvent
+    asked: str
+
 
 def take_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> BracketState | None:
     """Takes one word about an order of ours; the bracket it moved, or None where it moved nothing."""
+    taken = record_answer(turn, event, markets)
+    if taken is None:
+        return None
+    follow(turn, taken, markets)
+    return taken.bracket
+
+
+def record_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> Taken | None:
+    """Writes one word down without doing anything about it yet; None where it says nothing new."""
     event = in_present_terms(turn.state, event)
     coid = event.fill.client_order_id if isinstance(event, f.OrderFilled) else event.client_order_id
     order = turn.state.orders.get(coid)
@@ -46,8 +67,7 @@ def take_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> BracketSta
     bracket = turn.state.brackets[order.request.bracket_id]
     asked = order.asked
     turn.record(_stamped(_with_rate(turn, event), turn.at_ns))
-    _follow(turn, bracket, order, event, asked, markets)
-    return bracket
+    return Taken(bracket, order, event, asked)
 
 
 def _of_closed_bracket(turn: Turn, event: f.VenueEvent, coid: str) -> OrderState | None:
@@ -119,13 +139,17 @@ def _contradicts(order: OrderState, event: f.VenueEvent) -> bool:
 
 
 def _quarantine(turn: Turn, event: f.VenueEvent) -> None:
-    """An execution that no order of ours explains is written down once; other strange words mean nothing."""
+    """An execution that no order of ours explains is written down once; other strange words mean nothing.
+
+    A stream that was silent for long tells old ones; those that were never booked show in the position.
+    """
     if not isinstance(event, f.OrderFilled):
         return
     fill = event.fill
     reference = f"{fill.instrument}:{fill.trade_id}"
     known = turn.state.quarantine.get(reference)
-    if known is not None or fill.account_id not in turn.state.accounts:
+    forgotten = fill.at_ns <= turn.at_ns - STRANGE_FILL_NS
+    if known is not None or forgotten or fill.account_id not in turn.state.accounts:
         return
     detail = f"{fill.side.value} {fill.quantity} at {fill.price} of order {fill.client_order_id or 'unnamed'}"
     turn.record(
@@ -164,9 +188,9 @@ def _stamped(event: f.VenueEvent, at_ns: int) -> f.VenueEvent:
     return event if event.at_ns >= at_ns else replace(event, at_ns=at_ns)
 
 
-def _follow(
-    turn: Turn, bracket: BracketState, order: OrderState, event: f.VenueEvent, asked: str, markets: Markets
-) -> None:
+def follow(turn: Turn, taken: Taken, markets: Markets) -> None:
+    """Does what a word that was recorded asks for."""
+    bracket, order, event, asked = taken
     match event:
         case f.OrderFilled() | f.FillCorrected():
             _leave_when_flipped(turn, bracket, markets)

@@ -38,7 +38,9 @@ def after_fill(turn: Turn, bracket: BracketState, order: OrderState) -> None:
 
 
 def go_on(turn: Turn, bracket: BracketState) -> None:
-    """Does what the bracket's state asks for next, whatever just happened to it."""
+    """Does what the bracket's state asks for next, whatever just happened to it; nothing once it closed."""
+    if bracket.bracket_id not in turn.state.brackets:
+        return
     end_outdated(turn, bracket)
     if bracket.phase is BracketPhase.EXITING:
         proceed(turn, bracket)
@@ -85,7 +87,8 @@ def after_refused_request(turn: Turn, bracket: BracketState, order: OrderState, 
     elif asked == "amend":
         turn.cancel(order, "the venue refused to amend it: replace")
         note_protection(turn, bracket)
-    else:
+    elif order.missed_ns is None:
+        # What a look-up did not find is looked up by its timer, or both would go round without end.
         turn.look_up(order)
 
 

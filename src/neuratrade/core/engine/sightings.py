@@ -8,9 +8,15 @@ as unproven until the venue has answered.
 from decimal import Decimal
 from typing import NamedTuple
 
-from neuratrade.core.engine.answers import take_answer
+from neuratrade.core.engine.answers import (
+    STRANGE_FILL_NS,
+    Taken,
+    follow,
+    record_answer,
+    take_answer,
+    take_liquidation,
+)
 from neuratrade.core.engine.differences import Difference, exact, reference_of
-from neuratrade.core.engine.fold.brackets import KEPT_NS
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.state import DeskState, OrderState
 from neuratrade.core.engine.turn import Turn
@@ -22,9 +28,6 @@ from neuratrade.core.model.orders import Fill, OrderStatus, OrderType
 
 SETTLE_NS = 2 * NS_PER_SECOND
 """What happened this shortly before a snapshot was asked for may be missing in it."""
-
-STRANGE_FILL_NS = KEPT_NS * 2 // 3
-"""Older executions of unknown orders may be those of a bracket that is forgotten: nothing is said of them."""
 
 WORKING = (OrderStatus.WORKING, OrderStatus.PARTIAL)
 CONDITIONAL = (OrderType.STOP, OrderType.STOP_LIMIT)
@@ -44,22 +47,50 @@ class Sightings(NamedTuple):
 def take_fills(turn: Turn, snapshot: VenueSnapshot, markets: Markets, since_ns: int) -> list[Difference]:
     """Books executions of ours that are new; what no order of ours explains goes into quarantine once.
 
+    One whose terms are not those booked is looked up: a list may be older than what was told since. Those
+    the venue made itself (liquidations) are taken in their place in time. All are booked before any is
+    followed, or what one of them led to would be outdated by the next before it left.
+
     since_ns: when the desk began; what strangers did before is not asked about.
     """
     account = turn.state.accounts[snapshot.account_id]
     oldest_ns = max(turn.at_ns - STRANGE_FILL_NS, since_ns)
     strange: list[Difference] = []
-    for fill in sorted(snapshot.fills, key=lambda item: item.at_ns):
+    booked: list[Taken] = []
+    forced = {fill.trade_id for fill in snapshot.liquidations}
+    for fill in sorted((*snapshot.fills, *snapshot.liquidations), key=lambda item: item.at_ns):
         if fill.account_id != snapshot.account_id:
             continue
-        if _order_of(turn.state, fill.client_order_id) is None and fill.at_ns <= oldest_ns:
+        order = _order_of(turn.state, fill.client_order_id)
+        if order is not None and _is_known(turn, order, fill):
+            continue
+        if order is None and fill.at_ns <= oldest_ns:
             continue
         difference = _strange_fill(fill)
         if difference.sentence not in account.differences:
-            take_answer(turn, f.OrderFilled(snapshot.at_ns, fill), markets)
+            if fill.trade_id in forced:
+                take_liquidation(turn, f.Liquidated(snapshot.at_ns, fill))
+            else:
+                taken = record_answer(turn, f.OrderFilled(snapshot.at_ns, fill), markets)
+                booked += [] if taken is None else [taken]
         if difference.sentence in account.differences or difference.reference in turn.state.quarantine:
             strange.append(difference)
+    for taken in booked:
+        if taken.bracket.bracket_id in turn.state.brackets:
+            follow(turn, taken, markets)
     return strange
+
+
+def _is_known(turn: Turn, order: OrderState, fill: Fill) -> bool:
+    """Whether an execution of ours is booked, or busted before it was told; asks where its terms differ."""
+    booked = order.executions.get(fill.trade_id)
+    if booked is not None and (booked.quantity, booked.price, booked.fee) != (
+        fill.quantity,
+        fill.price,
+        fill.fee,
+    ):
+        turn.look_up(order)
+    return booked is not None or fill.quantity == 0
 
 
 def _strange_fill(fill: Fill) -> Difference:

@@ -158,7 +158,8 @@ class VenueSnapshot(msgspec.Struct, frozen=True):
 
     asked_ns: when it was asked for, so what happened since may be missing. plain, conditional: open orders
     of the two lists venues keep apart; None where a list could not be had, which proves nothing. positions:
-    signed units by instrument key. balances: by currency; None where not asked. fills: recent executions.
+    signed units by instrument key. balances: by currency; None where not asked. fills: recent executions as
+    they stand now, a busted one with quantity zero. liquidations: those of them that the venue made itself.
     """
 
     at_ns: int
@@ -169,6 +170,7 @@ class VenueSnapshot(msgspec.Struct, frozen=True):
     positions: dict[str, Decimal] | None
     balances: dict[str, Decimal] | None = None
     fills: tuple[Fill, ...] = ()
+    liquidations: tuple[Fill, ...] = ()
 
 
 MarketEvent = Quote | Trade | Book | BarSeen | BarClosed | MarkSeen | RateSeen

@@ -20,7 +20,7 @@ from neuratrade.core.model.market import NS_PER_MINUTE
 from neuratrade.core.model.orders import Fill, Liquidity, Side
 
 KEPT_NS = 15 * NS_PER_MINUTE
-"""How long a closed bracket is kept for executions that come late; later ones go to quarantine."""
+"""How long a closed bracket is kept for executions that come late; later ones show in the position."""
 
 
 def intent_judged(state: DeskState, fact: f.IntentJudged) -> None:
@@ -112,6 +112,7 @@ def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
     fees = (fact.fees_home or ZERO) - ((bracket.closed and bracket.closed.fees_home) or ZERO)
     _count_in_basket(state, bracket, pnl, first=bracket.closed is None)
     if fact.dust:
+        # Also where all that was entered was busted: undoing what was left of it may leave a rest.
         account = state.accounts[fact.account_id]
         key = bracket.intent.instrument
         account.dust[key] = account.dust.get(key, ZERO) + fact.dust
