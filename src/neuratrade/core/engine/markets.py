@@ -125,8 +125,23 @@ class Markets:
                 return Rate(view.price, view.price_ns, contract.key)
         return None
 
-    def rates_of(self, account: AccountState) -> dict[str, Decimal]:
-        """Account currency per unit of every other currency the account has; without unknown ones."""
-        home = account.account.currency
-        found = ((currency, self.rate(currency, home)) for currency in account.balances if currency != home)
-        return {currency: rate.value for currency, rate in found if rate is not None}
+    def rates_of(self, account: AccountState) -> "AccountRates":
+        """Account currency per unit of every other currency the account has."""
+        return AccountRates(self, account)
+
+
+class AccountRates:
+    """The rates of one account's currencies, each looked for when it is asked for: mostly none is."""
+
+    __slots__ = ("_account", "_markets")
+
+    def __init__(self, markets: Markets, account: AccountState) -> None:
+        self._markets = markets
+        self._account = account
+
+    def get(self, currency: str) -> Decimal | None:
+        """Account currency per unit; None when it is not known, or the account never had any."""
+        if currency not in self._account.balances:
+            return None
+        found = self._markets.rate(currency, self._account.account.currency)
+        return None if found is None else found.value
