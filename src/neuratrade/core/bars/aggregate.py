@@ -104,10 +104,8 @@ class _OpenBar:
 
     def stretch(self, high: Decimal, low: Decimal, volume: Decimal) -> None:
         """Range and volume, whatever the order of arrival."""
-        if high > self.high:
-            self.high = high
-        if low < self.low:
-            self.low = low
+        self.high = max(self.high, high)
+        self.low = min(self.low, low)
         self.volume = _add_exactly(self.volume, volume)
 
 

@@ -55,14 +55,14 @@ class Governors:
             new_day = self._roll_day(turn, account, equity)
             holding = [key for key, item in account.positions.items() if item.quantity]
             names = {instrument_of_position(key) for key in holding}
-            doubted = bool(names) and any([markets.doubts(name) for name in names])
+            doubted = any(map(markets.doubts, names))
             if not doubted and _worth_marking(turn, account, equity):
                 held = {key: prices[key] for key in holding}
                 turn.record(Marked(turn.at_ns, account.account.account_id, equity, held))
                 self._pose(turn, account, new_day=new_day)
             elif new_day:
                 self._pose(turn, account, new_day=True)
-            fresh = not (names and any([markets.is_stale(name, turn.at_ns, age_ns) for name in names]))
+            fresh = not names or not any(markets.is_stale(name, turn.at_ns, age_ns) for name in names)
             feared = _feared(turn, account, prices, markets) if doubted else equity
             self._govern(turn, account, equity, feared, markets, fresh=fresh)
 

@@ -22,7 +22,7 @@ def marked(state: DeskState, fact: f.Marked) -> None:
     account.max_drawdown = max(account.max_drawdown, drawdown(account.peak, equity))
     hour = fact.at_ns // NS_PER_HOUR
     peaks = account.hour_peaks
-    # What a later hour reached can never be the highest again, so few are kept: each tick asks for the highest.
+    # What a later hour reached can never be the highest again, so few are kept: the highest is often asked.
     while peaks and peaks[-1][1] <= equity:
         peaks.pop()
     if not peaks or peaks[-1][0] != hour:
