@@ -180,9 +180,9 @@ class AccountState(msgspec.Struct):
 
     positions: by `position_key`. hour_peaks: best equity by hour number, of the last 24 hours, without those
     that a later hour reached. losses: in a row, across sessions and lanes. opened_today: positions opened
-    this trading day, by lane. dust: units left over below a lot, by instrument. foreign: signed units the desk did
-    not open, by instrument. filled_ns: when the last execution was booked. liquidations: trade ids of those
-    booked. differences: what the last comparison with the venue found.
+    this trading day, by lane. dust: units left over below a lot, by instrument. foreign: signed units the
+    desk did not open, by instrument. filled_ns: when the last execution was booked. liquidations: trade ids
+    of those booked. differences: what the last comparison with the venue found.
     """
 
     account: Account
