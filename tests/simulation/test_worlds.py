@@ -57,7 +57,7 @@ def test_the_worlds_reach_every_way_to_end() -> None:
     for seed in SEEDS:
         facts = Run(make_plan(seed, 80)).live().recorder.facts
         reasons |= {fact.reason for fact in facts if isinstance(fact, f.BracketClosed)}
-    assert set(f.CloseReason) - reasons <= {f.CloseReason.LIQUIDATED}
+    assert set(f.CloseReason) - reasons <= {f.CloseReason.LIQUIDATED, f.CloseReason.ACTION}
 
 
 @pytest.mark.parametrize("seed", [1, 7, 23])

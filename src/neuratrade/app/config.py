@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from neuratrade.app.dna_values import nearest, number, refusal, shown, whole, word
 from neuratrade.app.strict_yaml import Document, Place, dotted, read_document, where
+from neuratrade.app.trading_day import time_of_day, zone_name
 from neuratrade.core.model.account import AccountKind
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.risk.limits import (
@@ -100,6 +101,13 @@ class PaperBlock(Block):
         return PaperCosts(**self.model_dump())
 
 
+class DayBlock(Block):
+    """When the trading day begins: when the clocks of `zone` show `begins`."""
+
+    zone: Annotated[str, PlainValidator(zone_name)] = "UTC"
+    begins: Annotated[str, PlainValidator(time_of_day)] = "00:00"
+
+
 class RiskBlock(Block):
     """How much of its limits the desk may use; see `core/risk/posture.py`.
 
@@ -121,6 +129,7 @@ class Config(Block):
     dna: Text | None = None
     limits: Annotated[dict[str, str], PlainValidator(_limits)] = {}
     risk: RiskBlock = RiskBlock()
+    day: DayBlock = DayBlock()
     paper: PaperBlock = PaperBlock()
 
     def tightened(self) -> Limits:

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from neuratrade.app.config import Config
+from neuratrade.app.trading_day import trading_days
 from neuratrade.core.bars.timeframe import timeframe_of
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.supervision import LIVE_EVERY_NS, PAPER_EVERY_NS
@@ -46,6 +47,8 @@ class Setup:
     profile: Profile
     boldest: Posture
     phase: Phase
+    day_zone: str
+    day_begins: str
 
     @classmethod
     def from_config(cls, config: Config, dna: Dna, dataset: Dataset) -> "Setup":
@@ -65,6 +68,8 @@ class Setup:
             profile=Profile(config.risk.profile),
             boldest=Posture(config.risk.boldest),
             phase=Phase(config.risk.phase),
+            day_zone=config.day.zone,
+            day_begins=config.day.begins,
         )
 
     @classmethod
@@ -84,6 +89,8 @@ class Setup:
             profile=Profile(config["profile"]),
             boldest=Posture(config["boldest"]),
             phase=Phase(config["phase"]),
+            day_zone=config["day_zone"],
+            day_begins=config["day_begins"],
         )
 
     def as_config(self) -> dict[str, str]:
@@ -97,6 +104,8 @@ class Setup:
             "profile": self.profile.value,
             "boldest": self.boldest.value,
             "phase": self.phase.value,
+            "day_zone": self.day_zone,
+            "day_begins": self.day_begins,
         }
 
     def limits_text(self) -> dict[str, str]:
@@ -133,6 +142,7 @@ def engine_config(
         profile=setup.profile,
         boldest=setup.boldest,
         phase=setup.phase,
+        days=trading_days(setup.day_zone, setup.day_begins),
     )
 
 

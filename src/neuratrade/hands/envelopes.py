@@ -12,6 +12,7 @@ import msgspec
 from neuratrade.core.engine.fold.brackets import KEPT_NS
 from neuratrade.core.engine.fold.orders import NOT_THERE_AFTER_NS
 from neuratrade.core.engine.state import BracketState, DeskState, Execution, OrderState
+from neuratrade.core.engine.terms import units
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Envelope
 from neuratrade.core.model.decimals import ZERO
@@ -110,6 +111,8 @@ class Envelopes:
             case f.Liquidated(fill=fill, shares=shares):
                 for bracket_id, share in shares.items():
                     self._books[bracket_id].held += share * fill.side.sign
+            case f.CorporateActed():
+                self._act(fact)
             case f.OrderPlanned(request=request) if request.bracket_id in self._books:
                 self._plan(request)
             case _:
@@ -117,6 +120,25 @@ class Envelopes:
 
     def _learn_instruments(self, instruments: Iterable[Instrument]) -> None:
         self._bases = {item.key: item.base for item in instruments if not item.is_derivative}
+
+    def _act(self, action: f.CorporateActed) -> None:
+        """Approvals that a corporate action touched, signed anew, and their books in its units."""
+        if action.successor is not None and action.instrument in self._bases:
+            # Orders keep the name they were sent under; what is paid in kind is paid in the new one.
+            self._bases[action.instrument] = self._bases[action.successor.key] = action.successor.base
+        for envelope in action.envelopes:
+            book = self._books.get(envelope.bracket_id)
+            if book is None:
+                continue
+            book.envelope = envelope
+            book.used, book.held = units(action, book.used), units(action, book.held)
+            for order in book.orders.values():
+                order.request = msgspec.structs.replace(
+                    order.request, quantity=units(action, order.request.quantity)
+                )
+                for trade_id, done in order.executions.items():
+                    quantity = units(action, done.quantity)
+                    order.executions[trade_id] = msgspec.structs.replace(done, quantity=quantity)
 
     def _put_away(self, bracket_id: str, at_ns: int) -> None:
         oldest_ns = at_ns - KEPT_NS

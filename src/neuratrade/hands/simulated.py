@@ -83,8 +83,9 @@ class SimulatedDesk:
         return {}
 
     def take(self, event: e.Event) -> None:
-        """Steps the engine with an outside event and lets the venue answer what is due by then."""
-        self._step(event)
+        """Steps the engine with an outside event; the venue hears what it did to account and contracts."""
+        for fact in self._turns.step(event).facts:
+            self.exchange.hear(fact)
 
     def watch(self, watcher: Watcher) -> None:
         """Shows `watcher` every fact from now on, after it is safe."""

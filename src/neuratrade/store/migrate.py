@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from neuratrade.store.database import connect
 from neuratrade.store.errors import DatabaseAbsent, DatabaseMismatch
 
-HEAD = "0003_lots"
+HEAD = "0004_accounts"
 
 
 def upgrade(where: str | Path) -> None:

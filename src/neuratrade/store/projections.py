@@ -14,10 +14,10 @@ from neuratrade.core.model.facts import RunStarted
 from neuratrade.store.database import writing
 from neuratrade.store.fact_rows import KINDS, FactRows
 from neuratrade.store.reader import JournalReader, JournalRow
-from neuratrade.store.schema import decisions, journal, orders, positions, projected, runs, trades
+from neuratrade.store.schema import contracts, decisions, journal, orders, positions, projected, runs, trades
 
 BATCH_ROWS = 2_000
-TABLES: tuple[Table, ...] = (runs, decisions, orders, positions, trades)
+TABLES: tuple[Table, ...] = (runs, decisions, orders, positions, trades, contracts)
 _NAME = "desk"
 
 

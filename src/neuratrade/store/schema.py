@@ -171,6 +171,8 @@ orders = Table(
     Column("filled", Exact, nullable=False),
     Column("average_price", Exact),
     Column("reason", String, nullable=False),
+    Column("executions", Text, nullable=False),
+    Column("missed_ns", BigInteger),
     Column("planned_ns", BigInteger, nullable=False),
     Column("updated_ns", BigInteger, nullable=False),
     Column("paper_trade", Boolean, nullable=False),
@@ -211,6 +213,7 @@ trades = Table(
     Column("target_price", Exact),
     Column("fees", Exact, nullable=False),
     Column("pnl", Exact, nullable=False),
+    Column("pnl_home", Exact),
     Column("reason", String, nullable=False),
     Column("tags", Text, nullable=False),
     Column("opened_ns", BigInteger, nullable=False),
@@ -218,3 +221,11 @@ trades = Table(
     Column("unprotected_ms", BigInteger, nullable=False),
     Column("paper_trade", Boolean, nullable=False),
 )
+
+contracts = Table(
+    "contracts",
+    metadata,
+    Column("instrument", String, primary_key=True),
+    Column("terms", Text, nullable=False),
+)
+"""Contracts whose terms are not those their run announced: successors, and what was changed since."""

@@ -27,6 +27,7 @@ class WorkingRows:
         self._found: dict[Key, Row | None] = {}
         self._new: dict[int, Row] = {}
         self._changed: dict[int, Row] = {}
+        self._gone: dict[int, Row] = {}
 
     def find(self, *key: object) -> Row | None:
         """The row of a key, to read; None when there is none."""
@@ -51,16 +52,24 @@ class WorkingRows:
         if id(row) not in self._new:
             self._changed[id(row)] = row
 
+    def remove(self, row: Row) -> None:
+        """Takes away a row that `find` or `add` gave."""
+        self._found[tuple(row[name] for name in self._lookup)] = None
+        self._changed.pop(id(row), None)
+        if self._new.pop(id(row), None) is None:
+            self._gone[id(row)] = row
+
     def flush(self) -> None:
         """Writes all of it; afterwards every row is read anew."""
-        if self._changed:
+        old = (*self._changed.values(), *self._gone.values())
+        if old:
             matches = [self._table.c[name] == bindparam(f"old_{name}") for name in self._primary]
-            keys = [{f"old_{name}": row[name] for name in self._primary} for row in self._changed.values()]
+            keys = [{f"old_{name}": row[name] for name in self._primary} for row in old]
             self._connection.execute(delete(self._table).where(*matches), keys)
         written = [_clean(row) for row in (*self._new.values(), *self._changed.values())]
         if written:
             self._connection.execute(insert(self._table), written)
-        self._found, self._new, self._changed = {}, {}, {}
+        self._found, self._new, self._changed, self._gone = {}, {}, {}, {}
 
 
 def _clean(row: Row) -> Row:

@@ -184,6 +184,9 @@ class FaultyVenue:
     def open_bar(self, bar: Bar) -> None:
         """Nothing: this world has no bars."""
 
+    def hear(self, fact: f.Fact) -> None:
+        """Nothing: no contract changes in this world, and money comes only by trade."""
+
     def submit(self, request: OrderRequest, now_ns: int) -> None:
         """An order left the desk."""
         coid = request.client_order_id

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from neuratrade.core.bars.sessions import DaySessions
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.engine.judging import gate_view
 from neuratrade.core.model import commands as c
@@ -363,7 +364,7 @@ def test_flatten_also_closes_what_a_rung_under_way_leaves() -> None:
 
 
 def test_the_day_begins_where_the_offset_says() -> None:
-    engine = engine_with_offset(2 * NS_PER_HOUR)
+    engine = engine_with_days(DaySessions(22 * NS_PER_HOUR))
     engine.step(run_started())
     warm_up(engine)
     engine.step(e.ClockTick(T0))
@@ -374,8 +375,8 @@ def test_the_day_begins_where_the_offset_says() -> None:
     assert engine.state.accounts["paper"].day == day + 1
 
 
-def engine_with_offset(offset_ns: int) -> Engine:
-    return Engine(replace(desk_engine().config, day_offset_ns=offset_ns))
+def engine_with_days(days: DaySessions) -> Engine:
+    return Engine(replace(desk_engine().config, days=days))
 
 
 def test_a_held_long_is_marked_at_the_bid_and_a_short_at_the_ask() -> None:

@@ -457,9 +457,9 @@ def test_an_exit_of_unknown_fate_is_looked_up_and_never_sent_twice() -> None:
 
 
 def test_every_reason_to_close_but_liquidation_is_reached_here() -> None:
-    """LIQUIDATED waits for a venue that can liquidate; the others are each reached by a test above."""
+    """LIQUIDATED and ACTION are of the account; the others are each reached by a test above."""
     reached = {"TP", "SL", "TRAIL", "TIME", "KILL", "MANUAL", "NO_ENTRY"}
-    assert {reason.value for reason in f.CloseReason} - reached == {"LIQUIDATED"}
+    assert {reason.value for reason in f.CloseReason} - reached == {"LIQUIDATED", "ACTION"}
 
 
 def test_a_perpetual_is_flattened_by_the_policy_for_perpetuals() -> None:

@@ -62,8 +62,9 @@ async def test_an_order_of_unknown_fate_is_looked_up_and_never_sent_again(fault:
         entry = world.propose()
         await world.until(lambda: "order_unknown" in world.kinds(entry.client_order_id), "nobody knows")
         await world.until(lambda: world.planned(OrderRole.STOP), "what filled is guarded")
+        look_up = f"look_up {entry.client_order_id}"
+        await world.until(lambda: look_up in world.books.arrivals, "the order is looked up")
         assert world.books.submissions[entry.client_order_id] == 1
-        assert f"look_up {entry.client_order_id}" in world.books.arrivals
 
 
 async def test_an_order_that_never_arrived_is_looked_up_and_given_up() -> None:
@@ -93,7 +94,7 @@ async def test_a_look_up_without_an_answer_is_asked_again(monkeypatch: pytest.Mo
         world.fault(on="look_up", kind="status", times=3)
         world.propose()
         await world.until(lambda: world.planned(OrderRole.STOP), "what filled is guarded")
-        assert sum("look_up" in arrival for arrival in world.books.arrivals) == 4
+        await world.until(lambda: _look_ups(world) == 4, "three without an answer, and the one that had it")
         assert world.notes
 
 
@@ -230,6 +231,10 @@ def _submitted(world: LiveWorld) -> int:
 
 def _connections(world: LiveWorld) -> list[bool]:
     return [item.connected for item in world.seen if isinstance(item, e.ConnectionChanged)]
+
+
+def _look_ups(world: LiveWorld) -> int:
+    return sum("look_up" in arrival for arrival in world.books.arrivals)
 
 
 def _snapshots(world: LiveWorld) -> int:

@@ -1,6 +1,7 @@
 """Facts as a desk makes them, small enough to reason about: one account, one instrument."""
 
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 
 from neuratrade.core.model import facts as f
@@ -14,6 +15,7 @@ from neuratrade.store.keys import Ed25519Signer
 
 ACCOUNT = "paper-1"
 RUN = "run-1"
+_numbers = count(1)
 BTC = Instrument(
     asset="BTC/USDT",
     venue="paper",
@@ -107,12 +109,12 @@ def filled(
     quantity: str = "1",
     price: str = "100",
     at_ns: int = 4,
-    trade_id: str = "t",
+    trade_id: str = "",
 ) -> f.OrderFilled:
-    """A paper execution of an order of `planned`."""
+    """A paper execution of an order of `planned`, under a trade id of its own unless one is given."""
     side = Side.BUY if role is OrderRole.ENTRY else Side.SELL
     fill = Fill(
-        trade_id=trade_id,
+        trade_id=trade_id or f"t{next(_numbers)}",
         client_order_id=f"{intent_id}-{role.value}",
         account_id=ACCOUNT,
         instrument=BTC.key,

@@ -56,7 +56,7 @@ class Venue:
         while (due_ns := self.exchange.next_due_ns) is not None and due_ns <= until_ns:
             event = self.exchange.run_next()
             if event is not None:
-                assert not isinstance(event, VenueSnapshot)
+                assert not isinstance(event, VenueSnapshot | f.Liquidated)
                 assert event.at_ns >= (self.heard[-1].at_ns if self.heard else 0)
                 self.heard.append(event)
 

@@ -5,6 +5,7 @@ one changes nothing; a late execution opens its bracket again; what no order of 
 quarantine, never booked.
 """
 
+from decimal import Decimal
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -15,11 +16,12 @@ from neuratrade.core.engine.fold.brackets import allocation
 from neuratrade.core.engine.governors import move
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
+from neuratrade.core.engine.translation import fill_in_present_terms, in_present_terms
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model import facts as f
-from neuratrade.core.model.decimals import ZERO
+from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.core.model.orders import OrderRole, OrderStatus
+from neuratrade.core.model.orders import Fill, OrderRole, OrderStatus
 
 LOOK_AGAIN_NS = 2 * NS_PER_SECOND
 """After an order in doubt was looked up, how long until it is looked up again."""
@@ -27,6 +29,7 @@ LOOK_AGAIN_NS = 2 * NS_PER_SECOND
 
 def take_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> BracketState | None:
     """Takes one word about an order of ours; the bracket it moved, or None where it moved nothing."""
+    event = in_present_terms(turn.state, event)
     coid = event.fill.client_order_id if isinstance(event, f.OrderFilled) else event.client_order_id
     order = turn.state.orders.get(coid)
     if order is None:
@@ -38,7 +41,7 @@ def take_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> BracketSta
         return None
     bracket = turn.state.brackets[order.request.bracket_id]
     asked = order.asked
-    turn.record(_stamped(_with_rate(turn, event, markets), turn.at_ns))
+    turn.record(_stamped(_with_rate(turn, event), turn.at_ns))
     _follow(turn, bracket, order, event, asked, markets)
     return bracket
 
@@ -120,16 +123,30 @@ def _quarantine(turn: Turn, event: f.VenueEvent) -> None:
     )
 
 
-def _with_rate(turn: Turn, event: f.VenueEvent, markets: Markets) -> f.VenueEvent:
-    """An execution with the rate its fee has in the quote currency now; zero where nobody knows one."""
-    if not isinstance(event, f.OrderFilled):
-        return event
-    contract = turn.state.instruments[event.fill.instrument]
-    currency = event.fill.fee_currency
-    if currency in (contract.quote, contract.base):
-        return event
-    rate = markets.rate(currency, contract.quote)
-    return replace(event, fee_rate=ZERO if rate is None else rate.value)
+def _with_rate(turn: Turn, event: f.VenueEvent) -> f.VenueEvent:
+    """An execution, or its correction, with the rate its fee has in the quote currency now."""
+    match event:
+        case f.OrderFilled(fill=fill):
+            return replace(event, fee_rate=_fee_rate(turn, fill))
+        case f.FillCorrected():
+            order = turn.state.orders[event.client_order_id]
+            told = order.executions.get(event.trade_id)
+            rate = ONE if told is None else _rate_of(turn, order.request.instrument, told.fee_currency)
+            return replace(event, fee_rate=rate)
+        case _:
+            return event
+
+
+def _fee_rate(turn: Turn, fill: Fill) -> Decimal:
+    return _rate_of(turn, fill.instrument, fill.fee_currency)
+
+
+def _rate_of(turn: Turn, instrument: str, currency: str) -> Decimal:
+    """Quote currency per unit of a fee's currency now; zero where nobody knows it."""
+    contract = turn.state.instruments[instrument]
+    if currency == contract.quote or (currency == contract.base and not contract.is_derivative):
+        return ONE
+    return turn.rate_of(currency, contract.quote) or ZERO
 
 
 def _stamped(event: f.VenueEvent, at_ns: int) -> f.VenueEvent:
@@ -226,7 +243,7 @@ def take_liquidation(turn: Turn, event: f.Liquidated) -> list[BracketState]:
 
     What our brackets did not hold is not ours to book: it is put into quarantine.
     """
-    fill = event.fill
+    fill = fill_in_present_terms(turn.state, event.fill)
     account = turn.state.accounts.get(fill.account_id)
     if (
         account is None
@@ -239,7 +256,7 @@ def take_liquidation(turn: Turn, event: f.Liquidated) -> list[BracketState]:
     if ours:
         mine = replace(fill, quantity=ours, fee=fill.fee * ours / fill.quantity)
         shares = {bracket.bracket_id: share for bracket, share in shared}
-        turn.record(f.Liquidated(turn.at_ns, mine, shares))
+        turn.record(f.Liquidated(turn.at_ns, mine, shares, _fee_rate(turn, fill)))
         reason = f"the venue closed {ours} of {fill.instrument} itself"
         move(turn, f.TradingState.HALTED, "liquidation", reason, str(ours), "0", latched=True)
     if ours < fill.quantity:

@@ -9,7 +9,14 @@ from decimal import Decimal
 
 from neuratrade.core.engine.cover import live_stops, note_protection
 from neuratrade.core.engine.entries import advance, ask_what_it_filled
-from neuratrade.core.engine.exits import begin_exit, leave, proceed, rung_quantity, wish_to_leave
+from neuratrade.core.engine.exits import (
+    begin_exit,
+    end_outdated,
+    leave,
+    proceed,
+    rung_quantity,
+    wish_to_leave,
+)
 from neuratrade.core.engine.protection import follow_trail, guard
 from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
 from neuratrade.core.engine.turn import Turn
@@ -32,6 +39,7 @@ def after_fill(turn: Turn, bracket: BracketState, order: OrderState) -> None:
 
 def go_on(turn: Turn, bracket: BracketState) -> None:
     """Does what the bracket's state asks for next, whatever just happened to it."""
+    end_outdated(turn, bracket)
     if bracket.phase is BracketPhase.EXITING:
         proceed(turn, bracket)
     else:
@@ -84,6 +92,7 @@ def after_refused_request(turn: Turn, bracket: BracketState, order: OrderState, 
 def resume(turn: Turn, bracket: BracketState) -> None:
     """Takes up a bracket whose last turn may have been cut short: only what is proven is built upon."""
     _keep_hold_timer(turn, bracket)
+    end_outdated(turn, bracket)
     if bracket.phase is BracketPhase.EXITING:
         proceed(turn, bracket)
     else:

@@ -35,6 +35,7 @@ def _enters_later(bracket: BracketState) -> bool:
 
 def _closing(turn: Turn, bracket: BracketState, multiplier: Decimal) -> BracketClosed:
     entry = bracket.entry_price
+    home = turn.state.accounts[bracket.intent.account_id].account.currency
     # What is left below a lot is the account's, at the price it was bought for.
     gross = (bracket.exit_value + bracket.held * entry - bracket.entry_value) * multiplier
     return BracketClosed(
@@ -51,4 +52,5 @@ def _closing(turn: Turn, bracket: BracketState, multiplier: Decimal) -> BracketC
         account_id=bracket.intent.account_id,
         lane=bracket.intent.lane.value,
         dust=bracket.held * bracket.intent.direction.sign,
+        rate=turn.rate_of(turn.instrument_of(bracket).quote, home),
     )

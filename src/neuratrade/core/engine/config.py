@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from neuratrade.core.bars.sessions import DaySessions, ListedSessions
 from neuratrade.core.indicators.provider import IndicatorProvider
 from neuratrade.core.model.approval import Signer
 from neuratrade.core.model.instrument import Instrument
@@ -21,9 +22,9 @@ class EngineConfig:
 
     instruments: by key. base_span_ns: the span of the bars that arrive. gate_span_ns: timeframe of the
     true range the gate judges stops by. assumed_spread_fraction: of the price, where only bars are known.
-    day_offset_ns: added to UTC before the day is counted. session_open: False outside trading hours
-    (crypto never closes). signer: None makes unsigned approvals that no venue accepts. venue_rules: by venue
-    name. reconcile_every_ns: how often books and venue are compared; 0: only when the desk starts.
+    days: which trading day a time belongs to; UTC days by default. signer: None makes unsigned approvals
+    that no venue accepts. venue_rules: by venue name.
+    reconcile_every_ns: how often books and venue are compared; 0: only when the desk starts.
     profile, phase: what the operator and the desk's age allow; boldest: the posture drawdown steps down from.
     balance_tolerance_fraction: how far a balance may differ from the venue's, of the greater amount.
     """
@@ -38,7 +39,7 @@ class EngineConfig:
     base_span_ns: int = NS_PER_MINUTE
     gate_span_ns: int = 15 * NS_PER_MINUTE
     assumed_spread_fraction: Decimal = Decimal("0.0002")
-    day_offset_ns: int = 0
+    days: DaySessions | ListedSessions = field(default_factory=DaySessions)
     regime: RegimeParams = field(default_factory=RegimeParams)
     venue_rules: Mapping[str, VenueRules] = field(default_factory=dict)
     reconcile_every_ns: int = 0

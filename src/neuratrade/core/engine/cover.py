@@ -36,7 +36,8 @@ def covered_by(stops: list[OrderState]) -> Decimal:
 
 
 def _guards(stop: OrderState) -> bool:
-    return stop.status in WORKING and stop.asked != "cancel" and stop.triggered_ns is None
+    known = not stop.listed_as and stop.triggered_ns is None
+    return known and stop.status in WORKING and stop.asked != "cancel"
 
 
 def is_covered(turn: Turn, bracket: BracketState) -> bool:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from neuratrade.core.engine import baskets, timers
 from neuratrade.core.engine import brackets as rules
+from neuratrade.core.engine.actions import take_action, take_new_terms
 from neuratrade.core.engine.answers import take_answer, take_liquidation
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.cover import note_downtime
@@ -53,9 +54,12 @@ class Engine:
         self.config = config
         self.state = DeskState() if state is None else state
         self.markets = Markets(config)
+        for contract in self.state.instruments.values():
+            if contract.key not in self.markets.views:
+                self.markets.follow(contract)
         self.views = self.markets.views
         self.strays = 0
-        self._governors = Governors(config.day_offset_ns, config.boldest)
+        self._governors = Governors(config.days, config.boldest)
         self._supervision = Supervision(config)
         self._reconciler = Reconciler(config.balance_tolerance_fraction)
         self._takes: dict[type, Callable[[Turn, Any], None]] = {
@@ -91,7 +95,7 @@ class Engine:
         at_ns = event.at_ns
         if at_ns < state.now_ns and state.run_id:
             at_ns = state.now_ns
-        turn = Turn(state, at_ns, self.config.venue_rules)
+        turn = Turn(state, at_ns, self.config.venue_rules, self.markets.value_of_one)
         self._takes.get(type(event), self._on_venue)(turn, event)
         if turn.facts or (state.baskets and isinstance(event, baskets.PRICES)):
             baskets.tend(turn, self.markets, event)
@@ -102,7 +106,8 @@ class Engine:
     def recover(self, at_ns: int) -> Step:
         """After a restart: asks what became of every order in doubt, and guards what is held."""
         down_since_ns = self.state.now_ns
-        turn = Turn(self.state, max(at_ns, down_since_ns), self.config.venue_rules)
+        now_ns = max(at_ns, down_since_ns)
+        turn = Turn(self.state, now_ns, self.config.venue_rules, self.markets.value_of_one)
         for bracket in self.state.brackets.values():
             note_downtime(turn, bracket, down_since_ns)
         for order in list(self.state.orders.values()):
@@ -242,11 +247,12 @@ class Engine:
             rules.go_on(turn, bracket)
 
     def _on_instrument(self, turn: Turn, event: f.InstrumentUpdated) -> None:
-        if self.state.instruments.get(event.instrument.key) != event.instrument:
-            turn.record(f.InstrumentUpdated(turn.at_ns, event.instrument))
+        take_new_terms(turn, event, self.markets)
+        self.strays += not turn.facts
 
     def _on_action(self, turn: Turn, event: f.CorporateActed) -> None:
-        raise NotImplementedError(event.kind)
+        take_action(turn, event, self.markets, self.config.signer)
+        self.strays += not turn.facts
 
     # people
 

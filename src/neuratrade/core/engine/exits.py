@@ -48,6 +48,20 @@ def begin_exit(
     proceed(turn, bracket)
 
 
+def end_outdated(turn: Turn, bracket: BracketState) -> None:
+    """Asks for the end of entries and exits whose contract was changed under them."""
+    entry, way_out = turn.order(bracket.entry_order), turn.order(bracket.exit_order)
+    if entry is not None and entry.listed_as and entry.is_live:
+        end_entry(turn, bracket, "its contract was changed")
+    elif bracket.intent.execution is not None:
+        for order in list(turn.state.orders.values()):
+            mine = order.request.bracket_id == bracket.bracket_id and order.request.role is OrderRole.ENTRY
+            if mine and order.listed_as:
+                turn.cancel(order, "its contract was changed")
+    if way_out is not None and way_out.listed_as:
+        turn.cancel(way_out, "its contract was changed")
+
+
 def proceed(turn: Turn, bracket: BracketState) -> None:
     """The next step of a way out: the exit goes once no stop can fill any more, and ends when it is over."""
     stops = live_stops(turn, bracket)

@@ -7,6 +7,7 @@ price is no mark, and one with an old price only keeps new exposure out.
 
 from decimal import Decimal
 
+from neuratrade.core.bars.sessions import DaySessions, ListedSessions
 from neuratrade.core.engine.entries import end_entry
 from neuratrade.core.engine.exits import leave
 from neuratrade.core.engine.ledger import equity_of
@@ -23,7 +24,7 @@ from neuratrade.core.model.facts import (
     TradingState,
     TradingStateMoved,
 )
-from neuratrade.core.model.market import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND
+from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND
 from neuratrade.core.risk.layer import text
 from neuratrade.core.risk.limits import Limits
 from neuratrade.core.risk.posture import Posture, next_posture
@@ -39,8 +40,8 @@ LIFTING = ("day_roll", "operator", STALE, "reconciled")
 class Governors:
     """The rules with what they must remember between marks (volatile: a restart asks for two marks again)."""
 
-    def __init__(self, day_offset_ns: int = 0, boldest: Posture = Posture.BALANCED) -> None:
-        self.day_offset_ns = day_offset_ns
+    def __init__(self, days: DaySessions | ListedSessions, boldest: Posture = Posture.BALANCED) -> None:
+        self._days = days
         self._boldest = boldest
         self._breached: dict[tuple[str, str], int] = {}
 
@@ -62,7 +63,9 @@ class Governors:
                 self._pose(turn, account, new_day=new_day)
             elif new_day:
                 self._pose(turn, account, new_day=True)
-            fresh = not names or not any(markets.is_stale(name, turn.at_ns, age_ns) for name in names)
+            stale = bool(names) and any(markets.is_stale(name, turn.at_ns, age_ns) for name in names)
+            conversion_ns = turn.state.limits.conversion_age_ns
+            fresh = not stale and not markets.converts_stale(account, turn.at_ns, conversion_ns)
             feared = _feared(turn, account, prices, markets) if doubted else equity
             self._govern(turn, account, equity, feared, markets, fresh=fresh)
 
@@ -79,7 +82,7 @@ class Governors:
             turn.record(PostureMoved(turn.at_ns, account.account.account_id, posture.value, reason))
 
     def _roll_day(self, turn: Turn, account: AccountState, equity: Decimal) -> bool:
-        day = (turn.at_ns + self.day_offset_ns) // NS_PER_DAY
+        day = self._days.number(turn.at_ns)
         if day == account.day:
             return False
         turn.record(DayRolled(turn.at_ns, account.account.account_id, day, equity))

@@ -7,8 +7,9 @@ from neuratrade.core.engine.basket_gate import judge_basket, judge_open
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.entries import end_entry, is_entering, open_bracket
 from neuratrade.core.engine.exits import begin_exit, leave
+from neuratrade.core.engine.margin import liquidation_of_entry
 from neuratrade.core.engine.market import MarketView, Said
-from neuratrade.core.engine.markets import Markets
+from neuratrade.core.engine.markets import Markets, Rate
 from neuratrade.core.engine.protection import guard
 from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, DeskState, LaneState
 from neuratrade.core.engine.supervision import OWED_AFTER_NS
@@ -170,10 +171,13 @@ def gate_view(
     # A price that is held back as an outlier is no price to open by.
     trusted = None if view is None or view.price is None or markets.doubts(intent.instrument) else view
     degraded = view is not None and markets.is_degraded(intent.instrument)
+    seen = None if account is None else _account_view(state, account, intent, config, markets, now_ns)
+    home = None if account is None else account.account.currency
+    rate = None if contract is None or home is None else markets.rate(contract.quote, home)
     return GateView(
         now_ns=now_ns,
         instrument=contract if view is not None else None,
-        account=None if account is None else _account_view(state, account, intent, config, now_ns),
+        account=seen,
         already_seen=intent.intent_id in state.seen,
         blacklisted=contract is not None and contract.asset in config.dna.risk.blacklist,
         session_open=intent.instrument not in state.shut,
@@ -190,7 +194,20 @@ def gate_view(
         size_factor=DEGRADED_FACTOR if degraded else ONE,
         bid=None if view is None else view.bid,
         ask=None if view is None else view.ask,
+        conversion=None if rate is None else rate.value,
+        conversion_age_ns=None if rate is None else _oldest_ns(account, rate, markets, now_ns),
+        maintenance_margin=None if contract is None else contract.maintenance_margin,
+        liquidation_price=None
+        if contract is None or seen is None or rate is None
+        else liquidation_of_entry(intent, contract, seen, rate.value, state.limits.leverage),
     )
+
+
+def _oldest_ns(account: AccountState | None, rate: Rate, markets: Markets, now_ns: int) -> int:
+    """How old the oldest conversion is that a size in `rate` and the account's equity rest on."""
+    others = [] if account is None else markets.conversions(account)
+    oldest_ns = min(item.at_ns for item in (rate, *others) if item is not None)
+    return max(now_ns - oldest_ns, 0)
 
 
 def _win_rate(state: DeskState, intent: OpenIntent, config: EngineConfig) -> tuple[Decimal | None, int]:
@@ -205,16 +222,27 @@ def _win_rate(state: DeskState, intent: OpenIntent, config: EngineConfig) -> tup
 
 
 def _account_view(
-    state: DeskState, account: AccountState, intent: OpenIntent, config: EngineConfig, now_ns: int
+    state: DeskState,
+    account: AccountState,
+    intent: OpenIntent,
+    config: EngineConfig,
+    markets: Markets,
+    now_ns: int,
 ) -> AccountView:
     gross = here = ZERO
+    # With money that nobody can convert, what the account was worth last is not what it is worth.
+    equity = None if None in markets.conversions(account) else account.equity
+    home = account.account.currency
     entering = 0
     brackets = [item for item in state.brackets.values() if item.intent.account_id == intent.account_id]
     for bracket in brackets:
         contract = state.instruments[bracket.intent.instrument]
         # What is still to be entered counts like what is held: it may fill at any moment.
         pending = bracket.quantity - bracket.entered if is_entering(state, bracket) else ZERO
-        value = contract.notional(bracket.held + pending, bracket.intent.trigger_price)
+        rate = markets.value_of_one(contract.quote, home)
+        if rate is None:
+            equity, rate = None, ZERO
+        value = contract.notional(bracket.held + pending, bracket.intent.trigger_price) * rate
         gross += value
         if bracket.intent.instrument == intent.instrument:
             here += value
@@ -225,7 +253,7 @@ def _account_view(
         account=account.account,
         state=state.trading_state,
         state_reason=state.state_reason,
-        equity=account.equity,
+        equity=equity,
         day_start_equity=account.day_start_equity,
         session_peak=account.session_peak,
         peak_24h=account.peak_24h,

@@ -75,6 +75,20 @@ def credit(account: AccountState, currency: str, amount: Decimal) -> None:
     account.balances[currency] = account.balances.get(currency, ZERO) + amount
 
 
+def take_over(account: AccountState, instrument: Instrument, key: str, holding: Position) -> None:
+    """Adds a whole holding to the one kept under `key`, lot by lot; opposite lots close each other."""
+    kept = account.positions.get(key)
+    if kept is None:
+        account.positions[key] = holding
+        return
+    kept.realised += holding.realised
+    for lot in holding.lots:
+        realised = _move(kept, lot.quantity, lot.price, lot.opened_ns) * instrument.multiplier
+        kept.realised += realised
+        if instrument.is_derivative:
+            credit(account, instrument.quote, realised)
+
+
 def _move(position: Position, signed: Decimal, price: Decimal, at_ns: int) -> Decimal:
     """Moves a position by `signed` at `price`; returns the profit realised, a unit of multiplier."""
     position.quantity += signed

@@ -129,6 +129,12 @@ class MarketView:
             return (self.bid + self.ask) / 2
         return self.bid if quantity > 0 else self.ask
 
+    def begin_at(
+        self, price: Decimal | None, bid: Decimal | None, ask: Decimal | None, price_ns: int
+    ) -> None:
+        """Sets out from prices that were reckoned, not seen: of the contract's own terms before."""
+        self.price, self.bid, self.ask, self.price_ns = price, bid, ask, price_ns
+
     def see_quote(self, quote: Quote) -> None:
         """Takes a quote."""
         self.bid, self.ask = quote.bid, quote.ask

@@ -10,9 +10,11 @@ from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.market import MarketView
 from neuratrade.core.engine.outliers import PriceFilter
 from neuratrade.core.engine.state import AccountState, instrument_of_position
-from neuratrade.core.model.decimals import ONE
+from neuratrade.core.engine.terms import level
+from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.events import MarkSeen, RateSeen, VenueHealth
-from neuratrade.core.model.instrument import InstrumentKind
+from neuratrade.core.model.facts import ActionKind, CorporateActed
+from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.market import NS_PER_MINUTE, Quote, Trade
 
 VENUE_MARK_AGE_NS = NS_PER_MINUTE
@@ -30,11 +32,40 @@ class Markets:
     """One view an instrument, and what lies between them."""
 
     def __init__(self, config: EngineConfig) -> None:
+        self._config = config
         self.views = {key: MarketView(item, config) for key, item in config.instruments.items()}
         self._filter = PriceFilter()
         self._venue_marks: dict[str, MarkSeen] = {}
         self._rates: dict[tuple[str, str], Rate] = {}
         self._degraded: set[str] = set()
+
+    def follow(self, contract: Instrument) -> None:
+        """Looks at a contract from now on, with the terms it has now."""
+        view = self.views.get(contract.key)
+        if view is None:
+            self.views[contract.key] = MarketView(contract, self._config)
+        else:
+            view.instrument = contract
+
+    def act(self, action: CorporateActed, contract: Instrument) -> None:
+        """A corporate action: prices go on in its terms. contract: what is traded from now on.
+
+        What was reckoned from the prices before a split, or of another contract, says nothing about those to
+        come: indicators and regime begin anew, and until they are warm nothing is entered.
+        """
+        before = self.views[action.instrument]
+        view = before
+        if action.kind is not ActionKind.DIVIDEND:
+            known = self.views.get(contract.key) if action.successor is not None else None
+            if known is not None and known.price is not None:
+                return
+            view = self.views[contract.key] = MarketView(contract, self._config)
+        seen = (before.price, before.bid, before.ask)
+        price, bid, ask = (None if item is None else level(action, item) for item in seen)
+        view.begin_at(price, bid, ask, before.price_ns)
+        view.stalled = before.stalled
+        self._filter.forget(action.instrument)
+        self._venue_marks.pop(action.instrument, None)
 
     def see_quote(self, quote: Quote) -> bool:
         """Takes a quote; False where its price is held back as an outlier."""
@@ -112,6 +143,15 @@ class Markets:
         view = self.views[instrument]
         return view.stalled or self.doubts(instrument) or at_ns - view.price_ns > age_ns
 
+    def conversions(self, account: AccountState) -> list[Rate | None]:
+        """Every conversion that an account's equity needs; None for one that nobody knows."""
+        home = account.account.currency
+        return [self.rate(currency, home) for currency in self._currencies(account)]
+
+    def converts_stale(self, account: AccountState, at_ns: int, age_ns: int) -> bool:
+        """Whether any conversion that an account's equity needs is too old to judge a fall by."""
+        return any(rate is None or at_ns - rate.at_ns > age_ns for rate in self.conversions(account))
+
     def rate(self, currency: str, into: str) -> Rate | None:
         """What a currency is worth in another: as told, else from a market that trades one for the other."""
         if currency == into:
@@ -121,13 +161,40 @@ class Markets:
             return told
         for view in self.views.values():
             contract = view.instrument
-            if contract.base == currency and contract.quote == into and view.price is not None:
+            if not view.price:
+                continue
+            if (contract.base, contract.quote) == (currency, into):
                 return Rate(view.price, view.price_ns, contract.key)
+            if (contract.quote, contract.base) == (currency, into) and not contract.is_derivative:
+                return Rate(ONE / view.price, view.price_ns, contract.key)
         return None
+
+    def value_of_one(self, currency: str, into: str) -> Decimal | None:
+        """What one unit of a currency is worth in another, or None."""
+        found = self.rate(currency, into)
+        return None if found is None else found.value
 
     def rates_of(self, account: AccountState) -> "AccountRates":
         """Account currency per unit of every other currency the account has."""
         return AccountRates(self, account)
+
+    def _currencies(self, account: AccountState) -> set[str]:
+        """Currencies but its own in which an account has cash, or holds something that is quoted in them."""
+        found: set[str] = set()
+        owned: dict[str, Decimal] = {}
+        for key, position in account.positions.items():
+            view = self.views.get(instrument_of_position(key)) if position.quantity else None
+            if view is not None:
+                contract = view.instrument
+                found.add(contract.quote)
+                if not contract.is_derivative:
+                    # Units held through a position are valued with it, at its own price.
+                    owned[contract.base] = owned.get(contract.base, ZERO) + position.quantity
+        for currency, amount in account.balances.items():
+            if amount != owned.get(currency, ZERO):
+                found.add(currency)
+        found.discard(account.account.currency)
+        return found
 
 
 class AccountRates:
@@ -140,8 +207,5 @@ class AccountRates:
         self._account = account
 
     def get(self, currency: str) -> Decimal | None:
-        """Account currency per unit; None when it is not known, or the account never had any."""
-        if currency not in self._account.balances:
-            return None
-        found = self._markets.rate(currency, self._account.account.currency)
-        return None if found is None else found.value
+        """Account currency per unit; None when it is not known."""
+        return self._markets.value_of_one(currency, self._account.account.currency)

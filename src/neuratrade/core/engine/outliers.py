@@ -30,6 +30,11 @@ class PriceFilter:
         self._doubted.pop(instrument, None)
         return True
 
+    def forget(self, instrument: str) -> None:
+        """The next price of an instrument is compared with none before it."""
+        self._last.pop(instrument, None)
+        self._doubted.pop(instrument, None)
+
     def held_back(self, instrument: str) -> Decimal | None:
         """The newest price of an instrument where it is held back, quote currency per unit."""
         doubted = self._doubted.get(instrument)

@@ -47,17 +47,28 @@ def _fit_stops(turn: Turn, bracket: BracketState, *, anew: bool) -> None:
     elif wanted == 0:
         for stop in stops:
             turn.cancel(stop, "nothing is held any more")
+    elif any(_has_to_go(turn, bracket, stop) for stop in stops):
+        for stop in stops:
+            turn.cancel(stop, "its contract was changed")
     elif turn.rules_of(bracket).amends_stops and len(stops) == 1:
         _amend(turn, bracket, stops[0], wanted, anew=anew)
     elif all(stop.status in WORKING and not stop.asked for stop in stops):
         _replace(turn, bracket, stops, wanted)
 
 
+def _has_to_go(turn: Turn, bracket: BracketState, stop: OrderState) -> bool:
+    """Whether a stop whose contract was changed cannot simply be given its new terms."""
+    if not stop.listed_as:
+        return False
+    same = stop.listed_as == bracket.intent.instrument and stop.filled == 0
+    return not (same and turn.rules_of(bracket).amends_stops)
+
+
 def _amend(turn: Turn, bracket: BracketState, stop: OrderState, wanted: Decimal, *, anew: bool) -> None:
     if stop.status not in WORKING or (stop.asked and not (anew and stop.asked == "amend")):
         return
     moved = stop.stop_price != bracket.stop_price
-    if stop.remaining != wanted or moved or stop.asked:
+    if stop.remaining != wanted or moved or stop.asked or stop.listed_as:
         reason = "follow the level guarded" if moved else "fit the quantity held"
         turn.amend(bracket, stop, stop.filled + wanted, bracket.stop_price, reason)
 

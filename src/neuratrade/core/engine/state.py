@@ -14,7 +14,14 @@ import msgspec
 from neuratrade.core.model.account import Account, Position, PositionMode
 from neuratrade.core.model.approval import Envelope
 from neuratrade.core.model.decimals import ZERO
-from neuratrade.core.model.facts import BasketPhase, BracketClosed, CloseReason, Quarantined, TradingState
+from neuratrade.core.model.facts import (
+    BasketPhase,
+    BracketClosed,
+    CloseReason,
+    CorporateActed,
+    Quarantined,
+    TradingState,
+)
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import BasketIntent, Direction, Lane, OpenIntent
 from neuratrade.core.model.orders import OrderRequest, OrderStatus
@@ -22,12 +29,13 @@ from neuratrade.core.risk.limits import DEFAULTS, Limits
 
 
 class Execution(msgspec.Struct, frozen=True):
-    """What one execution is booked at; a correction replaces it."""
+    """What one execution is booked at; a correction replaces it. at_ns: the venue's time of it."""
 
     quantity: Decimal
     price: Decimal
     fee: Decimal
     fee_currency: str
+    at_ns: int = 0
 
 
 class OrderState(msgspec.Struct):
@@ -36,6 +44,8 @@ class OrderState(msgspec.Struct):
     asked: the request under way, `cancel` or `amend`, since asked_ns; asked_quantity: what an amend wants.
     stated: how much the venue says it filled in all, where it said so at the end. missed_ns: when a look-up
     first did not find it. triggered_ns: when its stop was reached. executions: by the venue's trade id.
+    listed_as: since its contract was changed under it, nobody knows its terms at the venue, where it is an
+    order for this instrument: it guards nothing, and is amended or taken away. Empty: its terms are known.
     """
 
     request: OrderRequest
@@ -52,6 +62,7 @@ class OrderState(msgspec.Struct):
     missed_ns: int | None = None
     triggered_ns: int | None = None
     executions: dict[str, Execution] = {}
+    listed_as: str = ""
 
     @property
     def missing(self) -> Decimal:
@@ -182,7 +193,8 @@ class AccountState(msgspec.Struct):
     that a later hour reached. losses: in a row, across sessions and lanes. opened_today: positions opened
     this trading day, by lane. dust: units left over below a lot, by instrument. foreign: signed units the
     desk did not open, by instrument. filled_ns: when the last execution was booked. liquidations: trade ids
-    of those booked. differences: what the last comparison with the venue found.
+    of those booked. differences: what the last comparison with the venue found. actions: corporate actions
+    applied, by their id.
     """
 
     account: Account
@@ -205,6 +217,7 @@ class AccountState(msgspec.Struct):
     filled_ns: int = 0
     liquidations: list[str] = []
     differences: tuple[str, ...] = ()
+    actions: dict[str, CorporateActed] = {}
 
     @property
     def peak_24h(self) -> Decimal:

@@ -4,7 +4,7 @@ Every order of the desk passes `Turn.send`, and `Turn.send` passes `permit.appro
 to make a command that carries an order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from neuratrade.core.model.commands import (
     SubmitOrder,
     TakeSnapshot,
 )
+from neuratrade.core.model.decimals import ONE
 from neuratrade.core.model.facts import AmendPlanned, CancelPlanned, Fact, OrderPlanned, TimerSet
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.orders import (
@@ -34,14 +35,31 @@ from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.core.risk.permit import approve
 
 PLAIN_RULES = VenueRules()
+RateOf = Callable[[str, str], Decimal | None]
+"""What one unit of a currency is worth in another; None where nobody knows."""
+
+
+def same_currency(currency: str, into: str) -> Decimal | None:
+    """Knows no rate but that of a currency in itself."""
+    return ONE if currency == into else None
 
 
 class Turn:
-    """What one event leads to, collected. at_ns: engine time of the event. rules: of each venue, by name."""
+    """What one event leads to, collected. at_ns: engine time of the event. rules: of each venue, by name.
 
-    __slots__ = ("_rules", "at_ns", "commands", "facts", "state")
+    rate_of: conversions as known now.
+    """
 
-    def __init__(self, state: DeskState, at_ns: int, rules: Mapping[str, VenueRules]) -> None:
+    __slots__ = ("_rules", "at_ns", "commands", "facts", "rate_of", "state")
+
+    def __init__(
+        self,
+        state: DeskState,
+        at_ns: int,
+        rules: Mapping[str, VenueRules],
+        rate_of: RateOf = same_currency,
+    ) -> None:
+        self.rate_of = rate_of
         self.state = state
         self.at_ns = at_ns
         self._rules = rules
@@ -107,7 +125,7 @@ class Turn:
             return
         request = order.request
         self.record(CancelPlanned(self.at_ns, request.client_order_id, reason))
-        self.commands.append(CancelOrder(request.account_id, request.instrument, request.client_order_id))
+        self.commands.append(_cancel_of(order))
 
     def amend(
         self, bracket: BracketState, order: OrderState, quantity: Decimal, stop: Decimal, reason: str
@@ -122,13 +140,13 @@ class Turn:
 
     def ask_again(self, order: OrderState) -> None:
         """Repeats a cancel whose fate a crash left open; the first asking is on record."""
-        request = order.request
-        self.commands.append(CancelOrder(request.account_id, request.instrument, request.client_order_id))
+        self.commands.append(_cancel_of(order))
 
     def look_up(self, order: OrderState) -> None:
         """Asks what became of an order. Asking changes nothing, so nothing is recorded."""
         request = order.request
-        self.commands.append(LookUpOrder(request.account_id, request.instrument, request.client_order_id))
+        listed_as = order.listed_as or request.instrument
+        self.commands.append(LookUpOrder(request.account_id, listed_as, request.client_order_id))
 
     def take_snapshot(self, account_id: str) -> None:
         """Asks for everything the venue has of an account."""
@@ -146,3 +164,10 @@ class Turn:
             used=bracket.entry_used,
             held=bracket.held_signed,
         )
+
+
+def _cancel_of(order: OrderState) -> CancelOrder:
+    """Asks for its end where it is listed: a venue knows nothing of the contract that came after."""
+    request = order.request
+    listed_as = order.listed_as or request.instrument
+    return CancelOrder(request.account_id, listed_as, request.client_order_id)

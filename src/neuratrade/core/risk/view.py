@@ -49,9 +49,9 @@ class GateView(msgspec.Struct, frozen=True, gc=False):
     outcomes at this confidence or of this strategy, with their number in win_rate_outcomes.
     in_basket: ids of the legs this intent is judged with.
     size_factor: what a degraded venue or feed leaves of a size. conversion: reporting currency per unit of
-    the instrument's quote currency; conversion_age_ns: how old it is. maintenance_margin: fraction of
-    notional, None = not a margined contract. liquidation_price: where the account would be liquidated if
-    this entry filled whole, None = nowhere.
+    the instrument's quote currency; conversion_age_ns: age of the oldest rate that this and the equity rest
+    on. maintenance_margin: fraction of notional, None = not a margined contract. liquidation_price: where
+    the account would be liquidated if this entry filled whole, None = nowhere.
     """
 
     now_ns: int

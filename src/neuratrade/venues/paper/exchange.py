@@ -11,13 +11,17 @@ from decimal import Decimal
 
 import msgspec
 
-from neuratrade.core.engine.ledger import book_fill, equity_of
+from neuratrade.core.engine.fold.actions import rewrite_holdings
+from neuratrade.core.engine.ledger import book_fill, credit, equity_of
+from neuratrade.core.engine.margin import maintenance_needed
 from neuratrade.core.engine.state import AccountState, DeskState, instrument_of_position
+from neuratrade.core.engine.terms import level
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.account import Account
 from neuratrade.core.model.decimals import BASIS_POINTS, ZERO, is_multiple
 from neuratrade.core.model.events import VenueOrder, VenueSnapshot
 from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.intent import Direction
 from neuratrade.core.model.market import NS_PER_MS, Bar, Quote, Trade
 from neuratrade.core.model.orders import Fill, Liquidity, OrderRequest, OrderType, Side, TimeInForce
 from neuratrade.venues.paper.costs import PaperCosts
@@ -33,7 +37,7 @@ from neuratrade.venues.paper.prices import (
 from neuratrade.venues.paper.refusals import objection
 
 REMEMBERED = 10_000
-Answer = f.VenueEvent | VenueSnapshot
+Answer = f.VenueEvent | f.Liquidated | VenueSnapshot
 
 
 class Resting(msgspec.Struct):
@@ -74,7 +78,7 @@ class PaperExchange:
         self, account: Account, instruments: dict[str, Instrument], cash: Decimal, costs: PaperCosts
     ) -> None:
         self.costs = costs
-        self.instruments = instruments
+        self.instruments = dict(instruments)
         self.account = AccountState(account, {account.currency: cash})
         self.orders: dict[str, Resting] = {}
         self._tapes = {key: Tape() for key in instruments}
@@ -82,6 +86,8 @@ class PaperExchange:
         self._sequence = 0
         self._ended: OrderedDict[str, list[f.VenueEvent]] = OrderedDict()
         self._half_ns = costs.latency_ms * NS_PER_MS // 2
+        self._liquidations = 0
+        self._liquidates = any(item.maintenance_margin is not None for item in instruments.values())
 
     def restore(self, state: DeskState) -> None:
         """Takes over the working orders and the account from durable state after a restart."""
@@ -101,6 +107,39 @@ class PaperExchange:
                 if order.request.expires_ns is not None:
                     due_ns = max(order.request.expires_ns, state.now_ns)
                     self._push(due_ns, Arrival("expire", coid))
+
+    def hear(self, fact: f.Fact) -> None:
+        """Takes what happened to the account or a contract itself: a venue knows that before we do.
+
+        A corporate action ends every order in its contract, as most venues do.
+        """
+        match fact:
+            case f.CashMoved():
+                credit(self.account, fact.currency, fact.amount)
+            case f.InstrumentUpdated(instrument=contract):
+                self.instruments[contract.key] = contract
+            case f.CorporateActed():
+                self._act(fact)
+            case _:
+                pass
+
+    def _act(self, action: f.CorporateActed) -> None:
+        old = self.instruments[action.instrument]
+        new = action.successor or old
+        if action.kind is not f.ActionKind.DIVIDEND:
+            for order in list(self.orders.values()):
+                if order.request.instrument == old.key:
+                    self._cancel(order, action.kind.value, action.at_ns)
+        rewrite_holdings(self.account, old, action)
+        self.instruments[new.key] = new
+        last = self._tapes[old.key].last
+        if new.key != old.key:
+            self._tapes.setdefault(new.key, Tape())
+        elif action.kind is f.ActionKind.SPLIT:
+            self._tapes[new.key] = Tape()
+        tape = self._tapes[new.key]
+        if tape.last is None and last is not None:
+            tape.last = level(action, last)
 
     # requests
 
@@ -172,6 +211,7 @@ class PaperExchange:
         tape.quote, tape.taken = quote, {}
         tape.last = quote.mid if quote.mid is not None else tape.last
         self._match(quote.instrument, quote.at_ns)
+        self._liquidate_if_short(quote.at_ns)
 
     def see_trade(self, trade: Trade) -> None:
         """A public trade; quotes decide fills, trades only the last price."""
@@ -190,6 +230,48 @@ class PaperExchange:
             tape.taken = {}
         tape.bar, tape.phase, tape.last = bar, phase, bar.open if phase is Phase.OPEN else bar.close
         self._match(bar.instrument, at_ns)
+        self._liquidate_if_short(at_ns)
+
+    def _liquidate_if_short(self, at_ns: int) -> None:
+        """Closes every margined position once equity no longer covers what has to be kept for them."""
+        if not self._liquidates:
+            return
+        prices = self._last_prices()
+        equity = self.equity()
+        needed = maintenance_needed(self.account, self.instruments, prices, {})
+        if not needed or equity is None or equity >= needed:
+            return
+        for key, position in list(self.account.positions.items()):
+            contract = self.instruments[instrument_of_position(key)]
+            if contract.maintenance_margin is not None and position.quantity:
+                self._liquidate(contract, position.quantity, at_ns)
+
+    def _liquidate(self, contract: Instrument, held: Decimal, at_ns: int) -> None:
+        side, direction = (Side.SELL, Direction.LONG) if held > 0 else (Side.BUY, Direction.SHORT)
+        found = market_base(self._tapes[contract.key], side)
+        if found is None:
+            return
+        for order in list(self.orders.values()):
+            if order.request.instrument == contract.key:
+                self._cancel(order, "liquidated", at_ns)
+        price = taking_price(contract, self.costs, side, *found)
+        self._liquidations += 1
+        fill = Fill(
+            trade_id=f"L{at_ns}-{self._liquidations}",
+            client_order_id="",
+            account_id=self.account.account.account_id,
+            instrument=contract.key,
+            side=side,
+            quantity=abs(held),
+            price=price,
+            fee=contract.notional(held, price) * contract.taker_fee_bps / BASIS_POINTS,
+            fee_currency=contract.quote,
+            liquidity=Liquidity.TAKER,
+            at_ns=at_ns,
+            paper_trade=True,
+        )
+        book_fill(self.account, contract, fill, direction)
+        self._answer(f.Liquidated(at_ns, fill), at_ns)
 
     def _match(self, instrument: str, at_ns: int) -> None:
         if not self.orders:

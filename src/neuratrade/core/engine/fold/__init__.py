@@ -65,6 +65,6 @@ _FOLDS: dict[type[Any], Callable[[DeskState, Any], None]] = {
     f.SessionMoved: desk.session_moved,
     f.Quarantined: desk.quarantined,
     f.QuarantineLifted: desk.quarantine_lifted,
-    f.InstrumentUpdated: desk.instrument_updated,
+    f.InstrumentUpdated: actions.instrument_updated,
     f.CorporateActed: actions.corporate_acted,
 }

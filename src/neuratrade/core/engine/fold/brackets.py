@@ -107,8 +107,10 @@ def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
     for key in [key for key, kept in state.closed.items() if kept.closed.at_ns < oldest_ns]:
         del state.closed[key]
     state.closed[fact.bracket_id] = ClosedBracket(bracket, mine, fact)
-    before = ZERO if bracket.closed is None else bracket.closed.pnl
-    _count_in_basket(state, bracket, fact.pnl - before, first=bracket.closed is None)
+    # What cannot be converted is not added up: a sum of two currencies would be worth nothing.
+    pnl = (fact.pnl_home or ZERO) - ((bracket.closed and bracket.closed.pnl_home) or ZERO)
+    fees = (fact.fees_home or ZERO) - ((bracket.closed and bracket.closed.fees_home) or ZERO)
+    _count_in_basket(state, bracket, pnl, first=bracket.closed is None)
     if fact.entered == 0:
         return
     if fact.dust:
@@ -117,8 +119,8 @@ def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
         account.dust[key] = account.dust.get(key, ZERO) + fact.dust
     counted = bracket.closed is not None and bracket.closed.entered != 0
     counts = state.counts
-    counts.pnl += fact.pnl - before
-    counts.fees += fact.fees - (ZERO if bracket.closed is None else bracket.closed.fees)
+    counts.pnl += pnl
+    counts.fees += fees
     counts.unprotected_ms_max = max(counts.unprotected_ms_max, fact.unprotected_ms)
     if counted:
         return
@@ -216,7 +218,7 @@ def liquidated(state: DeskState, fact: f.Liquidated) -> None:
         bracket = state.brackets[bracket_id]
         bracket.exited += share
         bracket.exit_value += share * fill.price
-        bracket.fees += fill.fee * share / fill.quantity
+        bracket.fees += fill.fee * fact.fee_rate * share / fill.quantity
         bracket.last_exit_reason = f.CloseReason.LIQUIDATED
 
 

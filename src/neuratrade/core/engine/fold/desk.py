@@ -1,5 +1,6 @@
 """Folds of facts about the desk as a whole: runs, timers, trading state, limits, instruments, quarantine."""
 
+from neuratrade.core.engine.fold.actions import fit_to_grid, instruments_in_use
 from neuratrade.core.engine.state import AccountState, Counts, DeskState
 from neuratrade.core.model import facts as f
 from neuratrade.core.risk.limits import limits_of, with_limit
@@ -21,8 +22,23 @@ def run_started(state: DeskState, fact: f.RunStarted) -> None:
             state.state_reason, state.latched = "", False
         state.limits = limits_of(fact.limits)
     state.keys[fact.key_id] = fact.public_key
-    state.instruments = {item.key: item for item in fact.instruments}
+    _take_up_instruments(state, fact)
     state.run_id, state.mode, state.finished = fact.run_id, fact.mode, False
+
+
+def _take_up_instruments(state: DeskState, fact: f.RunStarted) -> None:
+    """The contracts as configured for this run, and those that took another's place while it was held."""
+    used = instruments_in_use(state)
+    before = state.instruments
+    state.instruments = {key: item for key, item in before.items() if key in used}
+    actions = [action for account in state.accounts.values() for action in account.actions.values()]
+    gone = {action.instrument for action in actions if action.successor is not None} - used
+    for item in fact.instruments:
+        if item.key in gone:
+            continue
+        state.instruments[item.key] = item
+        if item.key in used and before.get(item.key) != item:
+            fit_to_grid(state, item)
 
 
 def run_ended(state: DeskState, fact: f.RunEnded) -> None:
@@ -67,8 +83,3 @@ def quarantined(state: DeskState, fact: f.Quarantined) -> None:
 def quarantine_lifted(state: DeskState, fact: f.QuarantineLifted) -> None:
     """It is explained."""
     state.quarantine.pop(fact.reference, None)
-
-
-def instrument_updated(state: DeskState, fact: f.InstrumentUpdated) -> None:
-    """The terms of a contract from now on."""
-    state.instruments[fact.instrument.key] = fact.instrument

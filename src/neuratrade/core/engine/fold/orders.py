@@ -107,6 +107,8 @@ def order_amended(state: DeskState, fact: f.OrderAmended) -> None:
     """The venue works it with these terms."""
     order = state.orders[fact.client_order_id]
     order.quantity, order.stop_price = fact.quantity, fact.stop_price
+    if order.listed_as == order.request.instrument:
+        order.listed_as = ""
     if order.asked == "amend":
         order.asked = ""
     if order.status is OrderStatus.UNKNOWN:
@@ -137,7 +139,9 @@ def order_filled(state: DeskState, fact: f.OrderFilled) -> None:
     """An execution: the order, its bracket, the ledger."""
     fill = fact.fill
     order = state.orders[fill.client_order_id]
-    order.executions[fill.trade_id] = Execution(fill.quantity, fill.price, fill.fee, fill.fee_currency)
+    order.executions[fill.trade_id] = Execution(
+        fill.quantity, fill.price, fill.fee, fill.fee_currency, fill.at_ns
+    )
     order.filled += fill.quantity
     if order.request.role is OrderRole.STOP and order.triggered_ns is None:
         order.triggered_ns = fact.at_ns
@@ -207,7 +211,7 @@ def fill_corrected(state: DeskState, fact: f.FillCorrected) -> None:
     request = order.request
     quote = state.instruments[request.instrument].quote
     told = order.executions.get(fact.trade_id, Execution(ZERO, fact.price, ZERO, quote))
-    true = Execution(fact.quantity, fact.price, fact.fee, told.fee_currency)
+    true = Execution(fact.quantity, fact.price, fact.fee, told.fee_currency, told.at_ns)
     order.executions[fact.trade_id] = true
     order.filled += true.quantity - told.quantity
     if order.stated is not None:

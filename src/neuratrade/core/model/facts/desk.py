@@ -161,9 +161,12 @@ class ActionKind(StrEnum):
 class CorporateActed(msgspec.Struct, frozen=True, tag="corporate_acted"):
     """A corporate action or a futures roll: quantities, levels and resting stops are rewritten.
 
-    ratio: new units per old one (split). amount: cash per unit to holders (dividend), or what the new
-    contract trades above the old one (roll), quote currency. successor: the instrument that takes the place
-    of `instrument` (symbol change, roll), None where it stays.
+    ratio, per: `ratio` new units for `per` old ones (split). amount: cash per unit to holders (dividend), or
+    what the new contract trades above the old one (roll), quote currency. successor: the instrument that
+    takes the place of `instrument` (symbol change, roll), None where it stays. action_id: names the action
+    once, however often it is told. effective_ns: when it took effect at the venue; executions before that
+    are in the old terms. envelopes: approvals of the brackets it touches in the new terms, signed anew; the
+    engine fills them in.
     """
 
     at_ns: int
@@ -173,6 +176,10 @@ class CorporateActed(msgspec.Struct, frozen=True, tag="corporate_acted"):
     ratio: Decimal = ONE
     amount: Decimal = ZERO
     successor: Instrument | None = None
+    per: Decimal = ONE
+    action_id: str = ""
+    effective_ns: int = 0
+    envelopes: tuple[Envelope, ...] = ()
 
 
 class InstrumentUpdated(msgspec.Struct, frozen=True, tag="instrument_updated"):

@@ -6,7 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from neuratrade.core.model.approval import Envelope, LayerReport
-from neuratrade.core.model.decimals import ZERO
+from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.intent import Intent
 from neuratrade.core.model.orders import OrderRequest
 
@@ -25,7 +25,7 @@ class MarketSeen(msgspec.Struct, frozen=True, gc=False):
 
 
 class CloseReason(StrEnum):
-    """Why a bracket ended."""
+    """Why a bracket ended. ACTION: a corporate action left less than a lot of it."""
 
     TP = "TP"
     SL = "SL"
@@ -34,6 +34,7 @@ class CloseReason(StrEnum):
     KILL = "KILL"
     LIQUIDATED = "LIQUIDATED"
     MANUAL = "MANUAL"
+    ACTION = "ACTION"
     NO_ENTRY = "NO_ENTRY"
 
 
@@ -130,7 +131,8 @@ class ProtectionChanged(msgspec.Struct, frozen=True, tag="protection_changed"):
 class BracketClosed(msgspec.Struct, frozen=True, tag="bracket_closed"):
     """A bracket ended. pnl: net of fees, quote currency. entered: quantity that was ever filled.
 
-    dust: what is left below one lot, at its entry price; the account keeps it.
+    dust: what is left below one lot, at its entry price; the account keeps it. rate: account currency per
+    unit of the quote currency then, None where nobody knew it.
     """
 
     at_ns: int
@@ -146,6 +148,17 @@ class BracketClosed(msgspec.Struct, frozen=True, tag="bracket_closed"):
     account_id: str
     lane: str
     dust: Decimal = ZERO
+    rate: Decimal | None = ONE
+
+    @property
+    def pnl_home(self) -> Decimal | None:
+        """Net profit in the account's currency; None where no rate was known."""
+        return None if self.rate is None else self.pnl * self.rate
+
+    @property
+    def fees_home(self) -> Decimal | None:
+        """Fees in the account's currency; None where no rate was known."""
+        return None if self.rate is None else self.fees * self.rate
 
 
 class TimerSet(msgspec.Struct, frozen=True, tag="timer_set"):

@@ -110,12 +110,14 @@ class FillCorrected(msgspec.Struct, frozen=True, tag="fill_corrected"):
 class Liquidated(msgspec.Struct, frozen=True, tag="liquidated"):
     """The venue itself closed a part of the position; no order of ours did. The fill names no order.
 
-    shares: what each bracket bears of it, filled in by the engine when it books it.
+    shares: what each bracket bears of it, filled in by the engine when it books it. fee_rate: as in
+    `OrderFilled`.
     """
 
     at_ns: int
     fill: Fill
     shares: dict[str, Decimal] = {}
+    fee_rate: Decimal = ONE
 
 
 VenueEvent = (
