@@ -2,7 +2,8 @@
 
 It is there to prove what the hands do with a venue that answers late, not at all, or wrongly. Orders are
 known by client id; a second submission of one id is counted and refused, as venues do. Market orders and
-limit orders that may not rest are filled at once, all others rest until `POST /fill`.
+limit orders that may not rest are filled at once, all others rest until `POST /fill`. It keeps no money, and
+so says nothing of balances.
 
 Run it on its own by `python -m tests.loopback.venue`: it prints its port and serves until it is killed.
 """
@@ -309,7 +310,7 @@ class LoopbackVenue:
         live = [order for order in self.orders.values() if not order.over]
         plain = tuple(_listed(order) for order in live if order.stop_price is None)
         conditional = tuple(_listed(order) for order in live if order.stop_price is not None)
-        return VenueSnapshot(now_ns, account_id, now_ns, plain, conditional, positions, {}, tuple(fills))
+        return VenueSnapshot(now_ns, account_id, now_ns, plain, conditional, positions, None, tuple(fills))
 
 
 def _listed(order: _Order) -> VenueOrder:

@@ -169,16 +169,17 @@ class BarBuilder:
         if self._complete_from_ns is None:
             self._complete_from_ns = base.open_ns
         done: list[Bar] = []
-        bar = self._bar_for(base.open_ns, base.open, done)
+        open_ns, span_ns = base.open_ns, base.span_ns
+        bar = self._bar_for(open_ns, base.open, done)
         if bar is None:
             return done
-        if base.open_ns in bar.bases:
-            self._findings.append(Finding(FindingKind.DUPLICATE, self.instrument, base.open_ns))
+        if open_ns in bar.bases:
+            self._findings.append(Finding(FindingKind.DUPLICATE, self.instrument, open_ns))
             return done
-        bar.bases.add(base.open_ns)
-        bar.expected = self.span_ns // base.span_ns
-        close_ns = base.open_ns + base.span_ns
-        bar.widen(base.open_ns, close_ns, base.open, base.close)
+        bar.bases.add(open_ns)
+        bar.expected = self.span_ns // span_ns
+        close_ns = open_ns + span_ns
+        bar.widen(open_ns, close_ns, base.open, base.close)
         bar.stretch(base.high, base.low, base.volume)
         if close_ns == bar.end_ns:
             self._close_open(bar, done)
@@ -204,8 +205,9 @@ class BarBuilder:
 
         Ended bars go to `done`.
         """
-        if self._open is not None and self._open.open_ns <= at_ns < self._open.end_ns:
-            return self._open
+        bar = self._open
+        if bar is not None and bar.open_ns <= at_ns < bar.end_ns:
+            return bar
         open_ns = self._opening(at_ns)
         done += self.advance(open_ns)
         if self._open is not None or (self._closed_ns is not None and open_ns < self._closed_ns):
@@ -250,7 +252,8 @@ class BarBuilder:
     def _check_fit(self, base: Bar) -> None:
         if base.instrument != self.instrument:
             raise ValueError(f"a bar of {base.instrument} in bars of {self.instrument}")
-        if self.span_ns % base.span_ns or (base.open_ns - self.offset_ns) % base.span_ns:
+        span_ns = base.span_ns
+        if self.span_ns % span_ns or (base.open_ns - self.offset_ns) % span_ns:
             raise ValueError(
                 f"a bar of {base.span_ns} ns that opened at {base.open_ns} does not fit into bars of "
                 f"{self.span_ns} ns"

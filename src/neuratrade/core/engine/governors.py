@@ -26,6 +26,7 @@ from neuratrade.core.model.facts import (
 )
 from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND
 from neuratrade.core.risk.layer import text
+from neuratrade.core.risk.limits import Limits
 from neuratrade.core.risk.posture import Posture, next_posture
 from neuratrade.core.risk.view import drawdown
 
@@ -56,14 +57,14 @@ class Governors:
             new_day = self._roll_day(turn, account, equity)
             holding = [key for key, item in account.positions.items() if item.quantity]
             names = {instrument_of_position(key) for key in holding}
-            doubted = any(markets.doubts(name) for name in names)
+            doubted = any(map(markets.doubts, names))
             if not doubted and _worth_marking(turn, account, equity):
                 held = {key: prices[key] for key in holding}
                 turn.record(Marked(turn.at_ns, account.account.account_id, equity, held))
                 self._pose(turn, account, new_day=new_day)
             elif new_day:
                 self._pose(turn, account, new_day=True)
-            stale = any(markets.is_stale(name, turn.at_ns, age_ns) for name in names)
+            stale = bool(names) and any(markets.is_stale(name, turn.at_ns, age_ns) for name in names)
             conversion_ns = turn.state.limits.conversion_age_ns
             fresh = not stale and not markets.converts_stale(account, turn.at_ns, conversion_ns)
             feared = _feared(turn, account, prices, markets) if doubted else equity
@@ -73,7 +74,10 @@ class Governors:
 
     def _pose(self, turn: Turn, account: AccountState, *, new_day: bool) -> None:
         """Draws back as the fall deepens, and comes forward again a step at a time."""
-        fell = max(drawdown(account.session_peak, account.equity), drawdown(account.peak_24h, account.equity))
+        fell = drawdown(account.session_peak, account.equity)
+        day = account.peak_24h
+        if day != account.session_peak:
+            fell = max(fell, drawdown(day, account.equity))
         current = Posture(account.posture)
         posture = next_posture(current, fell, turn.state.limits, new_day=new_day, highest=self._boldest)
         if posture is not current:
@@ -103,6 +107,8 @@ class Governors:
         limits, state = turn.state.limits, turn.state
         if fresh and state.governor == STALE and not state.latched:
             move(turn, TradingState.RUNNING, STALE, "prices are fresh again", "", "", latched=False)
+        if fresh and not self._breached and _is_near_peak(account, equity, limits):
+            return
         day = drawdown(account.day_start_equity, equity)
         if self._confirmed(turn, account, "daily_loss", day >= limits.daily_loss_fraction):
             reason = "the day lost too much"
@@ -221,6 +227,14 @@ def _feared(turn: Turn, account: AccountState, prices: dict[str, Decimal], marke
             seen[key] = held_back
     equity = equity_of(account, turn.state.instruments, seen, markets.rates_of(account))
     return account.equity if equity is None else equity
+
+
+def _is_near_peak(account: AccountState, equity: Decimal, limits: Limits) -> bool:
+    """Whether equity is so close to the highest of the peaks it is held to that no rule can be broken."""
+    tightest = min(limits.daily_loss_fraction, limits.session_drawdown_fraction, limits.drawdown_24h_fraction)
+    highest = max(account.day_start_equity, account.session_peak, account.peak_24h)
+    # Of what is above zero, a higher peak shows the deeper fall.
+    return equity > 0 and drawdown(highest, equity) < tightest
 
 
 def _worth_marking(turn: Turn, account: AccountState, equity: Decimal) -> bool:

@@ -7,6 +7,7 @@ always the sum of what happened.
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
@@ -17,7 +18,16 @@ from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import Direction
 from neuratrade.core.model.orders import Fill
 
-NO_RATES: Mapping[str, Decimal] = {}
+
+class Rates(Protocol):
+    """What currencies are worth in an account's own."""
+
+    def get(self, currency: str, /) -> Decimal | None:
+        """Account currency per unit of a currency; None when it is not known."""
+        ...
+
+
+NO_RATES: Rates = dict[str, Decimal]()
 
 
 def book_fill(account: AccountState, instrument: Instrument, fill: Fill, direction: Direction) -> None:
@@ -115,11 +125,11 @@ def equity_of(
     account: AccountState,
     instruments: Mapping[str, Instrument],
     prices: Mapping[str, Decimal],
-    rates: Mapping[str, Decimal] = NO_RATES,
+    rates: Rates = NO_RATES,
 ) -> Decimal | None:
     """Equity in the account's currency; None when a price or a rate is missing.
 
-    prices: by instrument key, quote currency per unit. rates: account currency per unit of a currency.
+    prices: by instrument key, quote currency per unit. rates: asked only for what is needed.
     """
     home = account.account.currency
     total = ZERO
@@ -149,5 +159,5 @@ def equity_of(
     return total
 
 
-def _rate(rates: Mapping[str, Decimal], currency: str, home: str) -> Decimal | None:
+def _rate(rates: Rates, currency: str, home: str) -> Decimal | None:
     return ONE if currency == home else rates.get(currency)

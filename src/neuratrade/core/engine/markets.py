@@ -174,11 +174,9 @@ class Markets:
         found = self.rate(currency, into)
         return None if found is None else found.value
 
-    def rates_of(self, account: AccountState) -> dict[str, Decimal]:
-        """Account currency per unit of every other currency its equity needs; without unknown ones."""
-        home = account.account.currency
-        found = ((currency, self.rate(currency, home)) for currency in self._currencies(account))
-        return {currency: rate.value for currency, rate in found if rate is not None}
+    def rates_of(self, account: AccountState) -> "AccountRates":
+        """Account currency per unit of every other currency the account has."""
+        return AccountRates(self, account)
 
     def _currencies(self, account: AccountState) -> set[str]:
         """Currencies but its own in which an account has cash, or holds something that is quoted in them."""
@@ -197,3 +195,17 @@ class Markets:
                 found.add(currency)
         found.discard(account.account.currency)
         return found
+
+
+class AccountRates:
+    """The rates of one account's currencies, each looked for when it is asked for: mostly none is."""
+
+    __slots__ = ("_account", "_markets")
+
+    def __init__(self, markets: Markets, account: AccountState) -> None:
+        self._markets = markets
+        self._account = account
+
+    def get(self, currency: str) -> Decimal | None:
+        """Account currency per unit; None when it is not known."""
+        return self._markets.value_of_one(currency, self._account.account.currency)

@@ -192,11 +192,12 @@ class LaneState(msgspec.Struct):
 class AccountState(msgspec.Struct):
     """Money, holdings and counters of one account. balances: amount by currency.
 
-    positions: by `position_key`. hour_peaks: best equity by hour number, of the last 24 hours. losses: in a
-    row, across sessions and lanes. opened_today: positions opened this trading day, by lane. dust: units left
-    over below a lot, by instrument. foreign: signed units the desk did not open, by instrument. filled_ns:
-    when the last execution was booked. liquidations: trade ids of those booked. differences: what the last
-    comparison with the venue found. actions: corporate actions applied, by their id.
+    positions: by `position_key`. hour_peaks: best equity by hour number, of the last 24 hours, without those
+    that a later hour reached. losses: in a row, across sessions and lanes. opened_today: positions opened
+    this trading day, by lane. dust: units left over below a lot, by instrument. foreign: signed units the
+    desk did not open, by instrument. filled_ns: when the last execution was booked. liquidations: trade ids
+    of those booked. differences: what the last comparison with the venue found. actions: corporate actions
+    applied, by their id.
     """
 
     account: Account
@@ -298,12 +299,12 @@ def position_key(account: Account, instrument: str, direction: Direction) -> str
     return instrument if account.mode is PositionMode.NET else f"{instrument}/{direction.value}"
 
 
+_DIRECTIONS = tuple(f"/{direction.value}" for direction in Direction)
+
+
 def instrument_of_position(key: str) -> str:
     """The instrument key within a position's key."""
-    for direction in Direction:
-        if key.endswith(f"/{direction.value}"):
-            return key.removesuffix(f"/{direction.value}")
-    return key
+    return key.rpartition("/")[0] if key.endswith(_DIRECTIONS) else key
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")

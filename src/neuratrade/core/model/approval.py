@@ -47,7 +47,7 @@ class LayerReport(msgspec.Struct, frozen=True, gc=False):
     quantity: Decimal | None = None
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """What an approval allows. side and max_quantity are the entry's; expires_ns ends the entry only."""
 
     approval_id: str

@@ -20,7 +20,11 @@ _NEAREST = Context(prec=100, rounding=ROUND_HALF_EVEN)
 
 def floor_to(value: Decimal, step: Decimal) -> Decimal:
     """Largest multiple of `step` that is not above `value`. Raises ValueError for a step <= 0."""
-    return _snap(value, step, _FLOOR)
+    if value.is_signed() or not value.is_finite():
+        return _snap(value, step, _FLOOR)
+    _check_step(step)
+    # Of what is not below zero the whole part of the quotient is its floor, and found without its digits.
+    return _FLOOR.multiply(_FLOOR.divide_int(value, step), step)
 
 
 def ceil_to(value: Decimal, step: Decimal) -> Decimal:

@@ -98,7 +98,7 @@ class Iceberg(msgspec.Struct, frozen=True, tag="iceberg"):
 Execution = Twap | Vwap | Iceberg
 
 
-class OpenIntent(msgspec.Struct, frozen=True, tag="open"):
+class OpenIntent(msgspec.Struct, frozen=True, tag="open", gc=False):
     """A proposal to open a position in one instrument.
 
     instrument: key `ASSET@venue`. trigger_price: limit or stop price of the entry, and the price the

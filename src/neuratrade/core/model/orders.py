@@ -80,7 +80,7 @@ FINAL_STATUSES = frozenset(
 )
 
 
-class OrderRequest(msgspec.Struct, frozen=True):
+class OrderRequest(msgspec.Struct, frozen=True, gc=False):
     """One order as it will be sent.
 
     quantity: units of base or contracts, above zero. limit_price and stop_price: quote per base.
@@ -114,7 +114,7 @@ class Liquidity(StrEnum):
     TAKER = "taker"
 
 
-class Fill(msgspec.Struct, frozen=True):
+class Fill(msgspec.Struct, frozen=True, gc=False):
     """One execution. fee: positive = paid, in fee_currency. trade_id: the venue's own, unique per venue."""
 
     trade_id: str

@@ -16,7 +16,7 @@ from neuratrade.core.risk.posture import Stance, stance
 from neuratrade.core.risk.view import GateView, drawdown
 
 
-class Case(msgspec.Struct, frozen=True):
+class Case(msgspec.Struct, frozen=True, gc=False):
     """What a layer is given.
 
     limits: as far as the account's stance lets them be used. sign: +1 for long, -1 for short. equity:

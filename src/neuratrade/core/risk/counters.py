@@ -8,7 +8,7 @@ from decimal import Decimal
 from neuratrade.core.model.approval import LayerReport
 from neuratrade.core.model.intent import Lane
 from neuratrade.core.risk.case import Case
-from neuratrade.core.risk.layer import approve, at_least, below, limit_text, missing, seconds
+from neuratrade.core.risk.layer import approve, at_least, below, few, limit_text, missing, seconds
 from neuratrade.core.risk.view import drawdown
 
 
@@ -18,7 +18,7 @@ def trades_per_day(case: Case) -> LayerReport:
     limit = case.limits.scalp_trades_per_day if scalps else case.limits.trades_per_day
     if case.view.account is None:
         return missing("trades_per_day", "the account", str(limit))
-    return below("trades_per_day", case.view.account.trades_today, limit, "enough trades for today")
+    return few("trades_per_day", case.view.account.trades_today, limit, "enough trades for today")
 
 
 def concurrent(case: Case) -> LayerReport:
@@ -26,7 +26,7 @@ def concurrent(case: Case) -> LayerReport:
     account, limit = case.view.account, case.limits.concurrent
     if account is None:
         return missing("concurrent", "the account", str(limit))
-    return below("concurrent", account.open_brackets, limit, "too many open brackets")
+    return few("concurrent", account.open_brackets, limit, "too many open brackets")
 
 
 def daily_loss(case: Case) -> LayerReport:
@@ -62,7 +62,7 @@ def loss_streak(case: Case) -> LayerReport:
     if account is None:
         return missing("loss_streak", "the account", str(limit))
     lost = account.lane_session_losses
-    return below("loss_streak", lost, limit, "this lane lost too often in a row today")
+    return few("loss_streak", lost, limit, "this lane lost too often in a row today")
 
 
 def lane_cooldown(case: Case) -> LayerReport:

@@ -5,6 +5,7 @@ Every layer reports on every proposal, also after another refused it, so that th
 """
 
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -152,11 +153,16 @@ def _lot(case: Case, quantity: Decimal) -> LayerReport:
         return missing("lot", "every size cap", "")
     sized = contract.round_quantity(quantity)
     value = contract.notional(sized, case.intent.trigger_price)
-    limit = f">= {limit_text(contract.min_quantity)}, worth >= {limit_text(contract.min_notional)}"
+    limit = _least_text(contract.min_quantity, contract.min_notional)
     observed = f"{text(sized)} worth {text(value)}"
     if sized <= ZERO or sized < contract.min_quantity or value < contract.min_notional:
         return refuse("lot", "what is left is below the venue's minimum", observed, limit)
     return LayerReport("lot", APPROVE, "", observed, limit, sized)
+
+
+@lru_cache(maxsize=64)
+def _least_text(quantity: Decimal, notional: Decimal) -> str:
+    return f">= {limit_text(quantity)}, worth >= {limit_text(notional)}"
 
 
 def _envelope(case: Case, quantity: Decimal, signer: Signer | None) -> Envelope:

@@ -1,5 +1,8 @@
 """Intake layers: may this proposal be looked at at all?"""
 
+from decimal import Decimal
+from functools import lru_cache
+
 from neuratrade.core.model.account import AccountKind
 from neuratrade.core.model.approval import LayerReport
 from neuratrade.core.model.facts import TradingState
@@ -114,8 +117,13 @@ def conversion(case: Case) -> LayerReport:
     age_ns, limit_ns = case.view.conversion_age_ns, case.limits.conversion_age_ns
     if case.conversion is None or age_ns is None:
         return missing("conversion", "the conversion rate", limit_text(limit_ns, seconds))
-    # Remembered like a limit, since most desks trade in the currency they report in: one, and never old.
-    observed = f"{limit_text(case.conversion)}, {limit_text(age_ns, seconds)} old"
+    return _converted(case.conversion, age_ns, limit_ns)
+
+
+@lru_cache(maxsize=1024)
+def _converted(rate: Decimal, age_ns: int, limit_ns: int) -> LayerReport:
+    """Remembered, since most desks trade in the currency they report in: one, and never old."""
+    observed = f"{limit_text(rate)}, {limit_text(age_ns, seconds)} old"
     limit = limit_text(limit_ns, seconds)
     if age_ns > limit_ns:
         return refuse("conversion", "the conversion rate is too old", observed, limit)

@@ -58,7 +58,8 @@ def text(value: Decimal | int | None) -> str:
 
 def seconds(value_ns: Decimal | int) -> str:
     """A span for people, from nanoseconds."""
-    return f"{text(value_ns * _NANO)} s"
+    shown = str(_EIGHT_DIGITS(value_ns * _NANO))
+    return f"{shown} s" if "E" not in shown else f"{text(value_ns * _NANO)} s"
 
 
 @lru_cache(maxsize=1024, typed=True)
@@ -98,6 +99,12 @@ def below(
     if observed < limit:
         return LayerReport(name, APPROVE, "", show(observed), limit_text(limit, show))
     return LayerReport(name, REFUSE, reason, show(observed), limit_text(limit, show))
+
+
+@lru_cache(maxsize=1024)
+def few(name: str, observed: int, limit: int, reason: str) -> LayerReport:
+    """`below` for small counts, remembered: the same few are seen at every judgement."""
+    return below(name, observed, limit, reason)
 
 
 def at_least(

@@ -74,6 +74,7 @@ STEPS_DOWN = ((Decimal("0.5"), Posture.DEFENSIVE), (Decimal("0.25"), Posture.BAL
 """From this share of the drawdown limit on, the posture is at most this one."""
 RECOVERED = Decimal("0.5")
 """Within a day a posture rises again below this share of the drawdown at which it fell."""
+_FIRST_STEP = min(share for share, _ in STEPS_DOWN)
 _LADDER = (Posture.DEFENSIVE, Posture.BALANCED, Posture.AGGRESSIVE)
 
 
@@ -131,6 +132,8 @@ def next_posture(
     """
     limit = min(limits.session_drawdown_fraction, limits.drawdown_24h_fraction)
     used = drawdown_fraction / limit if limit > ZERO else ONE
+    if current is highest and used < _FIRST_STEP:
+        return current
     allowed = calmer(_at_most(used), highest)
     if calmer(allowed, current) is allowed:
         return allowed

@@ -1,6 +1,7 @@
 """Quality layers: is this a sane trade at today's prices, stops and costs?"""
 
 from decimal import Decimal
+from functools import lru_cache
 
 from neuratrade.core.model.approval import LayerReport
 from neuratrade.core.model.decimals import ONE, ZERO
@@ -99,7 +100,7 @@ def stop_distance(case: Case) -> LayerReport:
 def stop_atr(case: Case) -> LayerReport:
     """Refuses stops inside the noise or so far that they protect nothing, in average true ranges."""
     least, most, atr = case.limits.stop_min_atr, case.limits.stop_max_atr, case.view.atr
-    bounds = f"{limit_text(least)}..{limit_text(most)} ATR"
+    bounds = _ranges_text(least, most)
     if case.stop_distance is None:
         return approve("stop_atr", "no stop price", bounds)
     if atr is None or atr <= ZERO:
@@ -110,6 +111,11 @@ def stop_atr(case: Case) -> LayerReport:
     if ranges > most:
         return refuse("stop_atr", "the stop is too many true ranges away", text(ranges), bounds)
     return approve("stop_atr", text(ranges), bounds)
+
+
+@lru_cache(maxsize=64)
+def _ranges_text(least: Decimal, most: Decimal) -> str:
+    return f"{limit_text(least)}..{limit_text(most)} ATR"
 
 
 def liquidation(case: Case) -> LayerReport:

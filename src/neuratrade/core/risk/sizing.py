@@ -40,7 +40,8 @@ def requested(case: Case) -> Cap:
 
 def risk_per_trade(case: Case) -> Cap:
     """Loss at the stop, costs included, stays within the share of equity one trade may risk."""
-    return _risk_cap(case, case.limits.risk_per_trade_fraction, "risk per trade")
+    fraction = case.limits.risk_per_trade_fraction
+    return _risk_cap(case, fraction, limit_text(fraction), "risk per trade")
 
 
 def atr_size(case: Case) -> Cap:
@@ -69,15 +70,16 @@ def kelly(case: Case) -> Cap:
     limits, win_rate, outcomes = case.limits, case.view.win_rate, case.view.win_rate_outcomes
     if win_rate is None:
         seen = f"{outcomes} outcomes"
-        return _risk_cap(case, limits.uncalibrated_risk_fraction, "not calibrated yet", seen)
+        fraction = limits.uncalibrated_risk_fraction
+        return _risk_cap(case, fraction, limit_text(fraction), "not calibrated yet", seen)
     share = _kelly_share(case, win_rate)
     if share is None:
-        return _risk_cap(case, limits.kelly_fraction, "fractional Kelly")
+        return _risk_cap(case, limits.kelly_fraction, limit_text(limits.kelly_fraction), "fractional Kelly")
     fraction, reason = share * limits.kelly_fraction, "fractional Kelly"
     if outcomes < limits.kelly_min_outcomes:
         fraction, reason = min(fraction, limits.uncalibrated_risk_fraction), "not calibrated yet"
     seen = f"win rate {text(win_rate)} of {outcomes} outcomes, Kelly {text(share)}"
-    return _risk_cap(case, fraction, reason, seen)
+    return _risk_cap(case, fraction, text(fraction), reason, seen)
 
 
 def _kelly_share(case: Case, win_rate: Decimal) -> Decimal | None:
@@ -175,9 +177,12 @@ def budget_factor(case: Case) -> Decimal | None:
     return max(BUDGET_FLOOR, ONE - case.drawdown_24h / case.limits.drawdown_24h_fraction)
 
 
-def _risk_cap(case: Case, fraction: Decimal, reason: str, observed: str = "") -> Cap:
-    """The size whose loss is `fraction` of equity. observed: what to show instead of a unit's risk."""
-    equity, loss, limit = case.equity, case.unit_loss, text(fraction)
+def _risk_cap(case: Case, fraction: Decimal, limit: str, reason: str, observed: str = "") -> Cap:
+    """The size whose loss is `fraction` of equity, which `limit` shows.
+
+    observed: what to show instead of a unit's risk.
+    """
+    equity, loss = case.equity, case.unit_loss
     if equity is None:
         return _unknown("equity", limit)
     if case.view.instrument is None:

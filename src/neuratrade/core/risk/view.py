@@ -16,7 +16,7 @@ from neuratrade.core.model.regime import Regime
 from neuratrade.core.risk.posture import Phase, Posture, Profile
 
 
-class AccountView(msgspec.Struct, frozen=True):
+class AccountView(msgspec.Struct, frozen=True, gc=False):
     """Money and counters of the account an intent names. Amounts in the reporting currency.
 
     unknown_orders: orders of this account in the intent's instrument whose fate the venue has not told yet.
@@ -41,7 +41,7 @@ class AccountView(msgspec.Struct, frozen=True):
     unknown_orders: int = 0
 
 
-class GateView(msgspec.Struct, frozen=True):
+class GateView(msgspec.Struct, frozen=True, gc=False):
     """One moment, as the gate sees it.
 
     price: last mark, quote per base. price_age_ns: how old it is. spread_fraction: of the price.

@@ -15,18 +15,20 @@ MOVES_PEAKS = ("deposit", "withdrawal", "transfer")
 
 def marked(state: DeskState, fact: f.Marked) -> None:
     """Equity now; peaks follow it up, never down."""
-    account = state.accounts[fact.account_id]
-    account.equity, account.marked_ns = fact.equity, fact.at_ns
-    account.session_peak = max(account.session_peak, fact.equity)
-    account.peak = max(account.peak, fact.equity)
-    account.max_drawdown = max(account.max_drawdown, drawdown(account.peak, fact.equity))
+    account, equity = state.accounts[fact.account_id], fact.equity
+    account.equity, account.marked_ns = equity, fact.at_ns
+    account.session_peak = max(account.session_peak, equity)
+    account.peak = max(account.peak, equity)
+    account.max_drawdown = max(account.max_drawdown, drawdown(account.peak, equity))
     hour = fact.at_ns // NS_PER_HOUR
     peaks = account.hour_peaks
-    if peaks and peaks[-1][0] == hour:
-        peaks[-1] = (hour, max(peaks[-1][1], fact.equity))
-    else:
-        peaks.append((hour, fact.equity))
-        account.hour_peaks = [item for item in peaks if item[0] >= hour - HOURS_KEPT]
+    # What a later hour reached can never be the highest again, so few are kept: the highest is often asked.
+    while peaks and peaks[-1][1] <= equity:
+        peaks.pop()
+    if not peaks or peaks[-1][0] != hour:
+        peaks.append((hour, equity))
+        if peaks[0][0] < hour - HOURS_KEPT:
+            account.hour_peaks = [item for item in peaks if item[0] >= hour - HOURS_KEPT]
 
 
 def day_rolled(state: DeskState, fact: f.DayRolled) -> None:

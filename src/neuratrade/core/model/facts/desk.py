@@ -68,7 +68,7 @@ class DoorRefused(msgspec.Struct, frozen=True, tag="door_refused"):
     errors: tuple[str, ...]
 
 
-class Marked(msgspec.Struct, frozen=True, tag="marked"):
+class Marked(msgspec.Struct, frozen=True, tag="marked", gc=False):
     """Equity at the marks seen, reporting currency."""
 
     at_ns: int

@@ -11,7 +11,7 @@ from neuratrade.core.model.intent import Intent
 from neuratrade.core.model.orders import OrderRequest
 
 
-class MarketSeen(msgspec.Struct, frozen=True):
+class MarketSeen(msgspec.Struct, frozen=True, gc=False):
     """The market values a decision saw; None where they were not known."""
 
     price: Decimal | None = None
@@ -38,7 +38,7 @@ class CloseReason(StrEnum):
     NO_ENTRY = "NO_ENTRY"
 
 
-class IntentJudged(msgspec.Struct, frozen=True, tag="intent_judged"):
+class IntentJudged(msgspec.Struct, frozen=True, tag="intent_judged", gc=False):
     """The gate's whole answer to one intent. quantity: what was approved, zero when refused."""
 
     at_ns: int
@@ -50,7 +50,7 @@ class IntentJudged(msgspec.Struct, frozen=True, tag="intent_judged"):
     envelope: Envelope | None = None
 
 
-class OrderPlanned(msgspec.Struct, frozen=True, tag="order_planned"):
+class OrderPlanned(msgspec.Struct, frozen=True, tag="order_planned", gc=False):
     """An approved order is about to be sent."""
 
     at_ns: int

@@ -24,7 +24,7 @@ class OrderRejected(msgspec.Struct, frozen=True, tag="order_rejected"):
     reason: str
 
 
-class OrderFilled(msgspec.Struct, frozen=True, tag="order_filled"):
+class OrderFilled(msgspec.Struct, frozen=True, tag="order_filled", gc=False):
     """An execution. fee_rate: quote currency per unit of the fee's currency, as known then; zero: unknown."""
 
     at_ns: int
