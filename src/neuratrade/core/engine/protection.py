@@ -66,7 +66,9 @@ def _amend(turn: Turn, bracket: BracketState, stop: OrderState, wanted: Decimal,
     moved = stop.stop_price != bracket.stop_price
     if stop.remaining != wanted or moved or stop.asked:
         quantity, level = stop.filled + wanted, bracket.stop_price
-        if _waits(turn, bracket) and (quantity, level) == (stop.asked_quantity, stop.asked_stop):
+        same = (quantity, level) == (stop.asked_quantity, stop.asked_stop)
+        # A level may wait, cover may not: what is bare is asked for at once, as often as it takes.
+        if same and stop.remaining >= wanted and _waits(turn, bracket):
             return
         reason = "follow the level guarded" if moved else "fit the quantity held"
         turn.amend(bracket, stop, quantity, level, reason)
