@@ -225,6 +225,6 @@ def _note_there(book: EnvelopeBook, order: OrderBook) -> None:
     """An order that was thought absent is there after all: what it may fill is used again."""
     order.missed_ns = None
     if order.absent and order.request.role is OrderRole.ENTRY:
-        book.used += order.request.quantity - order.filled
+        book.used += max(order.request.quantity - order.filled, ZERO)
         order.released = False
     order.absent = False

@@ -129,8 +129,20 @@ def test_a_venue_that_amends_to_terms_of_its_own_is_asked_again_but_not_at_once(
     assert len(amends(hand)) == 2
     hand.amended(STOP, 1, "103.5")
     hand.quote(109)
-    assert amends(hand)[-1] == (1, D("104.6")), "a level that moved is news, and waits for nothing"
+    assert amends(hand)[-1] == (D(1), D("104.6")), "a level that moved is news, and waits for nothing"
     hand.amended(STOP, 1, "104.6")
     hand.seconds(20)
     assert len(amends(hand)) == 3
     assert hand.bracket.protected
+
+
+def test_an_entry_rejected_overfilled_and_there_after_all_uses_no_less_than_nothing() -> None:
+    hand = Hand(checked=False)
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    request = hand.order(ENTRY).request
+    hand.rejected(ENTRY)
+    late = fill_of(request, "1.5", 100, "late", hand.now_ns)
+    hand.step(f.OrderFilled(hand.now_ns, late))
+    hand.step(f.OrderAccepted(hand.now_ns, request.client_order_id, "V"))
+    assert hand.bracket.entry_used == 0
+    assert hand.order(STOP).request.quantity == D("1.5")

@@ -8,7 +8,7 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import CloseIntent
 from neuratrade.core.model.orders import OrderRole
 from neuratrade.core.model.venue_rules import VenueRules
-from tests.semantics.venues import RESTING, submits
+from tests.semantics.venues import RESTING, guarded, submits
 from tests.simulation.hand import Hand
 from tests.simulation.world import PERP, D, fill_of, intent
 
@@ -33,9 +33,9 @@ def test_the_rest_is_guarded_at_once(rules: VenueRules) -> None:
     first = hand.coid(STOP)
     assert stated(hand) == [(STOP, D("0.6"))]
     hand.accept(STOP)
-    assert not hand.bracket.protected, "what was not told of counts as bare"
+    assert not guarded(hand), "what was not told of counts as bare"
     tell(hand, first)
-    assert hand.bracket.protected
+    assert guarded(hand)
     assert hand.order(STOP).quantity == D("0.6")
 
 

@@ -138,8 +138,9 @@ async def test_a_lost_stream_is_connected_anew_and_the_venue_is_asked_for_everyt
     async with live_world() as world:
         await world.until(lambda: _snapshots(world) >= 1, "the first snapshot")
         world.books.cut_streams()
-        await world.until(lambda: _connections(world) == [True, False, True], "it stands again")
+        await world.until(lambda: _connections(world)[:2] == [True, False], "it is lost")
         before = _snapshots(world)
+        await world.until(lambda: _connections(world) == [True, False, True], "it stands again")
         await world.until(lambda: _snapshots(world) > before, "the snapshot after the reconnect")
 
 

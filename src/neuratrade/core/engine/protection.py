@@ -78,7 +78,8 @@ def _amend(turn: Turn, bracket: BracketState, stop: OrderState, wanted: Decimal,
     if stop.remaining != wanted or moved or stop.asked or stop.listed_as:
         quantity, level = stop.filled + wanted, bracket.stop_price
         same = (quantity, level) == (stop.asked_quantity, stop.asked_stop)
-        if same and not stop.listed_as and _waits(turn, bracket):
+        # A level may wait, cover may not: what is bare is asked for at once, as often as it takes.
+        if same and not stop.listed_as and stop.remaining >= wanted and _waits(turn, bracket):
             return
         reason = "follow the level guarded" if moved else "fit the quantity held"
         turn.amend(bracket, stop, quantity, level, reason)

@@ -63,7 +63,7 @@ def order_accepted(state: DeskState, fact: f.OrderAccepted) -> None:
         if order.request.role is OrderRole.STOP and fact.client_order_id not in bracket.stop_orders:
             bracket.stop_orders.append(fact.client_order_id)
         elif order.request.role is OrderRole.ENTRY:
-            bracket.entry_used += order.quantity - order.filled
+            bracket.entry_used += max(order.quantity - order.filled, ZERO)
     if order.status in (OrderStatus.PLANNED, OrderStatus.UNKNOWN, OrderStatus.REJECTED):
         order.status = OrderStatus.WORKING if order.filled == 0 else OrderStatus.PARTIAL
 
