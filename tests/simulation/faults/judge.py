@@ -191,6 +191,10 @@ class Judge:
                 terms = (fact.quantity, fact.price, fact.fee)
                 if sign > 0:
                     self._before[id(fact)] = self.booked.get(trade_id, NOTHING)
+                else:
+                    # The desk knows of a busted entry no more.
+                    bust = max(self._before[id(fact)][0] - fact.quantity, ZERO)
+                    self.venue.holdings[self.venue.orders[fact.client_order_id].bracket_id].excess += bust
                 self._move(trade_id, self._before[id(fact)], terms, sign)
                 execution.told = sign > 0 and terms == (execution.quantity, execution.price, execution.fee)
             case f.Liquidated(fill=fill):
@@ -293,6 +297,9 @@ class Judge:
                 coid = fact.fill.client_order_id if isinstance(fact, f.OrderFilled) else fact.client_order_id
                 self._check_worked_at(state, coid)
         touched = self.venue.touched
+        for fact in facts:
+            if isinstance(fact, f.ProtectionChanged) and fact.protected:
+                self._note_covered(state, fact.bracket_id)
         if touched:
             for bracket_id in touched:
                 holding = self.venue.holdings.get(bracket_id)
@@ -390,6 +397,12 @@ class Judge:
             self._bare_ns[bracket_id] = bare_ns
             if bare_ns > PROTECT_TIMEOUT_NS + GRACE_NS:
                 raise BrokenPromise(f"2: {bracket_id} is bare for {bare_ns / 1e9:.1f} s and not leaving")
+
+    def _note_covered(self, state: DeskState, bracket_id: str) -> None:
+        """Cover that lasts less than a second is cover: what is bare after it is bare anew."""
+        bracket = state.brackets.get(bracket_id)
+        if bracket is not None and self._is_covered(state, bracket):
+            self._bare_ns.pop(bracket_id, None)
 
     def _is_covered(self, state: DeskState, bracket: BracketState) -> bool:
         contract = state.instruments[bracket.intent.instrument]
