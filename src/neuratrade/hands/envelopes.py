@@ -25,7 +25,7 @@ NOTHING = Execution(ZERO, ZERO, ZERO, "")
 class OrderBook(msgspec.Struct):
     """One order. request: as journaled, with the terms of its last amend.
 
-    absent: proven not to be there. released: what it never filled is free again.
+    absent: proven not to be there. released: what it never filled is free again, all but what is `stated`.
     """
 
     request: OrderRequest
@@ -33,6 +33,7 @@ class OrderBook(msgspec.Struct):
     missed_ns: int | None = None
     absent: bool = False
     released: bool = False
+    stated: Decimal = ZERO
 
     @property
     def filled(self) -> Decimal:
@@ -84,7 +85,10 @@ class Envelopes:
             coid = order.request.client_order_id
             absent = order.status is OrderStatus.REJECTED
             released = order.status.is_final and order.stated is not None
-            books[coid] = OrderBook(order.request, dict(order.executions), order.missed_ns, absent, released)
+            stated = order.stated or ZERO
+            books[coid] = OrderBook(
+                order.request, dict(order.executions), order.missed_ns, absent, released, stated
+            )
             self._bracket_of[coid] = bracket.bracket_id
         self._books[bracket.bracket_id] = EnvelopeBook(
             bracket.envelope, books, bracket.entry_used, bracket.held_signed, closed_ns
@@ -172,6 +176,10 @@ class Envelopes:
                 )
             case f.OrderFilled(fill=fill):
                 done = Execution(fill.quantity, fill.price, fill.fee, fill.fee_currency)
+                if order.released and order.request.role is OrderRole.ENTRY:
+                    # It was filled beyond what was stated: what was given back for that is used after all.
+                    known = max(order.filled, order.stated)
+                    book.used += max(order.filled + fill.quantity - known, ZERO)
                 self._execute(book, order, fill.trade_id, done)
             case f.FillCorrected(trade_id=trade_id):
                 currency = order.executions.get(trade_id, NOTHING).fee_currency
@@ -208,7 +216,7 @@ def _order_of(fact: f.Fact) -> str:
 def _release(book: EnvelopeBook, order: OrderBook, stated: Decimal) -> None:
     """Gives back what the venue states an entry never filled, and nothing else."""
     if order.request.role is OrderRole.ENTRY and not order.released:
-        order.released = True
+        order.released, order.stated = True, stated
         book.used -= order.request.quantity - max(order.filled, stated)
 
 

@@ -93,16 +93,25 @@ class Turns:
             self.flush()
 
     def _dispatch(self, command: Command, now_ns: int) -> None:
-        if self.journal_failed and isinstance(command, SubmitOrder):
-            request = command.order.request
-            if request.role is OrderRole.ENTRY:
-                reason = "not sent: the journal cannot be written"
-                self.step(f.OrderRejected(now_ns, request.client_order_id, reason))
-                return
+        objection = self._objection(command)
+        if objection and isinstance(command, SubmitOrder):
+            coid = command.order.request.client_order_id
+            self.step(f.OrderRejected(now_ns, coid, f"not sent: {objection}"))
+            return
         try:
             self._carry(command, now_ns)
         except Refused as refused:
             self._stopped(command, str(refused), now_ns)
+
+    def _objection(self, command: Command) -> str:
+        """Why an entry may not leave any more, though it was planned; empty where it may."""
+        if not isinstance(command, SubmitOrder) or command.order.request.role is not OrderRole.ENTRY:
+            return ""
+        if self.journal_failed:
+            return "the journal cannot be written"
+        # What comes after an entry in the same turn may have halted the desk.
+        state = self.engine.state.trading_state
+        return "" if state is f.TradingState.RUNNING else f"the desk is {state.value}"
 
     def _stopped(self, command: Command, reason: str, now_ns: int) -> None:
         """The sender let something not pass: it never left, and a desk that made it must not open more."""

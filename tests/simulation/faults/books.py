@@ -19,7 +19,7 @@ from tests.simulation.faults.kinds import Fault
 from tests.simulation.faults.truth import ZERO, Order
 
 if TYPE_CHECKING:
-    from tests.simulation.faults.venue import FaultyVenue
+    from tests.simulation.faults.exchange import Exchange
 
 FILLS_SINCE_NS = 10 * NS_PER_MINUTE
 """How far back an answer lists executions and corrections of them."""
@@ -42,7 +42,7 @@ class _Lists(msgspec.Struct):
 class Books:
     """Answers for one venue."""
 
-    def __init__(self, venue: FaultyVenue) -> None:
+    def __init__(self, venue: Exchange) -> None:
         self._venue = venue
         self._replica = _Lists()
         self._replica_ns = 0

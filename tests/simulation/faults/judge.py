@@ -7,8 +7,7 @@ desk may not do is written as rules:
    what was entered and may still be entered of a bracket never exceeds its approval.
 2. What exits may still sell never exceeds what the bracket holds, but for what the venue itself took away
    and has not told yet (a busted entry, a liquidation), or an order it had denied having, twice, 2 s apart.
-   What a word leaves bare waits for an answer about a stop, and a bracket that is bare longer than the
-   protect timeout is leaving. Time in which a fault keeps words about its orders away does not count.
+   Every filled unit is protected in time, or leaving: see `cover`.
 3. Each execution is booked once.  4. Cash, holdings and lots are the sum of what was booked, exactly.
 5. The fold of the written facts is the live state.  6. Stops only tighten, facts never go back in time.
 7. What is in quarantine or counts as foreign is a stranger's, and what is a stranger's is known.
@@ -19,18 +18,17 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from neuratrade.core.engine.cover import PROTECT_TIMEOUT_NS
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.fold.orders import NOT_THERE_AFTER_NS
-from neuratrade.core.engine.state import BracketPhase, BracketState, DeskState, state_bytes
+from neuratrade.core.engine.state import DeskState, state_bytes
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Approved, Envelope
-from neuratrade.core.model.intent import OpenIntent, Stop
-from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND
+from neuratrade.core.model.intent import OpenIntent
 from neuratrade.core.model.orders import OrderRole
 from neuratrade.store.keys import verify
+from tests.simulation.faults.cover import Cover
 from tests.simulation.faults.disk import Disk
 from tests.simulation.faults.exposure import Exposure
 from tests.simulation.faults.truth import BrokenPromise, Holding
@@ -38,17 +36,7 @@ from tests.simulation.faults.venue import FaultyVenue
 
 ZERO = Decimal(0)
 NOTHING = (ZERO, ZERO, ZERO)
-GRACE_NS = 1500 * NS_PER_MS
 BYTES_EVERY = 16
-WORDS = (
-    f.OrderAccepted,
-    f.OrderFilled,
-    f.OrderCancelled,
-    f.OrderExpired,
-    f.OrderRejected,
-    f.OrderAmended,
-    f.FillCorrected,
-)
 
 
 class Judge:
@@ -69,8 +57,7 @@ class Judge:
         self.steps = 0
         self._public_key = public_key
         self._signed: set[Envelope] = set()
-        self._bare_ns: dict[str, int] = {}
-        self._looked_ns = 0
+        self._cover = Cover(venue)
         self._shares: dict[str, dict[str, Decimal]] = {}
         self._before: dict[int, tuple[Decimal, Decimal, Decimal]] = {}
 
@@ -191,6 +178,10 @@ class Judge:
                 terms = (fact.quantity, fact.price, fact.fee)
                 if sign > 0:
                     self._before[id(fact)] = self.booked.get(trade_id, NOTHING)
+                else:
+                    # The desk knows of a busted entry no more.
+                    bust = max(self._before[id(fact)][0] - fact.quantity, ZERO)
+                    self.venue.holdings[self.venue.orders[fact.client_order_id].bracket_id].excess += bust
                 self._move(trade_id, self._before[id(fact)], terms, sign)
                 execution.told = sign > 0 and terms == (execution.quantity, execution.price, execution.fee)
             case f.Liquidated(fill=fill):
@@ -288,10 +279,6 @@ class Judge:
             raise BrokenPromise("5: the fold of the journal is not the live state")
         if any(isinstance(item, f.OrderFilled | f.FillCorrected | f.Liquidated) for item in facts):
             self.check_money(state)
-        for fact in facts:
-            if isinstance(fact, WORDS):
-                coid = fact.fill.client_order_id if isinstance(fact, f.OrderFilled) else fact.client_order_id
-                self._check_worked_at(state, coid)
         touched = self.venue.touched
         if touched:
             for bracket_id in touched:
@@ -301,8 +288,7 @@ class Judge:
         if self.exposure is not None and (facts or touched):
             self.exposure.check(state, facts)
         touched.clear()
-        if now_ns - self._looked_ns >= NS_PER_SECOND:
-            self._check_cover(state, now_ns)
+        self._cover.check(state, facts, now_ns)
 
     def check_money(self, state: DeskState) -> None:
         """Cash and holdings are exactly the sum of what was booked, lots make up the position."""
@@ -349,67 +335,6 @@ class Judge:
             raise BrokenPromise(
                 f"1: {holding.entered} + {entering} entered of {bracket.envelope.max_quantity} approved"
             )
-
-    def _check_worked_at(self, state: DeskState, coid: str) -> None:
-        """What a word left bare waits for an answer about a stop: nobody waits for the timeout to notice."""
-        order = state.orders.get(coid)
-        bracket = None if order is None else state.brackets[order.request.bracket_id]
-        if bracket is None or bracket.phase is not BracketPhase.OPEN or _is_leaving(state, bracket):
-            return
-        rests = self.venue.rules.rests_stops and isinstance(bracket.intent.protection, Stop)
-        rests = rests and bracket.intent.instrument not in state.shut
-        wanted = state.instruments[bracket.intent.instrument].round_quantity(max(bracket.held, ZERO))
-        if not rests or wanted == 0:
-            return
-        stops = [state.orders[coid] for coid in bracket.stop_orders if state.orders[coid].is_live]
-        if any(item.in_doubt or item.triggered_ns is not None for item in stops):
-            return
-        cover = sum((item.remaining for item in stops), ZERO)
-        if cover < wanted:
-            raise BrokenPromise(
-                f"2: {bracket.bracket_id} has {cover} of {wanted} covered, and nothing is asked for"
-            )
-
-    def _check_cover(self, state: DeskState, now_ns: int) -> None:
-        passed_ns = min(now_ns - self._looked_ns, 2 * NS_PER_SECOND)
-        self._looked_ns = now_ns
-        for bracket_id in [key for key in self._bare_ns if key not in state.brackets]:
-            del self._bare_ns[bracket_id]
-        for bracket_id, bracket in state.brackets.items():
-            if self._is_covered(state, bracket) or _is_leaving(state, bracket):
-                self._bare_ns.pop(bracket_id, None)
-                continue
-            holding = self.venue.holdings.get(bracket_id)
-            excused = holding is not None and any(item.is_excused(now_ns) for item in holding.orders)
-            # Nothing can be placed or left while the market is closed: that gap has to be borne.
-            shut = bracket.intent.instrument in (state.shut | self.venue.shut)
-            if excused or shut or not self.venue.listening:
-                self._bare_ns.pop(bracket_id, None)
-                continue
-            bare_ns = self._bare_ns.get(bracket_id, -passed_ns) + passed_ns
-            self._bare_ns[bracket_id] = bare_ns
-            if bare_ns > PROTECT_TIMEOUT_NS + GRACE_NS:
-                raise BrokenPromise(f"2: {bracket_id} is bare for {bare_ns / 1e9:.1f} s and not leaving")
-
-    def _is_covered(self, state: DeskState, bracket: BracketState) -> bool:
-        contract = state.instruments[bracket.intent.instrument]
-        sellable = contract.round_quantity(abs(bracket.held))
-        if sellable == 0 or not isinstance(bracket.intent.protection, Stop):
-            return True
-        if not self.venue.rules.rests_stops:
-            return bracket.phase is BracketPhase.OPEN
-        holding = self.venue.holdings.get(bracket.bracket_id)
-        if holding is None:
-            return False
-        cover = sum(
-            (
-                item.remaining
-                for item in holding.orders
-                if item.live and item.request.role is OrderRole.STOP and not item.triggered
-            ),
-            ZERO,
-        )
-        return cover >= sellable
 
     # at the end
 
@@ -467,12 +392,6 @@ class Judge:
                 raise BrokenPromise(
                     f"4: {key}: the venue has {self.venue.positions.get(key)}, the desk {mine}"
                 )
-
-
-def _is_leaving(state: DeskState, bracket: BracketState) -> bool:
-    name = bracket.bracket_id
-    asked = any(key.startswith("exit-") and key.endswith(name) for key in state.timers)
-    return asked or bracket.phase is BracketPhase.EXITING
 
 
 def _describe(state: DeskState) -> str:

@@ -8,16 +8,22 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from neuratrade.core.engine import answers, brackets, entries, exits, fold, protection
+from msgspec.structs import replace
+
+from neuratrade.core.engine import answers, brackets, entries, exits, fold, judging, protection
 from neuratrade.core.engine.cover import live_stops
 from neuratrade.core.engine.engine import Engine, Step
 from neuratrade.core.engine.fold import orders as folded
+from neuratrade.core.engine.markets import Markets
+from neuratrade.core.engine.reconcile import Reconciler
 from neuratrade.core.engine.state import BracketState, DeskState, OrderState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.commands import SubmitOrder
+from neuratrade.core.model.events import VenueSnapshot
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.orders import OrderRole
+from neuratrade.core.risk.view import AccountView
 from neuratrade.hands.turns import Turns
 
 
@@ -123,6 +129,23 @@ def _fill_booked_twice() -> None:
     _set(answers, "_is_repeated", never)
 
 
+def _open_brackets_not_counted() -> None:
+    view = judging._account_view
+
+    def alone(*arguments: Any) -> AccountView:
+        seen = view(*arguments)
+        return replace(seen, gross_notional=Decimal(0), instrument_notional=Decimal(0), open_brackets=0)
+
+    _set(judging, "_account_view", alone)
+
+
+def _snapshots_not_read() -> None:
+    def blind(self: Reconciler, turn: Turn, snapshot: VenueSnapshot, markets: Markets) -> bool:
+        return False
+
+    _set(Reconciler, "compare", blind)
+
+
 def _one_denial_is_proof() -> None:
     _set(folded, "NOT_THERE_AFTER_NS", 0)
 
@@ -138,6 +161,8 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "approval reused": _approval_reused,
     "fill booked twice": _fill_booked_twice,
     "one denial is proof": _one_denial_is_proof,
+    "open brackets not counted": _open_brackets_not_counted,
+    "snapshots not read": _snapshots_not_read,
 }
 
 

@@ -10,6 +10,7 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import EntryType, Iceberg
 from neuratrade.core.model.market import NS_PER_MINUTE
 from neuratrade.core.model.orders import OrderRole, OrderStatus, Side
+from neuratrade.hands.envelopes import Envelopes
 from tests.simulation.hand import Hand
 from tests.simulation.snapshots import begun, look, strange_fill
 from tests.simulation.world import PERP, D, fill_of, intent
@@ -177,3 +178,31 @@ def test_a_refused_cancel_of_what_a_look_up_missed_waits_for_the_next_look_up() 
     assert hand.order(ENTRY).status is OrderStatus.UNKNOWN
     assert any(timer.startswith("lookup:") for timer in hand.state.timers), "the next look-up is set"
     assert looked_up(hand.refused(ENTRY)) == []
+
+
+def filled_after_it_was_proven_absent() -> tuple[Hand, str]:
+    """A desk whose entry no look-up found, and which was filled all the same."""
+    hand = begun()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    request = hand.order(ENTRY).request
+    hand.gone(ENTRY)
+    assert not hand.state.brackets
+    fill = fill_of(request, 1, 100, "after all", hand.now_ns)
+    hand.step(f.OrderFilled(hand.now_ns, fill))
+    return hand, request.client_order_id
+
+
+def test_an_entry_that_fills_after_it_was_proven_absent_uses_its_approval_up() -> None:
+    hand, coid = filled_after_it_was_proven_absent()
+    assert hand.bracket.entry_used == 1
+    hand.step(f.OrderAccepted(hand.now_ns, coid, "V"))
+    assert hand.bracket.entry_used == 1, "word that it works, late behind its fill, gives nothing back"
+
+
+def test_the_sender_counts_such_an_entry_as_used_by_its_own_books() -> None:
+    hand, coid = filled_after_it_was_proven_absent()
+    hand.step(f.OrderAccepted(hand.now_ns, coid, "V"))
+    books = Envelopes()
+    for fact in hand.facts:
+        books.learn(fact)
+    assert books.used == {"a": 1}

@@ -143,7 +143,11 @@ def order_filled(state: DeskState, fact: f.OrderFilled) -> None:
     order.executions[fill.trade_id] = Execution(
         fill.quantity, fill.price, fill.fee, fill.fee_currency, fill.at_ns
     )
+    known = max(order.filled, order.stated or ZERO)
     order.filled += fill.quantity
+    if order.request.role is OrderRole.ENTRY and order.status.is_final and order.stated is not None:
+        # It filled more than was stated at its end: what was given back then is used after all.
+        state.brackets[order.request.bracket_id].entry_used += max(order.filled - known, ZERO)
     if order.request.role is OrderRole.STOP and order.triggered_ns is None:
         order.triggered_ns = fact.at_ns
     if not order.status.is_final:
