@@ -155,7 +155,9 @@ def move(
     """
     state = turn.state
     lifts = _SEVERITY[to] < _SEVERITY[state.trading_state]
-    may_lift = governor in LIFTING and to is TradingState.RUNNING and (governor == PERSON or not state.latched)
+    may_lift = (
+        governor in LIFTING and to is TradingState.RUNNING and (governor == PERSON or not state.latched)
+    )
     same = to is state.trading_state and state.latched >= latched
     if same or (lifts and not may_lift):
         return
