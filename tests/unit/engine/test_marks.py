@@ -228,3 +228,27 @@ def test_a_traded_price_is_the_newest_price_unless_it_is_an_outlier() -> None:
     assert hand.engine.markets.price_of(PERP.key) == 101
     hand.step(Trade(PERP.key, hand.now_ns, D(150), D(1)))
     assert hand.engine.markets.price_of(PERP.key) == 101
+
+
+def test_a_person_latches_a_halt_that_would_have_ended_with_the_day() -> None:
+    hand = holding({"session_drawdown_fraction": "0.05"})
+    halted_by_a_rule(hand)
+    assert not hand.state.latched
+    hand.step(e.Halt(hand.now_ns, "op", "enough"))
+    assert (hand.state.latched, hand.state.governor) == (True, "operator")
+    hand.now_ns = T0 + NS_PER_DAY
+    mark(hand, 95, 0)
+    assert state_of(hand) is HALTED
+
+
+def test_the_spread_of_a_book_is_a_share_of_its_middle() -> None:
+    hand = Hand()
+    hand.quote(99, 101)
+    assert hand.engine.views[PERP.key].spread_fraction == D("0.02")
+
+
+def test_word_of_a_connection_nobody_has_is_counted_and_changes_nothing() -> None:
+    hand = Hand()
+    strays = hand.engine.strays
+    step = hand.step(e.ConnectionChanged("somebody", hand.now_ns, connected=True))
+    assert (step.facts, step.commands, hand.engine.strays) == ([], [], strays + 1)
