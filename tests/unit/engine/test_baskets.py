@@ -121,6 +121,11 @@ def test_the_basket_is_judged_first_then_each_leg_and_only_then_anything_is_sent
             "leg short: it states no quantity, so the legs have no ratio",
         ),
         (
+            (long(), replace(short(), quantity=D(0))),
+            200,
+            "leg short: it states no quantity, so the legs have no ratio",
+        ),
+        (
             (long(protection=hedge("elsewhere")), short()),
             200,
             "leg long: the leg that hedges it is not in this basket",

@@ -288,7 +288,8 @@ def test_a_reduction_by_hand_leaves_its_part_and_no_more() -> None:
 def test_a_reduction_by_an_impossible_fraction_is_refused(fraction: str) -> None:
     hand = Hand()
     hand.enter(intent())
-    assert not reduce(hand, fraction).approved
+    judged = reduce(hand, fraction)
+    assert (judged.approved, judged.quantity) == (False, D(0))
     assert hand.commands == []
 
 
@@ -316,6 +317,8 @@ def test_an_amend_moves_the_stop_towards_less_risk_only() -> None:
 def test_an_amend_off_the_tick_grid_is_put_on_it_towards_less_risk() -> None:
     hand = Hand()
     hand.enter(intent())
+    assert amend(hand, "95.5", "half").approved
+    assert hand.bracket.stop_price == D("95.5")
     assert amend(hand, "97.03", "off").approved
     assert hand.bracket.stop_price == D("97.1")
 

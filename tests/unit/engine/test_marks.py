@@ -7,10 +7,10 @@ import pytest
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import Direction
-from neuratrade.core.model.market import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND
+from neuratrade.core.model.market import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND, Trade
 from neuratrade.core.model.orders import OrderRole
 from tests.simulation.hand import Hand
-from tests.simulation.world import PERP, T0, D, intent
+from tests.simulation.world import CASH, PERP, T0, D, intent
 from tests.unit.engine.test_governors import holding, mark, state_of
 
 STOP = OrderRole.STOP
@@ -177,3 +177,78 @@ def test_a_posture_that_a_fall_drew_back_comes_forward_a_step_with_the_new_day_a
     assert account.posture == "BALANCED"
     moved = [fact for fact in hand.facts if isinstance(fact, f.PostureMoved)]
     assert [fact.posture for fact in moved] == ["DEFENSIVE", "BALANCED"]
+
+
+def test_a_new_day_brings_a_posture_forward_also_while_the_price_is_doubted() -> None:
+    hand = holding({"session_drawdown_fraction": "0.04"})
+    mark(hand, "96.5")
+    hand.now_ns = T0 + NS_PER_DAY - NS_PER_SECOND
+    mark(hand, "98.5", 0)
+    account = hand.state.accounts["paper"]
+    assert account.posture == "DEFENSIVE"
+    mark(hand, 80)
+    assert account.equity == 98_500, "no mark"
+    assert account.posture == "BALANCED"
+
+
+def test_what_lifts_by_itself_leaves_no_latch_behind() -> None:
+    hand = holding({"daily_loss_fraction": "0.02"})
+    mark(hand, 98)
+    mark(hand, 98)
+    hand.now_ns = T0 + NS_PER_DAY
+    mark(hand, 98, 0)
+    assert (state_of(hand), hand.state.latched, hand.state.governor) == (RUNNING, False, "day_roll")
+    mark(hand, 96)
+    mark(hand, 96)
+    assert state_of(hand) is REDUCING
+    hand.now_ns += NS_PER_DAY
+    mark(hand, 96, 0)
+    assert state_of(hand) is RUNNING, "and so again the next day"
+
+
+def test_fresh_prices_leave_no_latch_behind() -> None:
+    hand = holding({"drawdown_24h_fraction": "0.05"})
+    mark(hand, 95)
+    hand.wait(91_000)
+    hand.tick()
+    assert state_of(hand) is REDUCING
+    mark(hand, 100)
+    assert (state_of(hand), hand.state.latched) == (RUNNING, False)
+
+
+def test_before_the_first_mark_every_peak_is_the_cash_the_account_began_with() -> None:
+    account = Hand().state.accounts["paper"]
+    assert (account.session_peak, account.day_start_equity, account.peak) == (CASH, CASH, CASH)
+    assert account.peak_24h == CASH
+
+
+def test_a_traded_price_is_the_newest_price_unless_it_is_an_outlier() -> None:
+    hand = holding({})
+    hand.step(Trade(PERP.key, hand.now_ns, D(101), D(1)))
+    assert hand.engine.markets.price_of(PERP.key) == 101
+    hand.step(Trade(PERP.key, hand.now_ns, D(150), D(1)))
+    assert hand.engine.markets.price_of(PERP.key) == 101
+
+
+def test_a_person_latches_a_halt_that_would_have_ended_with_the_day() -> None:
+    hand = holding({"session_drawdown_fraction": "0.05"})
+    halted_by_a_rule(hand)
+    assert not hand.state.latched
+    hand.step(e.Halt(hand.now_ns, "op", "enough"))
+    assert (hand.state.latched, hand.state.governor) == (True, "operator")
+    hand.now_ns = T0 + NS_PER_DAY
+    mark(hand, 95, 0)
+    assert state_of(hand) is HALTED
+
+
+def test_the_spread_of_a_book_is_a_share_of_its_middle() -> None:
+    hand = Hand()
+    hand.quote(99, 101)
+    assert hand.engine.views[PERP.key].spread_fraction == D("0.02")
+
+
+def test_word_of_a_connection_nobody_has_is_counted_and_changes_nothing() -> None:
+    hand = Hand()
+    strays = hand.engine.strays
+    step = hand.step(e.ConnectionChanged("somebody", hand.now_ns, connected=True))
+    assert (step.facts, step.commands, hand.engine.strays) == ([], [], strays + 1)

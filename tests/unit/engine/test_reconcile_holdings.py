@@ -129,6 +129,17 @@ def test_less_of_what_is_foreign_is_no_loss_of_ours() -> None:
     assert trading(hand) is TradingState.RUNNING
 
 
+def test_the_end_of_what_is_foreign_beside_ours_is_no_loss_of_ours() -> None:
+    hand = restarted(holding())
+    look(hand, positions={PERP.key: 3})
+    assert foreign(hand) == {PERP.key: D(2)}
+    hand.seconds(10)
+    look_twice(hand, positions={PERP.key: 1})
+    assert foreign(hand) == {}
+    assert not hand.state.quarantine
+    assert trading(hand) is TradingState.RUNNING
+
+
 def test_what_is_foreign_against_us_may_shrink_without_a_loss_of_ours() -> None:
     hand = Hand()
     look(hand, positions={PERP.key: -3})

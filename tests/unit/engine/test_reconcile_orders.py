@@ -125,6 +125,24 @@ def test_old_executions_of_brackets_long_forgotten_are_not_taken_for_a_stranger_
     assert f.Quarantined in kinds(look(hand, fills=(old, new)))
 
 
+@pytest.mark.parametrize(("minutes", "said"), [(9, True), (11, False), (14, False)])
+def test_executions_of_the_last_ten_minutes_are_asked_about_and_older_ones_are_not(
+    minutes: int, said: bool
+) -> None:
+    hand = begun()
+    hand.seconds(3600)
+    fill = strange_fill("x", hand.now_ns - minutes * 60 * 1_000_000_000)
+    assert (f.Quarantined in kinds(look(hand, fills=(fill,)))) is said
+
+
+def test_an_order_in_doubt_that_is_not_listed_is_left_to_its_own_look_ups() -> None:
+    hand = resting()
+    hand.unknown(ENTRY)
+    hand.now_ns += 10 * 1_000_000_000
+    look(hand, without=(hand.coid(ENTRY),))
+    assert hand.commands == []
+
+
 def test_what_strangers_traded_before_the_desk_began_is_not_asked_about() -> None:
     hand = Hand()
     assert kinds(look(hand, fills=(strange_fill("before", hand.now_ns - 1),))) == []

@@ -145,6 +145,11 @@ def test_a_vwap_follows_its_profile() -> None:
     assert children(hand) == [1, 2, 5]
 
 
+def test_a_profile_is_a_matter_of_ratios_however_small_its_weights_are() -> None:
+    hand = begun(Vwap((D("0.01"), D("0.02"), D("0.01")), 30 * S))
+    assert children(hand) == [1]
+
+
 def test_what_a_market_child_did_not_get_is_carried_into_the_next_ones() -> None:
     hand = begun()
     take(hand, "0.4")
@@ -232,6 +237,18 @@ def test_while_slices_are_to_come_the_gate_counts_the_whole_quantity() -> None:
     leverage = next(layer for layer in judged.layers if layer.name == "leverage")
     equity = hand.state.accounts["paper"].equity
     assert leverage.observed == f"room {equity * 1000 - 400}"
+
+
+def test_once_no_further_slice_comes_the_gate_counts_what_is_held() -> None:
+    hand = begun()
+    take(hand, 1)
+    hand.step(e.IntentArrived(CancelIntent("c", "paper", "op", "a", "no more", hand.now_ns), hand.now_ns))
+    hand.seconds(1)
+    second = hand.step(e.IntentArrived(replace(intent("b", quantity=1), created_ns=hand.now_ns), hand.now_ns))
+    judged = next(fact for fact in second.facts if isinstance(fact, f.IntentJudged))
+    leverage = next(layer for layer in judged.layers if layer.name == "leverage")
+    equity = hand.state.accounts["paper"].equity
+    assert leverage.observed == f"room {equity * 1000 - 100}"
 
 
 def test_an_instrument_whose_session_is_closed_gets_no_slice_until_it_opens() -> None:
@@ -515,6 +532,24 @@ def test_an_iceberg_that_the_venue_takes_away_is_tried_again_a_little_later_but_
         assert len(children(hand)) == attempt
         hand.wait(1)
     assert hand.closed.reason is f.CloseReason.NO_ENTRY
+
+
+def test_the_part_of_an_iceberg_that_rests_does_not_count_as_taken_away() -> None:
+    hand = begun(Iceberg(D(2)), 4, order_type=EntryType.LIMIT)
+    for _ in range(2):
+        hand.rejected(ENTRY)
+        hand.wait(5_000)
+    take(hand, 1)
+    assert ended(hand) == []
+    take_more(hand)
+    assert children(hand)[-1] == 2
+    assert hand.bracket.entered == 2
+
+
+def take_more(hand: Hand) -> None:
+    """The rest of a part is filled and guarded."""
+    hand.fill(ENTRY, hand.order(ENTRY).remaining, 100)
+    guard(hand)
 
 
 # what is refused

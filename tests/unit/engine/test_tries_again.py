@@ -193,3 +193,19 @@ def test_a_cancel_of_unknown_fate_is_asked_for_again_with_each_look() -> None:
     hand.unknown(STOP)
     hand.seconds(2)
     assert [type(item) for item in hand.commands] == [c.CancelOrder, c.LookUpOrder]
+
+
+def test_an_order_in_doubt_once_more_is_asked_about_without_waiting_for_the_last_time() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.now_ns += 6 * NS_PER_SECOND
+    assert [type(item) for item in hand.tick().commands] == [c.LookUpOrder]
+    hand.accept(ENTRY)
+    assert hand.tick().commands == []
+    hand.now_ns += NS_PER_SECOND
+    hand.unknown(ENTRY)
+    assert [type(item) for item in hand.tick().commands] == [c.LookUpOrder]
+    hand.now_ns += 4 * NS_PER_SECOND
+    assert hand.tick().commands == [], "once in five seconds"
+    hand.now_ns += NS_PER_SECOND
+    assert [type(item) for item in hand.tick().commands] == [c.LookUpOrder]

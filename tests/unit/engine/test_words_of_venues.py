@@ -1,13 +1,14 @@
 """Words of a venue that are old, doubled or no numbers: none of them moves anything, and all are counted."""
 
 import pytest
+from msgspec.structs import replace
 
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import EntryType
 from neuratrade.core.model.orders import OrderRole
 from tests.simulation.hand import Hand
-from tests.simulation.world import T0, D, intent
+from tests.simulation.world import T0, D, fill_of, intent
 
 ENTRY, STOP = OrderRole.ENTRY, OrderRole.STOP
 
@@ -83,7 +84,7 @@ def test_a_correction_by_impossible_numbers_corrects_nothing(quantity: str, pric
     hand.enter(intent())
     told = f.FillCorrected(hand.now_ns, hand.coid(ENTRY), "t1", D(quantity), D(price), D(fee))
     assert hand.step(told).facts == []
-    assert (hand.bracket.held, hand.bracket.entry_price) == (1, 100)
+    assert (hand.bracket.held, hand.bracket.entry_price) == (D(1), D(100))
 
 
 def test_a_correction_that_is_told_twice_counts_once() -> None:
@@ -92,7 +93,7 @@ def test_a_correction_that_is_told_twice_counts_once() -> None:
     told = f.FillCorrected(hand.now_ns, hand.coid(ENTRY), "t1", D("0.9"), D(101), D("0.1"))
     assert hand.step(told).facts
     assert hand.step(told).facts == []
-    assert (hand.bracket.held, hand.bracket.entry_price, hand.bracket.fees) == (D("0.9"), 101, D("0.1"))
+    assert (hand.bracket.held, hand.bracket.entry_price, hand.bracket.fees) == (D("0.9"), D(101), D("0.1"))
 
 
 @pytest.mark.parametrize("changed", ["quantity", "price", "fee"])
@@ -131,3 +132,22 @@ def test_a_plain_entry_that_ended_is_not_asked_about(filled: str) -> None:
         hand.accept(STOP)
     hand.cancelled(ENTRY)
     assert hand.commands == []
+
+
+@pytest.mark.parametrize("filled", ["0.9", "1"])
+def test_word_that_an_order_ended_which_was_filled_whole_is_no_news(filled: str) -> None:
+    hand = Hand()
+    hand.enter(intent())
+    step = hand.step(f.OrderCancelled(hand.now_ns, hand.coid(ENTRY), "asked", D(filled)))
+    assert (step.facts, step.commands) == ([], [])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_liquidation_in_an_account_nobody_knows_changes_nothing(known: bool) -> None:
+    hand = Hand(checked=False)
+    hand.enter(intent())
+    told = fill_of(hand.order(STOP).request, 1, 90, "liq", hand.now_ns)
+    fill = replace(told, client_order_id="", account_id="paper" if known else "somebody")
+    step = hand.step(f.Liquidated(hand.now_ns, fill))
+    assert any(isinstance(fact, f.Liquidated) for fact in step.facts) is known
+    assert (step.facts == []) is not known

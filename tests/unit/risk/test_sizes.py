@@ -175,7 +175,8 @@ def test_where_a_cap_is_used_up_or_overdrawn_no_room_is_left_and_none_is_owed(
 ) -> None:
     judgement = answer(view=view_with(**seen), limits=limits_with(**limits))
     report = report_of(judgement, layer)
-    assert (report.quantity, report.observed) == (0, "room 0")
+    assert report.quantity == 0
+    assert report.observed == "room 0"
     assert blocking(judgement) == ["lot"]
 
 
@@ -302,7 +303,8 @@ def test_amounts_are_weighed_against_equity_in_the_reporting_currency() -> None:
 
 
 def test_a_quote_in_the_reporting_currency_is_worth_one_and_never_old() -> None:
-    assert (view_with().conversion, view_with().conversion_age_ns) == (1, 0)
+    assert view_with().conversion == 1
+    assert view_with().conversion_age_ns == 0
 
 
 @pytest.mark.parametrize(

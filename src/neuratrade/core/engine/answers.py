@@ -97,8 +97,7 @@ def _is_repeated(order: OrderState, event: f.VenueEvent) -> bool:
             return order.status.is_final and order.status is not OrderStatus.REJECTED
         case f.OrderCancelled(filled=filled) | f.OrderExpired(filled=filled):
             # The first end that states what was filled is news even after one that did not.
-            open_rest = order.filled < order.quantity
-            untold = order.stated is None and filled is not None and (open_rest or filled > order.filled)
+            untold = order.stated is None and filled is not None and order.filled < order.quantity
             # So is a lower number while some of it is still waited for: what was missing was busted.
             lowered = order.missing > 0 and filled is not None and filled < (order.stated or ZERO)
             return order.status.is_final and not untold and not lowered

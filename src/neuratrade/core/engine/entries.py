@@ -87,7 +87,7 @@ def is_entering(state: DeskState, bracket: BracketState) -> bool:
 def ask_what_it_filled(turn: Turn, bracket: BracketState, child: OrderState) -> None:
     """Asks about a slice whose end came without its fill: until that is stated, its rest is not reused."""
     sliced = bracket.intent.execution is not None and bracket.bracket_id in turn.state.brackets
-    if sliced and child.status.is_final and child.stated is None and child.filled < child.quantity:
+    if sliced and child.status.is_final and child.stated is None:
         turn.look_up(child)
 
 

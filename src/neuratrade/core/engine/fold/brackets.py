@@ -88,7 +88,7 @@ def stop_moved(state: DeskState, fact: f.StopMoved) -> None:
 def protection_changed(state: DeskState, fact: f.ProtectionChanged) -> None:
     """Covered, or not any more; the time between is counted."""
     bracket = state.brackets[fact.bracket_id]
-    if fact.protected and not bracket.protected:
+    if fact.protected:
         bracket.unprotected_ns += fact.at_ns - bracket.unprotected_since_ns
     bracket.protected = fact.protected
     bracket.unprotected_since_ns = 0 if fact.protected else fact.at_ns
