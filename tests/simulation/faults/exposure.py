@@ -12,7 +12,7 @@ from neuratrade.core.engine.state import BracketState, DeskState
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.instrument import InstrumentKind
 from neuratrade.core.model.intent import OpenIntent
-from tests.simulation.faults.truth import ZERO, BrokenPromise
+from tests.simulation.faults.truth import ZERO, BrokenPromise, Holding
 from tests.simulation.faults.venue import FaultyVenue
 
 
@@ -68,7 +68,7 @@ class Exposure:
             if bracket.intent.execution is not None and not bracket.entry_over:
                 # Slices that are still to be sent were approved with the first.
                 coming = max(coming, bracket.quantity - holding.entered)
-            units = max(holding.held - holding.returned, ZERO) + coming
+            units = max(holding.held - holding.returned - _turned_up(holding), ZERO) + coming
         return state.instruments[bracket.intent.instrument].notional(units, bracket.intent.trigger_price)
 
     def _check_risk(self, state: DeskState, fact: f.IntentJudged, most: Decimal) -> None:
@@ -80,3 +80,9 @@ class Exposure:
         risk = contract.notional(fact.quantity, abs(intent.trigger_price - intent.stop_price))
         if risk > most:
             raise BrokenPromise(f"8: {intent.intent_id} risks {risk}, the limit is {most}")
+
+
+def _turned_up(holding: Holding) -> Decimal:
+    """What entries filled that the venue had denied having, twice: nobody could count on it."""
+    denied = (item for item in holding.orders if item.denied and not item.request.role.reduces)
+    return sum((item.filled for item in denied), ZERO)

@@ -136,7 +136,7 @@ def test_a_venue_that_amends_to_terms_of_its_own_is_asked_again_but_not_at_once(
     assert hand.bracket.protected
 
 
-def test_an_entry_rejected_overfilled_and_there_after_all_uses_no_less_than_nothing() -> None:
+def test_an_entry_rejected_overfilled_and_there_after_all_uses_what_it_filled() -> None:
     hand = Hand(checked=False)
     hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
     request = hand.order(ENTRY).request
@@ -144,5 +144,5 @@ def test_an_entry_rejected_overfilled_and_there_after_all_uses_no_less_than_noth
     late = fill_of(request, "1.5", 100, "late", hand.now_ns)
     hand.step(f.OrderFilled(hand.now_ns, late))
     hand.step(f.OrderAccepted(hand.now_ns, request.client_order_id, "V"))
-    assert hand.bracket.entry_used == 0
+    assert hand.bracket.entry_used == D("1.5")
     assert hand.order(STOP).request.quantity == D("1.5")

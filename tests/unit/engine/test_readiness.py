@@ -5,6 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from neuratrade.core.bars.sessions import DaySessions
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.engine.judging import gate_view
@@ -50,5 +51,6 @@ def test_the_gate_judges_stops_by_quarter_hours_and_assumes_a_small_spread_unles
     )
     assert (plain.base_span_ns, plain.gate_span_ns) == (NS_PER_MINUTE, 15 * NS_PER_MINUTE)
     assert plain.assumed_spread_fraction == D("0.0002")
-    assert (plain.day_offset_ns, plain.reconcile_every_ns) == (0, 0)
+    assert plain.days == DaySessions()
+    assert plain.reconcile_every_ns == 0
     assert plain.balance_tolerance_fraction == 0

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
+from neuratrade.core.model.commands import LookUpOrder
 from neuratrade.core.model.intent import EntryType
 from neuratrade.core.model.orders import OrderRole
 from tests.simulation.hand import Hand
@@ -53,8 +54,10 @@ def test_an_end_with_an_impossible_number_ends_nothing(filled: str) -> None:
     hand = Hand()
     hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
     hand.accept(ENTRY)
-    assert hand.step(f.OrderCancelled(hand.now_ns, hand.coid(ENTRY), "asked", D(filled))).facts == []
+    step = hand.step(f.OrderCancelled(hand.now_ns, hand.coid(ENTRY), "asked", D(filled)))
+    assert {type(fact) for fact in step.facts} >= {f.OrderUnknown}
     assert not hand.order(ENTRY).status.is_final
+    assert any(isinstance(command, LookUpOrder) for command in step.commands)
 
 
 @pytest.mark.parametrize("filled", ["0", "1"])

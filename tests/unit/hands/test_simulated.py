@@ -4,12 +4,13 @@ import pytest
 
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
-from neuratrade.core.model.commands import SubmitOrder
+from neuratrade.core.model.commands import Command, SubmitOrder
 from neuratrade.core.model.intent import EntryType, OpenIntent
 from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRequest
 from neuratrade.hands.recorder import MemoryRecorder
 from neuratrade.hands.simulated import SimulatedDesk
+from neuratrade.hands.turns import Turns
 from neuratrade.store.errors import JournalUnwritable
 from neuratrade.venues.paper.costs import PaperCosts
 from tests.simulation.world import (
@@ -213,6 +214,20 @@ def test_an_entry_approved_just_before_the_disk_fills_is_not_sent() -> None:
     world.live(0, 100, 101, 99, 100)
     assert world.exchange.fills == []
     assert world.closed[0].reason is f.CloseReason.NO_ENTRY
+
+
+def test_an_entry_planned_in_the_turn_that_halted_the_desk_is_not_sent() -> None:
+    engine = World().engine
+    carried: list[Command] = []
+    turns = Turns(engine, MemoryRecorder(), None, lambda command, _at_ns: carried.append(command))
+    proposal = intent()
+    at_ns = proposal.created_ns
+    planned = engine.step(e.IntentArrived(proposal, at_ns))
+    assert any(isinstance(command, SubmitOrder) for command in planned.commands)
+    engine.step(e.Halt(at_ns, "ana", "news"))
+    turns.carry_out(planned, at_ns)
+    assert not any(isinstance(command, SubmitOrder) for command in carried)
+    assert not engine.state.brackets, "it is over, not waited for"
 
 
 def test_warm_up_bars_record_nothing_and_trade_nothing() -> None:
