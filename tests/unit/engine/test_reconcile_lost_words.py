@@ -180,6 +180,15 @@ def test_a_refused_cancel_of_what_a_look_up_missed_waits_for_the_next_look_up() 
     assert looked_up(hand.refused(ENTRY)) == []
 
 
+def test_a_late_word_that_a_stop_works_does_not_undo_its_rejection() -> None:
+    hand = holding()
+    first = hand.coid(STOP)
+    hand.step(f.OrderRejected(hand.now_ns, first, "not enough margin, once it was reached"))
+    assert not hand.bracket.protected
+    hand.step(f.OrderAccepted(hand.now_ns, first, "V"))
+    assert not hand.bracket.protected, "told twice, late: it guards nothing any more"
+
+
 def filled_after_it_was_proven_absent() -> tuple[Hand, str]:
     """A desk whose entry no look-up found, and which was filled all the same."""
     hand = begun()

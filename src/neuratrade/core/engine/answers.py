@@ -94,7 +94,9 @@ def _is_repeated(order: OrderState, event: f.VenueEvent) -> bool:
             )
         case f.OrderAccepted():
             # An order proven absent that is there after all is news; a late word about another is not.
-            return order.status.is_final and order.status is not OrderStatus.REJECTED
+            # What the venue itself rejected, perhaps long after it took it, is over.
+            absent = order.status is OrderStatus.REJECTED and order.missed_ns is not None
+            return order.status.is_final and not absent
         case f.OrderCancelled(filled=filled) | f.OrderExpired(filled=filled):
             # The first end that states what was filled is news even after one that did not.
             untold = order.stated is None and filled is not None and order.filled < order.quantity

@@ -139,7 +139,7 @@ class _Look:
             subjects.add(f"{OURS} {coid}")
             if not self._confirms(f"{OURS} {coid}", ZERO, sentence):
                 self.turn.look_up(order)
-            elif order.status is OrderStatus.REJECTED:
+            elif order.status is OrderStatus.REJECTED and order.missed_ns is not None:
                 accepted = f.OrderAccepted(self.snapshot.at_ns, coid, item.venue_order_id)
                 take_answer(self.turn, accepted, markets)
                 if order.request.role is OrderRole.ENTRY:
