@@ -28,6 +28,9 @@ WORDS = (
 )
 
 
+LEAVING = (OrderRole.EXIT, OrderRole.TARGET)
+
+
 class Cover:
     """Remembers since when what is bare is bare."""
 
@@ -60,6 +63,10 @@ class Cover:
             return
         stops = [state.orders[coid] for coid in bracket.stop_orders if state.orders[coid].is_live]
         if any(item.in_doubt or item.triggered_ns is not None for item in stops):
+            return
+        ways_out = [item for item in state.orders.values() if item.request.bracket_id == bracket.bracket_id]
+        if any(item.is_live and item.request.role in LEAVING for item in ways_out):
+            # One that was denied has turned up and is taken away: no stop rests beside what may still sell.
             return
         cover = sum((item.remaining for item in stops), ZERO)
         if cover < wanted:
