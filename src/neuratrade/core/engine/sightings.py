@@ -196,7 +196,7 @@ def _order_of(state: DeskState, coid: str) -> OrderState | None:
     order = state.orders.get(coid)
     if order is not None or not coid:
         return order
-    return next((item for item in _all_orders(state) if item.request.client_order_id == coid), None)
+    return next((kept.orders[coid] for kept in state.closed.values() if coid in kept.orders), None)
 
 
 def _all_orders(state: DeskState) -> list[OrderState]:
