@@ -472,3 +472,51 @@ def test_a_perpetual_is_flattened_by_the_policy_for_perpetuals() -> None:
     hand.step(halt)
     assert hand.bracket.exit_reason is f.CloseReason.KILL
     assert PERP.is_derivative
+
+
+def shut(hand: Hand, *, is_open: bool = False) -> None:
+    hand.step(f.SessionMoved(hand.now_ns, PERP.key, is_open))
+
+
+def test_a_time_exit_in_a_closed_market_keeps_the_stop_and_leaves_at_the_opening() -> None:
+    hand = Hand()
+    hand.enter(intent(hold_s=60))
+    shut(hand)
+    hand.seconds(300)
+    assert (hand.order(STOP).is_live, hand.order(STOP).asked, hand.bracket.protected) == (True, "", True)
+    shut(hand, is_open=True)
+    hand.wait(1)
+    assert hand.order(STOP).asked == "cancel"
+    hand.cancelled(STOP)
+    hand.fill(EXIT, 1, 99)
+    assert hand.closed.reason is f.CloseReason.TIME
+
+
+def test_a_kill_in_a_closed_market_keeps_the_stop_and_leaves_at_the_opening() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    shut(hand)
+    hand.step(e.Halt(hand.now_ns, "op", "enough", f.KillPolicy.FLATTEN_ALL))
+    hand.seconds(90)
+    assert (hand.order(STOP).is_live, hand.order(STOP).asked) == (True, "")
+    shut(hand, is_open=True)
+    hand.wait(1)
+    assert hand.order(STOP).asked == "cancel"
+
+
+def test_a_part_that_was_to_be_sold_in_a_closed_market_is_sold_at_the_opening_once() -> None:
+    hand = Hand()
+    hand.enter(intent(targets=()))
+    shut(hand)
+    assert reduce(hand, "0.4").approved
+    hand.seconds(150)
+    assert (hand.order(STOP).is_live, hand.order(STOP).asked) == (True, "")
+    shut(hand, is_open=True)
+    hand.wait(1)
+    hand.cancelled(STOP)
+    assert hand.order(EXIT).request.quantity == D("0.4")
+    hand.fill(EXIT, "0.4", 100)
+    hand.accept(STOP)
+    assert hand.order(STOP).quantity == D("0.6")
+    hand.seconds(150)
+    assert hand.bracket.held == D("0.6")

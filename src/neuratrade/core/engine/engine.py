@@ -17,6 +17,7 @@ from neuratrade.core.engine.actions import take_action, take_new_terms
 from neuratrade.core.engine.answers import take_answer, take_liquidation
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.cover import note_downtime
+from neuratrade.core.engine.exits import at_opening
 from neuratrade.core.engine.governors import Governors, cancel_entries, count_losses
 from neuratrade.core.engine.judging import judge_intent, propose
 from neuratrade.core.engine.ledger import equity_of
@@ -251,6 +252,8 @@ class Engine:
         turn.record(f.SessionMoved(turn.at_ns, event.instrument, event.is_open))
         for bracket in self._open_brackets(event.instrument):
             rules.go_on(turn, bracket)
+            if event.is_open:
+                at_opening(turn, bracket)
 
     def _on_instrument(self, turn: Turn, event: f.InstrumentUpdated) -> None:
         take_new_terms(turn, event, self.markets)

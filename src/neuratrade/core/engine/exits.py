@@ -39,10 +39,17 @@ def leave(turn: Turn, bracket: BracketState, reason: CloseReason, level: Decimal
 def begin_exit(
     turn: Turn, bracket: BracketState, reason: CloseReason, quantity: Decimal, level: Decimal, seen: Decimal
 ) -> None:
-    """Starts the way out for `quantity`: ends the entry, takes the stops away, then sends the exit."""
+    """Starts the way out for `quantity`: ends the entry, takes the stops away, then sends the exit.
+
+    While the market is closed it waits for the opening: nothing would be sold, and the stops would be gone.
+    """
     end_entry(turn, bracket, f"leaving: {reason.value}")
     wanted = turn.instrument_of(bracket).round_quantity(min(quantity, _there(turn, bracket)))
     if wanted <= 0 or bracket.phase is not BracketPhase.OPEN:
+        return
+    if bracket.intent.instrument in turn.state.shut:
+        if reason is CloseReason.MANUAL and wish_to_leave(turn, bracket) is None:
+            turn.set_timer(_rest_to_leave(bracket, wanted), turn.at_ns + EXIT_PATIENCE_NS)
         return
     turn.record(TriggerFired(turn.at_ns, bracket.bracket_id, reason, level, seen, wanted))
     proceed(turn, bracket)
@@ -124,7 +131,7 @@ def end_exit(turn: Turn, bracket: BracketState) -> None:
         return
     wish = wish_to_leave(turn, bracket)
     if wish is None and missing > 0 and bracket.exit_reason is CloseReason.MANUAL:
-        wish = f"reduce-{missing:f}:{bracket.bracket_id}"
+        wish = _rest_to_leave(bracket, missing)
     if wish is not None:
         # Less often after each attempt, or a market that takes nothing would be asked every second.
         doublings = min(max(bracket.exit_attempts - 1, 0), MOST_DOUBLINGS)
@@ -132,6 +139,18 @@ def end_exit(turn: Turn, bracket: BracketState) -> None:
     complete = missing <= 0 and not _left_by_last_rung(turn, bracket)
     turn.record(ExitEnded(turn.at_ns, bracket.bracket_id, complete))
     guard(turn, bracket)
+
+
+def at_opening(turn: Turn, bracket: BracketState) -> None:
+    """The market opened: what was to be left meanwhile is left now."""
+    for timer_id in list(turn.state.timers):
+        kind, _, bracket_id = timer_id.partition(":")
+        if bracket_id == bracket.bracket_id and kind.startswith(("exit-", "reduce-")):
+            turn.set_timer(timer_id, turn.at_ns)
+
+
+def _rest_to_leave(bracket: BracketState, quantity: Decimal) -> str:
+    return f"reduce-{quantity:f}:{bracket.bracket_id}"
 
 
 def wish_to_leave(turn: Turn, bracket: BracketState) -> str | None:
