@@ -15,7 +15,7 @@ from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole, OrderStatus
 from tests.simulation.hand import Hand
 from tests.simulation.snapshots import begun, listed, look, look_twice, strange_fill, strange_order
-from tests.simulation.world import PERP, T0, D, desk_engine, fill_of, intent, run_started
+from tests.simulation.world import PERP, D, desk_engine, fill_of, intent, run_started
 
 ENTRY, STOP, TARGET = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET
 
@@ -485,7 +485,35 @@ def test_a_difference_seen_once_is_asked_about_again_soon_and_not_at_once() -> N
 
 def test_books_and_venue_are_compared_every_so_often() -> None:
     every = 30 * NS_PER_SECOND
-    engine = Engine(replace(desk_engine().config, reconcile_every_ns=every))
-    asked = [snapshots_asked(engine.step(run_started()))]
-    asked += [snapshots_asked(engine.step(e.ClockTick(T0 + n * every // 2))) for n in range(1, 5)]
+    hand = begun()
+    hand.engine = Engine(replace(hand.engine.config, reconcile_every_ns=every))
+    asked = [snapshots_asked(hand.step(run_started()))]
+    for _ in range(4):
+        look(hand)
+        hand.now_ns += every // 2
+        asked.append(snapshots_asked(hand.tick()))
     assert asked == [1, 0, 1, 0, 1]
+
+
+def test_books_that_do_not_come_are_asked_for_again() -> None:
+    hand = begun()
+    hand.step(e.ConnectionChanged("paper", hand.now_ns, False))
+    assert snapshots_asked(hand.step(e.ConnectionChanged("paper", hand.now_ns, True))) == 1
+    for _ in range(3):
+        hand.now_ns += 9 * NS_PER_SECOND
+        assert snapshots_asked(hand.tick()) == 0
+        hand.now_ns += NS_PER_SECOND
+        assert snapshots_asked(hand.tick()) == 1
+    look(hand)
+    hand.now_ns += 11 * NS_PER_SECOND
+    assert snapshots_asked(hand.tick()) == 0
+
+
+def test_terms_of_an_earlier_amend_told_late_do_not_make_an_end_of_a_stop() -> None:
+    hand = begun()
+    hand.enter(intent(targets=()))
+    hand.fill(STOP, "0.6", 95)
+    for told in ("0.5", "0.6"):
+        step = hand.step(f.OrderAmended(hand.now_ns, hand.coid(STOP), D(told), D(95)))
+        assert step.facts == []
+    assert (hand.order(STOP).quantity, hand.order(STOP).is_live) == (D(1), True)

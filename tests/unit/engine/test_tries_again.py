@@ -195,17 +195,22 @@ def test_a_cancel_of_unknown_fate_is_asked_for_again_with_each_look() -> None:
     assert [type(item) for item in hand.commands] == [c.CancelOrder, c.LookUpOrder]
 
 
+def looked_up(hand: Hand) -> int:
+    """Look-ups that a tick asks for."""
+    return sum(isinstance(item, c.LookUpOrder) for item in hand.tick().commands)
+
+
 def test_an_order_in_doubt_once_more_is_asked_about_without_waiting_for_the_last_time() -> None:
     hand = Hand()
     hand.propose(intent(order_type=EntryType.LIMIT))
     hand.now_ns += 6 * NS_PER_SECOND
-    assert [type(item) for item in hand.tick().commands] == [c.LookUpOrder]
+    assert looked_up(hand) == 1
     hand.accept(ENTRY)
-    assert hand.tick().commands == []
+    assert looked_up(hand) == 0
     hand.now_ns += NS_PER_SECOND
     hand.unknown(ENTRY)
-    assert [type(item) for item in hand.tick().commands] == [c.LookUpOrder]
+    assert looked_up(hand) == 1
     hand.now_ns += 4 * NS_PER_SECOND
-    assert hand.tick().commands == [], "once in five seconds"
+    assert looked_up(hand) == 0, "once in five seconds"
     hand.now_ns += NS_PER_SECOND
-    assert [type(item) for item in hand.tick().commands] == [c.LookUpOrder]
+    assert looked_up(hand) == 1

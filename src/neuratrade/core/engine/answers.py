@@ -105,6 +105,9 @@ def _is_repeated(order: OrderState, event: f.VenueEvent) -> bool:
             return order.status.is_final and not untold and not lowered
         case f.OrderTriggered():
             return order.status.is_final or order.triggered_ns is not None
+        case f.OrderAmended(quantity=quantity):
+            # Terms by which it would be over already are those of an earlier amend, told late.
+            return order.status.is_final or 0 < quantity <= order.filled
         case _:
             return order.status.is_final
 

@@ -220,12 +220,14 @@ class Engine:
             for order in self.state.orders.values():
                 if order.status is OrderStatus.UNKNOWN:
                     turn.look_up(order)
-            turn.take_snapshot(event.account_id)
+            self._supervision.ask_for_books(turn, event.account_id)
 
     def _on_snapshot(self, turn: Turn, event: e.VenueSnapshot) -> None:
         if event.account_id not in self.state.accounts:
             self.strays += 1
-        elif self._reconciler.compare(turn, event, self.markets):
+            return
+        self._supervision.answered(event.account_id)
+        if self._reconciler.compare(turn, event, self.markets):
             self._supervision.look_again(event.account_id, turn.at_ns + CONFIRM_NS)
 
     # accounts and instruments

@@ -1,7 +1,7 @@
 """What is looked at again as time passes, whatever was said: answers owed, and the venue's books.
 
 An order that was sent and never answered, a cancel nobody confirmed, a fill the venue spoke of that never
-came: each is asked for again, and asking changes nothing.
+came, books that were asked for: each is asked for again, and asking changes nothing.
 """
 
 from neuratrade.core.engine.config import EngineConfig
@@ -9,6 +9,7 @@ from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_SECOND
 
 OWED_AFTER_NS = 5 * NS_PER_SECOND
+BOOKS_OWED_AFTER_NS = 10 * NS_PER_SECOND
 
 LIVE_EVERY_NS, PAPER_EVERY_NS = 30 * NS_PER_SECOND, NS_PER_HOUR
 """How often books and venue are compared: where money is at stake, and where the venue is simulated."""
@@ -22,6 +23,7 @@ class Supervision:
         self._asked: dict[str, int] = {}
         self._snapshot_ns = 0
         self._again_ns: dict[str, int] = {}
+        self._owed_ns: dict[str, int] = {}
 
     def tick(self, turn: Turn) -> None:
         """Asks about what is owed, and for the venue's books when it is time."""
@@ -29,24 +31,34 @@ class Supervision:
             self._ask_for_answers(turn)
         if self._every_ns and turn.at_ns - self._snapshot_ns >= self._every_ns:
             self.compare_all(turn)
-        elif self._again_ns:
+        elif self._again_ns or self._owed_ns:
             self._confirm(turn)
 
     def look_again(self, account_id: str, due_ns: int) -> None:
         """Something at a venue was seen once: its books are asked for again, not before `due_ns`."""
         self._again_ns.setdefault(account_id, due_ns)
 
+    def answered(self, account_id: str) -> None:
+        """The books of an account came."""
+        self._owed_ns.pop(account_id, None)
+
     def _confirm(self, turn: Turn) -> None:
-        for account_id in [key for key, due_ns in self._again_ns.items() if due_ns <= turn.at_ns]:
-            del self._again_ns[account_id]
-            turn.take_snapshot(account_id)
+        due = {key for key, due_ns in self._again_ns.items() if due_ns <= turn.at_ns}
+        due |= {key for key, due_ns in self._owed_ns.items() if due_ns <= turn.at_ns}
+        for account_id in sorted(due):
+            self.ask_for_books(turn, account_id)
+
+    def ask_for_books(self, turn: Turn, account_id: str) -> None:
+        """Asks for all that an account has, and again should nobody answer."""
+        self._again_ns.pop(account_id, None)
+        self._owed_ns[account_id] = turn.at_ns + BOOKS_OWED_AFTER_NS
+        turn.take_snapshot(account_id)
 
     def compare_all(self, turn: Turn) -> None:
         """Asks every account's venue for its books."""
         self._snapshot_ns = turn.at_ns
-        self._again_ns.clear()
         for account_id in turn.state.accounts:
-            turn.take_snapshot(account_id)
+            self.ask_for_books(turn, account_id)
 
     def _ask_for_answers(self, turn: Turn) -> None:
         owed = [order for order in turn.state.orders.values() if order.in_doubt]
