@@ -47,7 +47,9 @@ class Cover:
                 self._check_worked_at(state, coid)
             elif isinstance(fact, f.ProtectionChanged) and fact.protected:
                 self._note_covered(state, fact.bracket_id)
-        if now_ns - self._looked_ns >= NS_PER_SECOND:
+        # Before it has recovered a desk that starts can have done nothing yet.
+        starts = any(isinstance(fact, f.RunStarted) for fact in facts)
+        if not starts and now_ns - self._looked_ns >= NS_PER_SECOND:
             self._check_cover(state, now_ns)
 
     def _check_worked_at(self, state: DeskState, coid: str) -> None:

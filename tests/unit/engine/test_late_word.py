@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from neuratrade.core.engine.state import OrderState
+from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import CloseIntent, EntryType, Iceberg, Twap
@@ -127,13 +128,29 @@ def test_a_venue_that_amends_to_terms_of_its_own_is_asked_again_but_not_at_once(
     assert len(amends(hand)) == 1
     hand.seconds(6)
     assert len(amends(hand)) == 2
-    hand.amended(STOP, 1, "103.5")
+    hand.amended(STOP, 1, "103.4")
     hand.quote(109)
     assert amends(hand)[-1] == (D(1), D("104.6")), "a level that moved is news, and waits for nothing"
     hand.amended(STOP, 1, "104.6")
     hand.seconds(20)
     assert len(amends(hand)) == 3
     assert hand.bracket.protected
+
+
+def test_terms_of_an_earlier_amend_told_again_answer_no_later_one() -> None:
+    hand = Hand()
+    hand.enter(intent(trail="0.04", targets=()))
+    hand.quote(108)
+    hand.amended(STOP, 1, "103.6")
+    hand.quote(109)
+    assert hand.amended(STOP, 1, "103.6").facts == []
+    assert hand.order(STOP).asked == "amend"
+    hand.now_ns += 5 * NS_PER_SECOND
+    again = hand.tick()
+    assert {type(item) for item in again.commands} >= {c.AmendOrder, c.LookUpOrder}, "should it be lost"
+    assert amends(hand)[-1] == (D(1), D("104.6"))
+    hand.amended(STOP, 1, "104.6")
+    assert (hand.order(STOP).asked, hand.bracket.protected) == ("", True)
 
 
 def test_an_entry_rejected_overfilled_and_there_after_all_uses_what_it_filled() -> None:

@@ -105,11 +105,21 @@ def _is_repeated(order: OrderState, event: f.VenueEvent) -> bool:
             return order.status.is_final and not untold and not lowered
         case f.OrderTriggered():
             return order.status.is_final or order.triggered_ns is not None
-        case f.OrderAmended(quantity=quantity):
-            # Terms by which it would be over already are those of an earlier amend, told late.
-            return order.status.is_final or 0 < quantity <= order.filled
+        case f.OrderAmended():
+            return order.status.is_final or _was_told_late(order, event)
         case _:
             return order.status.is_final
+
+
+def _was_told_late(order: OrderState, event: f.OrderAmended) -> bool:
+    """Whether these are the terms of an earlier amend: they answer nothing, and may not be true any more.
+
+    Where the amend under way was lost and these terms hold on, it is asked for again in time.
+    """
+    terms = (event.quantity, event.stop_price)
+    known, asked = (order.quantity, order.stop_price), (order.asked_quantity, order.asked_stop)
+    waits_for_others = order.asked == "amend" and terms == known and terms != asked
+    return waits_for_others or ZERO < event.quantity <= order.filled
 
 
 def _ends_in_doubt(order: OrderState, event: f.VenueEvent) -> bool:

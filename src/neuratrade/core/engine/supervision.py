@@ -5,6 +5,7 @@ came, books that were asked for: each is asked for again, and asking changes not
 """
 
 from neuratrade.core.engine.config import EngineConfig
+from neuratrade.core.engine.protection import guard
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_SECOND
 
@@ -73,4 +74,6 @@ class Supervision:
             self._asked[coid] = turn.at_ns
             if order.asked == "cancel":
                 turn.ask_again(order)
+            elif order.asked == "amend":
+                guard(turn, turn.state.brackets[order.request.bracket_id], anew=True)
             turn.look_up(order)
