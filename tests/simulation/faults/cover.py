@@ -32,10 +32,14 @@ LEAVING = (OrderRole.EXIT, OrderRole.TARGET)
 
 
 class Cover:
-    """Remembers since when what is bare is bare."""
+    """Remembers since when what is bare is bare.
+
+    starting: the desk has not recovered yet, so it can have done nothing about it.
+    """
 
     def __init__(self, venue: FaultyVenue) -> None:
         self.venue = venue
+        self.starting = False
         self._bare_ns: dict[str, int] = {}
         self._looked_ns = 0
 
@@ -47,9 +51,7 @@ class Cover:
                 self._check_worked_at(state, coid)
             elif isinstance(fact, f.ProtectionChanged) and fact.protected:
                 self._note_covered(state, fact.bracket_id)
-        # Before it has recovered a desk that starts can have done nothing yet.
-        starts = any(isinstance(fact, f.RunStarted) for fact in facts)
-        if not starts and now_ns - self._looked_ns >= NS_PER_SECOND:
+        if not self.starting and now_ns - self._looked_ns >= NS_PER_SECOND:
             self._check_cover(state, now_ns)
 
     def _check_worked_at(self, state: DeskState, coid: str) -> None:

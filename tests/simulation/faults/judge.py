@@ -57,7 +57,7 @@ class Judge:
         self.steps = 0
         self._public_key = public_key
         self._signed: set[Envelope] = set()
-        self._cover = Cover(venue)
+        self.cover = Cover(venue)
         self._shares: dict[str, dict[str, Decimal]] = {}
         self._before: dict[int, tuple[Decimal, Decimal, Decimal]] = {}
 
@@ -288,7 +288,7 @@ class Judge:
         if self.exposure is not None and (facts or touched):
             self.exposure.check(state, facts)
         touched.clear()
-        self._cover.check(state, facts, now_ns)
+        self.cover.check(state, facts, now_ns)
 
     def check_money(self, state: DeskState) -> None:
         """Cash and holdings are exactly the sum of what was booked, lots make up the position."""

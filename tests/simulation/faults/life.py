@@ -168,6 +168,7 @@ class Life:
             signer().public_key,
             "0",
         )
+        self.judge.cover.starting = state is not None
         self.desk.take(started)
         self.desk.take(e.RateSeen("BNB", "USDT", self.now_ns, D(500), "made"))
         self.strikes.tell_sessions()
@@ -176,6 +177,7 @@ class Life:
             self.say(f"  restarted at {(self.now_ns - T0) / 1e9:.3f}")
             self.desk.recover(self.now_ns)
             self.now_ns += RECOVERY_NS
+            self.judge.cover.starting = False
 
     def _died(self) -> None:
         """The process is down for a while; the venue and the market go on."""
