@@ -34,11 +34,11 @@ def test_what_is_doubled_or_filled_without_a_plan_would_be_told(tmp_path: Path) 
     signer, ledger = Ed25519Signer(), Ledger()
     with Journal.open(tmp_path / "desk.db", signer=signer) as journal:
         reader = JournalReader(journal.engine)
-        write(journal, run_started(signer), judged("a"), planned("a"), filled("a"))
+        write(journal, run_started(signer), judged("a"), planned("a"), filled("a", trade_id="t"))
         assert ledger.read_on(reader) == []
         write(journal, planned("a", at_ns=5))
         assert ledger.read_on(reader) == ["row 5 doubles order a-entry"]
-        write(journal, filled("a", at_ns=6))
+        write(journal, filled("a", at_ns=6, trade_id="t"))
         assert ledger.read_on(reader) == ["row 6 doubles execution t"]
         ledger.head = (6, b"another")
         assert ledger.read_on(reader) == ["row 6 is not the one it was before"]

@@ -163,3 +163,17 @@ def test_an_entry_rejected_overfilled_and_there_after_all_uses_what_it_filled() 
     hand.step(f.OrderAccepted(hand.now_ns, request.client_order_id, "V"))
     assert hand.bracket.entry_used == D("1.5")
     assert hand.order(STOP).request.quantity == D("1.5")
+
+
+def test_what_was_left_too_much_is_bought_back_and_no_target_comes_in_between() -> None:
+    hand = Hand(checked=False)
+    hand.enter(intent(targets=((110, "1"),)))
+    stop = hand.order(STOP).request
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(stop, "1.5", 95, "s", hand.now_ns)))
+    assert hand.bracket.held == D("-0.5")
+    hand.expired(EXIT)
+    for price in (112, 113):
+        step = hand.quote(price)
+        assert not any(isinstance(item, f.TriggerFired) for item in step.facts)
+    hand.seconds(2)
+    assert (hand.order(EXIT).request.side, hand.order(EXIT).request.quantity) == (Side.BUY, D("0.5"))

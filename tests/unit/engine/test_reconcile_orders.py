@@ -517,3 +517,16 @@ def test_terms_of_an_earlier_amend_told_late_do_not_make_an_end_of_a_stop() -> N
         step = hand.step(f.OrderAmended(hand.now_ns, hand.coid(STOP), D(told), D(95)))
         assert step.facts == []
     assert (hand.order(STOP).quantity, hand.order(STOP).is_live) == (D(1), True)
+
+
+def test_a_stop_that_is_listed_among_the_plain_orders_was_reached_and_is_looked_up() -> None:
+    hand = begun()
+    hand.enter(intent(targets=()))
+    hand.seconds(4)
+    coid = hand.coid(STOP)
+    assert looked_up(look(hand)) == []
+    rests = listed(hand.order(STOP))
+    step = look(hand, plain=(rests,), conditional=())
+    assert looked_up(step) == [coid]
+    hand.step(f.OrderTriggered(hand.now_ns, coid))
+    assert looked_up(look(hand, plain=(rests,), conditional=())) == [], "that is known by now"

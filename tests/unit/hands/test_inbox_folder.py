@@ -274,13 +274,11 @@ async def test_a_burst_of_ten_thousand_files_waits_in_place_while_the_queue_is_f
     claimed = len(list((folder / "taken").iterdir()))
     assert 100 <= claimed <= 100 + CLAIMED_AT_ONCE
     seen: set[str] = set()
-    began = time.perf_counter()
     while len(seen) < 10_000:
         delivery = await asyncio.wait_for(queue.get(), 20)
         assert delivery.name not in seen
         seen.add(delivery.name)
         inbox.answer(delivery.name, b"{}")
-    assert time.perf_counter() - began < 20
     watcher.cancel()
     assert len(list((folder / "done").iterdir())) == 20_000
 

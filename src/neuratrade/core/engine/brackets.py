@@ -111,7 +111,8 @@ def watch(
     best, worst: highest and lowest price for a long, the other way round for a short. may_target: False
     where the price may have been seen before the position was there.
     """
-    if bracket.phase is not BracketPhase.OPEN:
+    if bracket.phase is not BracketPhase.OPEN or bracket.held <= 0:
+        # What was left too much is bought back whatever the price: no target, no trail.
         return
     sign = bracket.intent.direction.sign
     if not turn.rules_of(bracket).rests_stops and isinstance(bracket.intent.protection, Stop):

@@ -24,7 +24,7 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.decimals import ONE
 from neuratrade.core.model.events import VenueOrder, VenueSnapshot
 from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.core.model.orders import Fill, OrderStatus, OrderType
+from neuratrade.core.model.orders import Fill, OrderRole, OrderStatus, OrderType
 
 SETTLE_NS = 2 * NS_PER_SECOND
 """What happened this shortly before a snapshot was asked for may be missing in it."""
@@ -103,7 +103,8 @@ def take_orders(turn: Turn, snapshot: VenueSnapshot, markets: Markets, asked_ns:
     """Adopts the orders of ours that are listed, asks about those that are not, names all others."""
     seen = Sightings(set(), [], [])
     listed: set[str] = set()
-    for item in (*(snapshot.plain or ()), *(snapshot.conditional or ())):
+    plain = snapshot.plain or ()
+    for place, item in enumerate((*plain, *(snapshot.conditional or ()))):
         order = _ours(turn.state, snapshot.account_id, item)
         if order is None:
             seen.strange.append(_strange_order(turn.state, snapshot, item))
@@ -111,6 +112,8 @@ def take_orders(turn: Turn, snapshot: VenueSnapshot, markets: Markets, asked_ns:
         listed.add(order.request.client_order_id)
         if order.is_live:
             _adopt(turn, snapshot, markets, order, item, asked_ns)
+            if place < len(plain) and _may_be_triggered(order):
+                turn.look_up(order)
         else:
             seen.revenants.append((order, item))
         if order.in_doubt or not order.is_live or not _is_same(item.filled, order.filled):
@@ -139,6 +142,12 @@ def _adopt(
     more = not item.filled.is_finite() or item.filled > order.filled
     if more or _has_other_terms(order, item, asked_ns):
         turn.look_up(order)
+
+
+def _may_be_triggered(order: OrderState) -> bool:
+    """Whether a stop that is listed as a plain order was reached, and nobody told us so."""
+    stop = order.request.role is OrderRole.STOP and order.request.order_type in CONDITIONAL
+    return stop and order.status in WORKING and order.triggered_ns is None
 
 
 def _has_other_terms(order: OrderState, item: VenueOrder, asked_ns: int) -> bool:

@@ -157,7 +157,8 @@ class VenueSnapshot(msgspec.Struct, frozen=True):
     """What a venue says an account has: the reconciler's only evidence.
 
     asked_ns: when it was asked for, so what happened since may be missing. plain, conditional: open orders
-    of the two lists venues keep apart; None where a list could not be had, which proves nothing. positions:
+    of the two lists venues keep apart, a stop that was reached among the plain ones; None where a list
+    could not be had, which proves nothing. positions:
     signed units by instrument key. balances: by currency; None where not asked. fills: recent executions as
     they stand now, a busted one with quantity zero. liquidations: those of them that the venue made itself.
     """
