@@ -167,7 +167,7 @@ def test_an_entry_rejected_overfilled_and_there_after_all_uses_what_it_filled() 
 
 def test_what_was_left_too_much_is_bought_back_and_no_target_comes_in_between() -> None:
     hand = Hand(checked=False)
-    hand.enter(intent(targets=((110, "1"),)))
+    hand.enter(intent(targets=((110, "0.5"), (120, "0.5"))))
     stop = hand.order(STOP).request
     hand.step(f.OrderFilled(hand.now_ns, fill_of(stop, "1.5", 95, "s", hand.now_ns)))
     assert hand.bracket.held == D("-0.5")
