@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 CODE := src tests tools $(if $(wildcard benchmarks/*.py),benchmarks)
 ARGS ?=
+WORKERS ?= auto
 KILLS ?= 200
 START ?= 1
 SEEDS ?= 500
@@ -16,7 +17,8 @@ SEEDS ?= 500
 APART := $(wildcard tests/simulation tests/benchmarks)
 ALL_ELSE := $(addprefix --ignore=,$(APART))
 PYTEST := $(BIN)/python -m pytest
-RUN_APART := $(if $(APART),{ $(PYTEST) $(APART) || [ $$? -eq 5 ]; } &&)
+SPREAD := $(PYTEST) -n $(WORKERS) --dist worksteal
+RUN_APART := $(if $(APART),{ $(SPREAD) $(APART) || [ $$? -eq 5 ]; } &&)
 
 .PHONY: help run test check format lint types rooms bench crash sim mutants lock clean venv venv-dev
 
@@ -26,15 +28,15 @@ help: ## list these targets
 run: venv ## open the desk on the recorded markets (paper); ARGS="--speed max --json" goes to `neuratrade run`
 	@$(BIN)/neuratrade run $(ARGS)
 
-test: venv-dev ## run all tests; ARGS="-k gate" goes to pytest
-	@$(if $(ARGS),$(PYTEST) $(ARGS),$(RUN_APART) $(PYTEST) $(ALL_ELSE))
+test: venv-dev ## run all tests on all cores (WORKERS=1: on one); ARGS="-k gate" goes to pytest
+	@$(if $(ARGS),$(PYTEST) $(ARGS),$(RUN_APART) $(SPREAD) $(ALL_ELSE))
 
 sim: venv-dev ## live SEEDS worlds full of faults from START on; TRACE=1 tells one, CRASH=all crashes everywhere
 	@PYTHONPATH=src:. $(BIN)/python tools/sim.py --seeds $(SEEDS) --start $(START) \
 		$(if $(TRACE),--trace) $(if $(CRASH),--crash-all)
 
 check: lint types rooms ## all that must pass before a commit: format, lint, types, rooms, purity, tests, coverage
-	@$(RUN_APART) $(PYTEST) $(ALL_ELSE) --cov --cov-report=term
+	@$(RUN_APART) $(SPREAD) $(ALL_ELSE) --cov --cov-report=term
 
 format: venv-dev ## format the code and repair what lint can repair
 	@$(BIN)/ruff format $(CODE)

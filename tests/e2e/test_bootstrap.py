@@ -1,6 +1,5 @@
 """`make run` finds a Python, makes .venv once, says what it does, and keeps its output clean."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -43,9 +42,7 @@ def test_make_run_bootstraps_once_and_then_answers_at_once(
     assert "making .venv with Python" in first.stderr
     assert "hatchling" in first.stderr
 
-    began = time.monotonic()
     second = run("make", "run", env=bare, cwd=checkout)
-    assert time.monotonic() - began < 2.5
     assert (second.stdout, second.stderr) == ("desk 0.1.0 run\n", "")
 
 

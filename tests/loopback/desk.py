@@ -117,6 +117,10 @@ class LiveWorld:
         """A person halts the desk."""
         self.desk.take(e.Halt(self.desk.now_ns, "ana", "news", policy))
 
+    def has_compared(self) -> bool:
+        """Whether the snapshot that a new stream asks for has come: no later one may answer for a test."""
+        return any(isinstance(event, e.VenueSnapshot) for event in self.seen)
+
     async def until(self, true: Callable[[], object], what: str) -> None:
         """Waits for something that must come true."""
         deadline = time.monotonic() + WAIT_S
@@ -152,6 +156,7 @@ async def live_world(
             try:
                 if listening:
                     await world.until(lambda: world.desk.is_listening, "the stream stands")
+                    await world.until(world.has_compared, "the books were compared, once")
                 yield world
                 for task in tasks:
                     if task.done():

@@ -81,7 +81,8 @@ def test_a_value_does_not_depend_on_later_bars(name: str, data: st.DataObject) -
 
 @pytest.fixture
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps call plain Python routines instead of compiled ones."""
+    """Steps call plain Python routines instead of compiled ones; what is compiled was so before."""
+    assert all(step.address for step in (*STEPS.values(), regime.regime))
     for module in MODULES:
         for name, value in list(vars(module).items()):
             if hasattr(value, "py_func"):

@@ -251,14 +251,14 @@ def test_a_missing_field_is_named() -> None:
 def test_a_flood_of_faults_is_answered_briefly_and_soon() -> None:
     flood = json.dumps({f"stop_losss{n}": 1 for n in range(3000)}).encode()
     assert len(flood) > 60_000
-    began = time.perf_counter()
+    began = time.process_time()
     errors = refused(flood)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert len(errors) == 25
     assert "more is wrong; correct these first" in errors[-1]
 
 
 def test_no_scan_of_a_broken_document_goes_back() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     refused((b'{"a":"' + b'\\"' * 32_000)[:65_536])
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

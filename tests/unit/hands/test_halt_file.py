@@ -165,7 +165,7 @@ def test_a_look_is_cheap_enough_to_poll(home: Path) -> None:
     for number in range(100):
         (home / f"segment-{number}").touch()
     halt_file = HaltFile(home)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(100):
         halt_file.look()
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
