@@ -180,6 +180,28 @@ def test_a_liquidation_fee_in_a_third_currency_is_converted() -> None:
     assert hand.closed.pnl == -53
 
 
+# cash movements
+
+
+def test_a_movement_is_booked_once_however_often_it_is_told_also_after_a_restart() -> None:
+    hand = Hand()
+    deposit = f.CashMoved(hand.now_ns, "paper", "USDT", D(500), movement_id="d-1")
+    assert len(hand.step(deposit).facts) == 1
+    assert hand.step(deposit).facts == []
+    hand.crash_after(f.CashMoved)
+    assert hand.step(deposit).facts == []
+    assert hand.engine.state.accounts["paper"].balances["USDT"] == 100_500
+    hand.step(replace(deposit, movement_id="d-2"))
+    assert hand.engine.state.accounts["paper"].balances["USDT"] == 101_000
+
+
+def test_movements_the_venue_does_not_name_are_each_booked() -> None:
+    hand = Hand()
+    for _ in range(2):
+        hand.step(f.CashMoved(hand.now_ns, "paper", "USDT", D(500)))
+    assert hand.engine.state.accounts["paper"].balances["USDT"] == 101_000
+
+
 # currencies
 
 

@@ -244,6 +244,8 @@ class Engine:
         if account is None:
             self.strays += 1
             return
+        if event.movement_id in account.movements:
+            return
         rate = self.markets.rate(event.currency, account.account.currency)
         known = event.rate if event.rate is not None or rate is None else rate.value
         turn.record(replace(event, at_ns=turn.at_ns, rate=known))

@@ -197,7 +197,7 @@ class AccountState(msgspec.Struct):
     this trading day, by lane. dust: units left over below a lot, by instrument. foreign: signed units the
     desk did not open, by instrument. filled_ns: when the last execution was booked. liquidations: trade ids
     of those booked. differences: what the last comparison with the venue found. actions: corporate actions
-    applied, by their id.
+    applied, by their id. movements: ids of the cash movements booked.
     """
 
     account: Account
@@ -221,6 +221,7 @@ class AccountState(msgspec.Struct):
     liquidations: list[str] = []
     differences: tuple[str, ...] = ()
     actions: dict[str, CorporateActed] = {}
+    movements: set[str] = set()
 
     @property
     def peak_24h(self) -> Decimal:

@@ -50,6 +50,8 @@ def cash_moved(state: DeskState, fact: f.CashMoved) -> None:
     """Money that no trade moved. What people bring or take shifts every peak, so it is never profit."""
     account = state.accounts[fact.account_id]
     credit(account, fact.currency, fact.amount)
+    if fact.movement_id:
+        account.movements.add(fact.movement_id)
     rate = ONE if fact.currency == account.account.currency else fact.rate
     if rate is not None and fact.kind in MOVES_PEAKS:
         shift_peaks(state, fact.account_id, fact.amount * rate)

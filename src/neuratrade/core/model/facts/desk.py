@@ -122,6 +122,8 @@ class CashMoved(msgspec.Struct, frozen=True, tag="cash_moved"):
     """Deposit, withdrawal, transfer, funding, borrow, correction: `kind` says which. The first 3 shift peaks.
 
     rate: account currency per unit of `currency`, as known then; None for the account's own, or unknown.
+    movement_id: the venue's name for it, by which it is booked once however often it is told; "" where the
+    venue gives none.
     """
 
     at_ns: int
@@ -130,6 +132,7 @@ class CashMoved(msgspec.Struct, frozen=True, tag="cash_moved"):
     amount: Decimal = ZERO
     kind: str = "deposit"
     rate: Decimal | None = None
+    movement_id: str = ""
 
 
 class PostureMoved(msgspec.Struct, frozen=True, tag="posture_moved"):
