@@ -217,7 +217,7 @@ def test_a_deposit_shifts_peaks_and_is_no_profit() -> None:
     assert hand.state.accounts["paper"].max_drawdown == 0
 
 
-def test_a_deposit_of_another_currency_counts_at_its_rate_and_without_one_not_at_all() -> None:
+def test_a_deposit_of_another_currency_counts_at_its_rate_and_without_one_when_one_is_known() -> None:
     hand = holding({})
     account = hand.state.accounts["paper"]
     hand.step(f.CashMoved(hand.now_ns, "paper", "SOL", D(3), "deposit"))
@@ -225,7 +225,7 @@ def test_a_deposit_of_another_currency_counts_at_its_rate_and_without_one_not_at
     assert account.balances["SOL"] == 3
     hand.step(e.RateSeen("SOL", "USDT", hand.now_ns, D(20), "a test"))
     hand.step(f.CashMoved(hand.now_ns, "paper", "SOL", D(2), "deposit"))
-    assert account.equity == account.session_peak == account.day_start_equity == 100_040
+    assert account.equity == account.session_peak == account.day_start_equity == 100_100
 
 
 def test_funding_is_a_cost_and_shifts_no_peak() -> None:

@@ -12,6 +12,7 @@ from neuratrade.core.engine.entries import end_entry
 from neuratrade.core.engine.exits import leave, wish_to_leave
 from neuratrade.core.engine.ledger import equity_of
 from neuratrade.core.engine.markets import Markets
+from neuratrade.core.engine.movements import settle_movements
 from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, instrument_of_position
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import BASIS_POINTS
@@ -51,6 +52,7 @@ class Governors:
         prices = markets.marks(turn.state.accounts, turn.at_ns)
         age_ns = turn.state.limits.price_age_ns
         for account in list(turn.state.accounts.values()):
+            settle_movements(turn, account, markets)
             equity = equity_of(account, turn.state.instruments, prices, markets.rates_of(account))
             if equity is None:
                 continue

@@ -132,6 +132,8 @@ def equity_of(
     prices: by instrument key, quote currency per unit. rates: asked only for what is needed.
     """
     home = account.account.currency
+    if any(_rate(rates, currency, home) is None for currency in account.unrated):
+        return None
     total = ZERO
     explained: dict[str, Decimal] = {}
     for key, position in account.positions.items():

@@ -180,7 +180,7 @@ class Markets:
 
     def _currencies(self, account: AccountState) -> set[str]:
         """Currencies but its own in which an account has cash, or holds something that is quoted in them."""
-        found: set[str] = set()
+        found = set(account.unrated)
         owned: dict[str, Decimal] = {}
         for key, position in account.positions.items():
             view = self.views.get(instrument_of_position(key)) if position.quantity else None

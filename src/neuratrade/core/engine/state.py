@@ -197,7 +197,8 @@ class AccountState(msgspec.Struct):
     this trading day, by lane. dust: units left over below a lot, by instrument. foreign: signed units the
     desk did not open, by instrument. filled_ns: when the last execution was booked. liquidations: trade ids
     of those booked. differences: what the last comparison with the venue found. actions: corporate actions
-    applied, by their id. movements: ids of the cash movements booked.
+    applied, by their id. movements: ids of the cash movements booked. unrated: what people brought or took
+    while nobody knew its worth, by currency: peaks are still to be shifted by it.
     """
 
     account: Account
@@ -222,6 +223,7 @@ class AccountState(msgspec.Struct):
     differences: tuple[str, ...] = ()
     actions: dict[str, CorporateActed] = {}
     movements: set[str] = set()
+    unrated: dict[str, Decimal] = {}
 
     @property
     def peak_24h(self) -> Decimal:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from neuratrade.core.engine.ledger import credit
 from neuratrade.core.engine.state import DeskState
 from neuratrade.core.model import facts as f
-from neuratrade.core.model.decimals import ONE
+from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.market import NS_PER_HOUR
 from neuratrade.core.risk.view import drawdown
 
@@ -47,14 +47,22 @@ def posture_moved(state: DeskState, fact: f.PostureMoved) -> None:
 
 
 def cash_moved(state: DeskState, fact: f.CashMoved) -> None:
-    """Money that no trade moved. What people bring or take shifts every peak, so it is never profit."""
+    """Money that no trade moved. What people bring or take shifts every peak, so it is never profit.
+
+    What came while its worth was unknown shifts them with the next word of a rate.
+    """
     account = state.accounts[fact.account_id]
     credit(account, fact.currency, fact.amount)
     if fact.movement_id:
         account.movements.add(fact.movement_id)
     rate = ONE if fact.currency == account.account.currency else fact.rate
-    if rate is not None and fact.kind in MOVES_PEAKS:
-        shift_peaks(state, fact.account_id, fact.amount * rate)
+    if fact.kind not in MOVES_PEAKS:
+        return
+    amount = account.unrated.pop(fact.currency, ZERO) + fact.amount
+    if rate is None:
+        account.unrated[fact.currency] = amount
+    else:
+        shift_peaks(state, fact.account_id, amount * rate)
 
 
 def shift_peaks(state: DeskState, account_id: str, amount: Decimal) -> None:
