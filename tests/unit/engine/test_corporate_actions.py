@@ -516,3 +516,26 @@ def test_prices_after_a_split_are_believed_at_once() -> None:
     hand.step(split(hand))
     hand.step(Quote(SPOT.key, hand.now_ns, D(50), D("50.01"), D(9), D(9)))
     assert not hand.engine.markets.doubts(SPOT.key)
+
+
+@pytest.mark.parametrize("change", [{"multiplier": D(5000)}, {"quote": "USD"}, {"base": "NQ"}])
+def test_new_terms_that_change_what_is_held_is_worth_are_put_into_quarantine_once(
+    change: dict[str, object],
+) -> None:
+    hand = Hand()
+    hand.enter(long(FUTURE))
+    hand.step(Quote(FUTURE.key, hand.now_ns, D(101), D(101) + FUTURE.tick, D(9), D(9)))
+    before = equity(hand)
+    told = f.InstrumentUpdated(hand.now_ns, replace(FUTURE, **change))
+    hand.step(told)
+    assert hand.step(told).facts == []
+    assert equity(hand) == before
+    assert [item.instrument for item in hand.state.quarantine.values()] == [FUTURE.key]
+    assert hand.state.instruments[FUTURE.key] == FUTURE
+
+
+def test_new_terms_of_what_nobody_holds_are_taken_whatever_they_are() -> None:
+    hand = Hand()
+    other = replace(FUTURE, multiplier=D(5000))
+    hand.step(f.InstrumentUpdated(hand.now_ns, other))
+    assert (hand.state.instruments[FUTURE.key], hand.state.quarantine) == (other, {})

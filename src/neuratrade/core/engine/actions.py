@@ -8,6 +8,7 @@ that was not approved before, since every entry that still rests is taken away.
 from msgspec.structs import replace
 
 from neuratrade.core.engine import brackets as rules
+from neuratrade.core.engine.fold.actions import position_keys
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.state import BracketState
 from neuratrade.core.engine.terms import units
@@ -15,6 +16,7 @@ from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Envelope, Signer
 from neuratrade.core.model.decimals import ONE, ZERO
+from neuratrade.core.model.instrument import Instrument
 
 SUCCEEDED = (f.ActionKind.SYMBOL_CHANGE, f.ActionKind.ROLL)
 
@@ -46,14 +48,43 @@ def take_action(turn: Turn, event: f.CorporateActed, markets: Markets, signer: S
 
 
 def take_new_terms(turn: Turn, event: f.InstrumentUpdated, markets: Markets) -> None:
-    """A contract has other terms from now on: levels move to its grid, and stops follow."""
+    """A contract has other terms from now on: levels move to its grid, and stops follow.
+
+    One that would be worth something else is not taken while any of it is held: it is put into quarantine.
+    """
     contract = event.instrument
-    if turn.state.instruments.get(contract.key) == contract:
+    known = turn.state.instruments.get(contract.key)
+    if known == contract:
+        return
+    holder = _holder(turn, contract.key)
+    if known is not None and holder is not None and _worth(known) != _worth(contract):
+        reference = f"terms:{contract.key}"
+        if reference not in turn.state.quarantine:
+            kind, detail = f.QuarantineKind.POSITION, "new terms not applied: they change what it is worth"
+            turn.record(f.Quarantined(turn.at_ns, holder, kind, reference, contract.key, detail))
         return
     turn.record(f.InstrumentUpdated(turn.at_ns, contract))
     markets.follow(contract)
     for bracket in _brackets_in(turn, contract.key):
         rules.go_on(turn, bracket)
+
+
+def _worth(contract: Instrument) -> tuple[object, ...]:
+    """What a holding is valued by; another would be profit or loss that nobody made."""
+    return contract.kind, contract.base, contract.quote, contract.multiplier
+
+
+def _holder(turn: Turn, instrument: str) -> str | None:
+    """An account that holds a contract, trades it, or did a moment ago."""
+    state = turn.state
+    kept = (item.bracket for item in state.closed.values())
+    for bracket in (*state.brackets.values(), *kept):
+        if bracket.intent.instrument == instrument:
+            return bracket.intent.account_id
+    for account_id, account in state.accounts.items():
+        if any(account.positions[key].quantity for key in position_keys(account.positions, instrument)):
+            return account_id
+    return None
 
 
 def _key_after(action: f.CorporateActed) -> str:
