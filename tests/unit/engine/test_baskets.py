@@ -526,6 +526,17 @@ def test_whoever_leaves_one_leg_leaves_all(act: Callable[[Floor], None]) -> None
     assert floor.state.brackets == {}
 
 
+def test_a_hedged_leg_of_which_a_part_was_left_is_hedged_again_once_that_is_over() -> None:
+    floor = standing(long(), short(protection=Stop(D(105))))
+    _reduce(floor)
+    floor.wait(700)
+    assert not floor.leg("long").protected
+    floor.settle()
+    leg = floor.leg("long")
+    assert (leg.held, leg.protected, leg.unprotected_ns // 1_000_000) == (D(45), True, 700)
+    assert phases(floor) == [PHASE.OPEN]
+
+
 @pytest.mark.parametrize("filled", [(), ("long",), ("short",)])
 def test_a_halt_while_legs_are_entering_leaves_what_is_in(filled: tuple[str, ...]) -> None:
     floor = entered(*(replace(leg, order_type=EntryType.LIMIT) for leg in (long(), short())))

@@ -97,7 +97,12 @@ def _is_whole(leg: BracketState) -> bool:
 
 def _is_leaving(turn: Turn, leg: BracketState) -> bool:
     """Whether any of it was left, or is going to be."""
-    return leg.phase is BracketPhase.EXITING or leg.exited > 0 or wish_to_leave(turn, leg) is not None
+    return leg.exited > 0 or _is_under_way(turn, leg)
+
+
+def _is_under_way(turn: Turn, leg: BracketState) -> bool:
+    """Whether some of it is being left right now, or all of it is going to be."""
+    return leg.phase is BracketPhase.EXITING or wish_to_leave(turn, leg) is not None
 
 
 def _stands(turn: Turn, leg: BracketState | None) -> bool:
@@ -106,8 +111,7 @@ def _stands(turn: Turn, leg: BracketState | None) -> bool:
 
 def _leave_leg(turn: Turn, leg: BracketState, reason: CloseReason, markets: Markets) -> None:
     """Leaves a leg whole, unless that is under way."""
-    under_way = leg.phase is BracketPhase.EXITING or wish_to_leave(turn, leg) is not None
-    if leg.bracket_id in turn.state.brackets and not under_way:
+    if leg.bracket_id in turn.state.brackets and not _is_under_way(turn, leg):
         leave(turn, leg, reason, markets.price_of(leg.intent.instrument) or leg.stop_price)
 
 
@@ -179,7 +183,8 @@ def _note_hedge(
     whole = basket.phase is BasketPhase.OPEN and _stands(turn, legs.get(protection.other_leg))
     # That a price is old is found at a tick; between two bars of one instant it only seems to be.
     kept = leg.protected and not isinstance(event, ClockTick)
-    hedged = whole and not _is_leaving(turn, leg) and (kept or _is_watched(turn, legs, markets))
+    # A leg of which a part was left is hedged by as much as before, and more than it needs.
+    hedged = whole and not _is_under_way(turn, leg) and (kept or _is_watched(turn, legs, markets))
     covered = hedged or sellable(turn, leg) == 0
     if covered is not leg.protected:
         turn.record(ProtectionChanged(turn.at_ns, leg.bracket_id, covered))
