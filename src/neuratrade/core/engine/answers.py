@@ -62,6 +62,8 @@ def record_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> Taken | 
         if order is None or not _ends_in_doubt(order, event):
             return None
         event = f.OrderUnknown(event.at_ns, coid, "its end was told with a fill that cannot be")
+    elif isinstance(event, f.RequestRejected) and _may_have_grown(order):
+        event = f.OrderUnknown(event.at_ns, coid, "one of two amends was refused, and which is not said")
     if _is_repeated(order, event):
         return None
     bracket = turn.state.brackets[order.request.bracket_id]
@@ -126,6 +128,12 @@ def _ends_in_doubt(order: OrderState, event: f.VenueEvent) -> bool:
     """Whether an order may be over, but not in the way it was told: it is looked up until that is clear."""
     ends = isinstance(event, f.OrderCancelled | f.OrderExpired)
     return ends and not order.status.is_final and order.status is not OrderStatus.UNKNOWN
+
+
+def _may_have_grown(order: OrderState) -> bool:
+    """Whether a refused amend leaves open if the order is filled whole: another one may have enlarged it."""
+    whole = ZERO < order.quantity <= order.filled < order.asked_quantity
+    return order.asked == "amend" and order.asked_twice and whole and not order.status.is_final
 
 
 def _contradicts(order: OrderState, event: f.VenueEvent) -> bool:

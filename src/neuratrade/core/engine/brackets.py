@@ -29,8 +29,7 @@ MAX_STOP_REJECTS = 3
 
 def after_fill(turn: Turn, bracket: BracketState, order: OrderState) -> None:
     """Follows a fill: guards what was entered, goes on with what is being left."""
-    if order.request.role is OrderRole.ENTRY:
-        _keep_hold_timer(turn, bracket)
+    _keep_hold_timer(turn, bracket)
     go_on(turn, bracket)
     escalates = order.request.order_type is OrderType.STOP_LIMIT and order.is_live
     if escalates and bracket.bracket_id in turn.state.brackets:

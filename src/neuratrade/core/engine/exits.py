@@ -42,14 +42,17 @@ def begin_exit(
     """Starts the way out for `quantity`: ends the entry, takes the stops away, then sends the exit.
 
     While the market is closed it waits for the opening: nothing would be sold, and the stops would be gone.
+    A part that a person wants out waits too while another way out is under way.
     """
     end_entry(turn, bracket, f"leaving: {reason.value}")
     wanted = turn.instrument_of(bracket).round_quantity(min(quantity, _there(turn, bracket)))
-    if wanted <= 0 or bracket.phase is not BracketPhase.OPEN:
+    if wanted <= 0 or bracket.phase is BracketPhase.ENTERING:
         return
-    if bracket.intent.instrument in turn.state.shut:
+    leaving, shut = bracket.phase is BracketPhase.EXITING, bracket.intent.instrument in turn.state.shut
+    if leaving or shut:
         if reason is CloseReason.MANUAL and wish_to_leave(turn, bracket) is None:
-            turn.set_timer(_rest_to_leave(bracket, wanted), turn.at_ns + EXIT_PATIENCE_NS)
+            again_ns = EXIT_RETRY_NS if leaving else EXIT_PATIENCE_NS
+            turn.set_timer(_rest_to_leave(bracket, wanted), turn.at_ns + again_ns)
         return
     turn.record(TriggerFired(turn.at_ns, bracket.bracket_id, reason, level, seen, wanted))
     proceed(turn, bracket)

@@ -6,11 +6,12 @@ from decimal import Decimal
 from neuratrade.core.engine.basket_gate import judge_basket, judge_open
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.entries import end_entry, is_entering, open_bracket
-from neuratrade.core.engine.exits import begin_exit, leave
+from neuratrade.core.engine.exits import begin_exit, leave, wish_to_leave
 from neuratrade.core.engine.margin import liquidation_of_entry
 from neuratrade.core.engine.market import MarketView, Said
 from neuratrade.core.engine.markets import Markets, Rate
 from neuratrade.core.engine.protection import guard
+from neuratrade.core.engine.sense import is_price
 from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, DeskState, LaneState
 from neuratrade.core.engine.supervision import OWED_AFTER_NS
 from neuratrade.core.engine.turn import Turn
@@ -145,18 +146,31 @@ def _reducing_report(turn: Turn, intent: Reducing, bracket: BracketState | None)
         return refuse("duplicate", "this intent id was judged before", intent.intent_id, "once")
     if bracket is None:
         return refuse("bracket", "no open bracket has this id", intent.bracket_id, "an open bracket")
-    if isinstance(intent, ReduceIntent) and not ZERO < intent.fraction <= 1:
+    if isinstance(intent, ReduceIntent) and not (is_price(intent.fraction) and intent.fraction <= 1):
         return refuse("fraction", "must lie above 0 and at most at 1", str(intent.fraction), "(0, 1]")
     if isinstance(intent, AmendIntent):
+        if not _is_level(turn, bracket, intent.stop_price):
+            return refuse("amend", "no price of this contract", str(intent.stop_price), "a price")
         sign = bracket.intent.direction.sign
         if not isinstance(bracket.intent.protection, Stop) or (
             (intent.stop_price - bracket.stop_price) * sign <= 0
         ):
             limit = str(bracket.stop_price)
             return refuse("amend", "a stop moves towards less risk only", str(intent.stop_price), limit)
-    elif not isinstance(intent, CancelIntent) and bracket.phase is BracketPhase.EXITING:
+    elif not isinstance(intent, CancelIntent) and _leaves_whole(turn, bracket):
         return refuse("phase", "this bracket is leaving already", bracket.phase.value, "open")
     return approve(kind, bracket.phase.value, "reduces only")
+
+
+def _is_level(turn: Turn, bracket: BracketState, stop: Decimal) -> bool:
+    """Whether a stop could rest there, on the grid: a venue would take none beyond the contract's bounds."""
+    contract = turn.instrument_of(bracket)
+    return is_price(stop) and contract.admits_price(_towards_entry(contract, bracket.intent.direction, stop))
+
+
+def _leaves_whole(turn: Turn, bracket: BracketState) -> bool:
+    """Whether all of it is on its way out. What only a part leaves by holds no further word back."""
+    return bracket.phase is BracketPhase.EXITING and wish_to_leave(turn, bracket) is not None
 
 
 def gate_view(

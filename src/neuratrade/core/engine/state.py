@@ -43,7 +43,7 @@ class OrderState(msgspec.Struct):
     """One order in our books. quantity and stop_price follow amendments.
 
     asked: the request under way, `cancel` or `amend`, since asked_ns; asked_quantity, asked_stop: what
-    the last amend wants.
+    the last amend wants; asked_twice: it was asked for while an earlier one had no answer yet.
     stated: how much the venue says it filled in all, where it said so at the end. missed_ns: when a look-up
     first did not find it. triggered_ns: when its stop was reached. executions: by the venue's trade id.
     listed_as: since its contract was changed under it, nobody knows its terms at the venue, where it is an
@@ -61,6 +61,7 @@ class OrderState(msgspec.Struct):
     asked_ns: int = 0
     asked_quantity: Decimal = ZERO
     asked_stop: Decimal | None = None
+    asked_twice: bool = False
     stated: Decimal | None = None
     missed_ns: int | None = None
     triggered_ns: int | None = None
@@ -175,11 +176,15 @@ class BasketState(msgspec.Struct):
 
 
 class ClosedBracket(msgspec.Struct):
-    """A bracket that is over, kept a while with its orders by id, since an execution may come late."""
+    """A bracket that is over, kept a while with its orders by id, since an execution may come late.
+
+    by_hand: a person wanted it left whole, and that holds for whatever of it turns up.
+    """
 
     bracket: BracketState
     orders: dict[str, OrderState]
     closed: BracketClosed
+    by_hand: bool = False
 
 
 class LaneState(msgspec.Struct):

@@ -101,12 +101,13 @@ def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
     mine = {key: item for key, item in state.orders.items() if item.request.bracket_id == fact.bracket_id}
     for coid in mine:
         del state.orders[coid]
+    by_hand = _by_hand(fact.bracket_id) in state.timers
     for timer_id in [key for key in state.timers if key.partition(":")[2] == fact.bracket_id]:
         del state.timers[timer_id]
     oldest_ns = fact.at_ns - KEPT_NS
     for key in [key for key, kept in state.closed.items() if kept.closed.at_ns < oldest_ns]:
         del state.closed[key]
-    state.closed[fact.bracket_id] = ClosedBracket(bracket, mine, fact)
+    state.closed[fact.bracket_id] = ClosedBracket(bracket, mine, fact, by_hand)
     # What cannot be converted is not added up: a sum of two currencies would be worth nothing.
     pnl = (fact.pnl_home or ZERO) - ((bracket.closed and bracket.closed.pnl_home) or ZERO)
     fees = (fact.fees_home or ZERO) - ((bracket.closed and bracket.closed.fees_home) or ZERO)
@@ -128,6 +129,11 @@ def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:
     counts.trades += 1
     counts.closed_by[fact.reason.value] = counts.closed_by.get(fact.reason.value, 0) + 1
     _count_outcome(state, bracket, fact)
+
+
+def _by_hand(bracket_id: str) -> str:
+    """The timer that remembers that a person wants a bracket left whole."""
+    return f"exit-{f.CloseReason.MANUAL.value}:{bracket_id}"
 
 
 def _count_in_basket(state: DeskState, bracket: BracketState, pnl: Decimal, *, first: bool) -> None:
@@ -164,6 +170,8 @@ def bracket_reopened(state: DeskState, fact: f.BracketReopened) -> None:
     bracket.exit_reason, bracket.exit_quantity = None, ZERO
     state.brackets[fact.bracket_id] = bracket
     state.orders |= kept.orders
+    if kept.by_hand:
+        state.timers[_by_hand(fact.bracket_id)] = fact.at_ns
     if kept.closed.dust:
         # What was thought left over is held by the bracket again.
         state.accounts[kept.closed.account_id].dust[bracket.intent.instrument] -= kept.closed.dust

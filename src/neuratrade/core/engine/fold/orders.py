@@ -44,6 +44,7 @@ def cancel_planned(state: DeskState, fact: f.CancelPlanned) -> None:
 def amend_planned(state: DeskState, fact: f.AmendPlanned) -> None:
     """An amend is under way."""
     order = state.orders[fact.client_order_id]
+    order.asked_twice = order.asked == "amend"
     order.asked, order.asked_ns = "amend", fact.at_ns
     order.asked_quantity, order.asked_stop = fact.quantity, fact.stop_price
 

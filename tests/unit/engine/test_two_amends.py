@@ -1,0 +1,56 @@
+"""Two amends of one stop, and one of them refused: which of the two is not said, so the venue is asked."""
+
+from neuratrade.core.model import commands as c
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.intent import EntryType
+from neuratrade.core.model.orders import OrderRole, OrderStatus
+from tests.simulation.hand import Hand
+from tests.simulation.invariants import check_replay
+from tests.simulation.world import D, intent
+
+ENTRY, STOP = OrderRole.ENTRY, OrderRole.STOP
+
+
+def growing(*, twice: bool) -> Hand:
+    """A stop of one, filled whole, that is asked to be two, once or twice; one amend was refused."""
+    hand = Hand()
+    hand.propose(intent(quantity=2, order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    hand.accept(STOP)
+    hand.fill(ENTRY, 1, 100)
+    if twice:
+        hand.recover()
+        assert sum(isinstance(fact, f.AmendPlanned) for fact in hand.facts) == 2
+    hand.fill(STOP, 1, 95)
+    hand.refused(STOP)
+    return hand
+
+
+def stops_sent(hand: Hand) -> int:
+    planned = (fact.request.role for fact in hand.facts if isinstance(fact, f.OrderPlanned))
+    return sum(role is STOP for role in planned)
+
+
+def test_a_stop_filled_to_its_old_size_is_not_over_while_the_other_amend_may_have_enlarged_it() -> None:
+    hand = growing(twice=True)
+    assert stops_sent(hand) == 1
+    assert [type(item) for item in hand.commands][-1:] == [c.LookUpOrder]
+    hand.accept(STOP)
+    hand.amended(STOP, 2, 95)
+    assert (hand.order(STOP).remaining, stops_sent(hand)) == (D(1), 1)
+    assert hand.order(STOP).status is not OrderStatus.FILLED
+    hand.fill(STOP, 1, 95)
+    assert hand.closed.reason is f.CloseReason.SL
+    check_replay(hand.facts, hand.state)
+
+
+def test_once_the_venue_says_it_is_filled_whole_the_rest_gets_a_stop_of_its_own() -> None:
+    hand = growing(twice=True)
+    hand.step(f.OrderCancelled(hand.now_ns, hand.coid(STOP), "filled whole", D(1)))
+    assert (stops_sent(hand), hand.order(STOP).quantity) == (2, D(1))
+
+
+def test_after_one_amend_a_refusal_says_all_there_is_to_know() -> None:
+    hand = growing(twice=False)
+    assert (stops_sent(hand), hand.order(STOP).quantity) == (2, D(1))
