@@ -527,7 +527,7 @@ def test_whoever_leaves_one_leg_leaves_all(act: Callable[[Floor], None]) -> None
 
 
 def test_a_hedged_leg_of_which_a_part_was_left_is_hedged_again_once_that_is_over() -> None:
-    floor = standing(long(), short(protection=Stop(D(105))))
+    floor = standing(long(), short(protection=Stop(D(105))), cap=400)
     _reduce(floor)
     floor.wait(700)
     assert not floor.leg("long").protected
