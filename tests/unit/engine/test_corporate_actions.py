@@ -539,3 +539,16 @@ def test_new_terms_of_what_nobody_holds_are_taken_whatever_they_are() -> None:
     other = replace(FUTURE, multiplier=D(5000))
     hand.step(f.InstrumentUpdated(hand.now_ns, other))
     assert (hand.state.instruments[FUTURE.key], hand.state.quarantine) == (other, {})
+
+
+def test_a_split_that_is_told_before_it_takes_effect_moves_no_stop_and_a_person_looks() -> None:
+    hand = Hand()
+    hand.enter(long(SPOT))
+    ahead = replace(split(hand), effective_ns=hand.now_ns + 3 * 10**9)
+    hand.step(ahead)
+    assert (hand.bracket.stop_price, hand.bracket.held, hand.commands) == (D(95), D(4), [])
+    (kept,) = hand.state.quarantine.values()
+    assert kept.detail.endswith("guard nothing")
+    hand.seconds(3)
+    hand.step(replace(ahead, at_ns=hand.now_ns))
+    assert (hand.bracket.stop_price, hand.bracket.held) == (D("47.5"), D(8))

@@ -12,7 +12,7 @@ from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole
 from tests.simulation.hand import Hand
 from tests.simulation.invariants import check_replay
-from tests.simulation.world import BINARY, D, fill_of, intent
+from tests.simulation.world import BINARY, SPOT, D, fill_of, intent
 
 ENTRY, STOP, TARGET, EXIT = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET, OrderRole.EXIT
 LADDER = ((105, "0.25"), (120, "0.5"))
@@ -203,3 +203,46 @@ def test_a_part_that_is_no_number_is_refused() -> None:
     hand = Hand()
     hand.enter(intent())
     assert not reduce(hand, "NaN").approved
+
+
+def waiting(hand: Hand) -> list[Decimal]:
+    """Parts that are still to be left, smallest first."""
+    names = [key.partition(":")[0] for key in hand.state.timers]
+    return sorted(D(name.removeprefix("reduce-")) for name in names if name.startswith("reduce-"))
+
+
+def in_a_closed_market(*fractions: str) -> Hand:
+    """Four units of what can be split, and parts of them that wait for the opening."""
+    hand = Hand()
+    hand.enter(intent(instrument=SPOT, quantity=4, targets=()))
+    hand.step(f.SessionMoved(hand.now_ns, SPOT.key, False))
+    for place, fraction in enumerate(fractions):
+        word = ReduceIntent(f"r{place}", "paper", "op", "a", D(fraction), "less", hand.now_ns)
+        assert judged(hand, word).approved
+    return hand
+
+
+def test_two_parts_of_one_size_that_wait_for_the_opening_are_both_left() -> None:
+    hand = in_a_closed_market("0.25", "0.25")
+    assert waiting(hand) == [1, 1]
+    hand.seconds(61)
+    assert waiting(hand) == [1, 1]
+    hand.step(f.SessionMoved(hand.now_ns, SPOT.key, True))
+    for _ in range(2):
+        hand.seconds(1)
+        hand.cancelled(STOP)
+        hand.fill(EXIT, 1, 100)
+        hand.accept(STOP)
+    assert (hand.bracket.held, waiting(hand)) == (D(2), [])
+    check_replay(hand.facts, hand.state)
+
+
+@pytest.mark.parametrize(("ratio", "per"), [(2, 1), (1, 2)])
+def test_a_split_keeps_every_part_that_waits_also_where_one_becomes_what_another_was(
+    ratio: int, per: int
+) -> None:
+    hand = in_a_closed_market("0.25", "0.5", "0.25")
+    kind = f.ActionKind.SPLIT
+    hand.step(f.CorporateActed(hand.now_ns, "paper", SPOT.key, kind, D(ratio), per=D(per), action_id="s"))
+    assert waiting(hand) == [D(1) * ratio / per, D(1) * ratio / per, D(2) * ratio / per]
+    check_replay(hand.facts, hand.state)

@@ -17,6 +17,10 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.approval import Envelope, Signer
 from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.market import NS_PER_SECOND
+
+FUTURE_NS = 2 * NS_PER_SECOND
+"""How far ahead of ours a venue's clock may be."""
 
 SUCCEEDED = (f.ActionKind.SYMBOL_CHANGE, f.ActionKind.ROLL)
 
@@ -101,6 +105,8 @@ def _objection(turn: Turn, event: f.CorporateActed) -> str | None:
     numbers = (event.ratio, event.per, event.amount)
     if old is None:
         return "the instrument is not known"
+    if event.effective_ns > turn.at_ns + FUTURE_NS:
+        return "it has not taken effect yet: until then levels in its terms guard nothing"
     if not all(number.is_finite() for number in numbers) or event.ratio <= ZERO or event.per <= ZERO:
         return f"{event.ratio} for {event.per} with an amount of {event.amount} is no action"
     plain, unpaid = event.ratio == event.per == ONE, event.amount == ZERO

@@ -11,6 +11,7 @@ from neuratrade.core.engine.cover import note_protection, resting_stops, sellabl
 from neuratrade.core.engine.entries import end_entry
 from neuratrade.core.engine.protection import exit_side, guard
 from neuratrade.core.engine.state import BracketPhase, BracketState
+from neuratrade.core.engine.terms import timer_of_part
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ONE, ZERO, ceil_to, floor_to
 from neuratrade.core.model.facts import CloseReason, ExitEnded, TriggerFired
@@ -52,7 +53,7 @@ def begin_exit(
     if leaving or shut:
         if reason is CloseReason.MANUAL and wish_to_leave(turn, bracket) is None:
             again_ns = EXIT_RETRY_NS if leaving else EXIT_PATIENCE_NS
-            turn.set_timer(_rest_to_leave(bracket, wanted), turn.at_ns + again_ns)
+            turn.set_timer(_part_to_leave(turn, bracket, wanted), turn.at_ns + again_ns)
         return
     turn.record(TriggerFired(turn.at_ns, bracket.bracket_id, reason, level, seen, wanted))
     proceed(turn, bracket)
@@ -134,7 +135,7 @@ def end_exit(turn: Turn, bracket: BracketState) -> None:
         return
     wish = wish_to_leave(turn, bracket)
     if wish is None and missing > 0 and bracket.exit_reason is CloseReason.MANUAL:
-        wish = _rest_to_leave(bracket, missing)
+        wish = _part_to_leave(turn, bracket, missing)
     if wish is not None:
         # Less often after each attempt, or a market that takes nothing would be asked every second.
         doublings = min(max(bracket.exit_attempts - 1, 0), MOST_DOUBLINGS)
@@ -152,8 +153,8 @@ def at_opening(turn: Turn, bracket: BracketState) -> None:
             turn.set_timer(timer_id, turn.at_ns)
 
 
-def _rest_to_leave(bracket: BracketState, quantity: Decimal) -> str:
-    return f"reduce-{quantity:f}:{bracket.bracket_id}"
+def _part_to_leave(turn: Turn, bracket: BracketState, quantity: Decimal) -> str:
+    return timer_of_part(turn.state.timers, bracket.bracket_id, quantity)
 
 
 def wish_to_leave(turn: Turn, bracket: BracketState) -> str | None:

@@ -4,6 +4,7 @@ Pure arithmetic, shared by the fold, the markets and the rows for people, so tha
 that would protect is rounded towards the entry: never more risk than before.
 """
 
+from collections.abc import Collection
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -101,6 +102,14 @@ def intent_on_grid(contract: Instrument, intent: OpenIntent) -> OpenIntent:
             replace(rung, price=on_grid(contract, rung.price)) for rung in intent.take_profits
         ),
     )
+
+
+def timer_of_part(timers: Collection[str], bracket_id: str, quantity: Decimal) -> str:
+    """Names the timer that remembers a part to be left; parts of one size differ by a further zero."""
+    part = f"{quantity:f}"
+    while (timer_id := f"reduce-{part}:{bracket_id}") in timers:
+        part += "0" if "." in part else ".0"
+    return timer_id
 
 
 def actions_in_order(actions: dict[str, CorporateActed]) -> list[CorporateActed]:

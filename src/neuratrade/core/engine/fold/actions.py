@@ -26,6 +26,7 @@ from neuratrade.core.engine.terms import (
     moved_value,
     on_grid,
     stop_on_grid,
+    timer_of_part,
     units,
 )
 from neuratrade.core.model import facts as f
@@ -117,11 +118,7 @@ def _move_position(
 def _rewrite_bracket(
     state: DeskState, bracket: BracketState, fact: f.CorporateActed, contract: Instrument
 ) -> None:
-    for timer_id in [key for key in state.timers if key.startswith("reduce-")]:
-        kind, _, bracket_id = timer_id.partition(":")
-        if bracket_id == bracket.bracket_id:
-            rest = units(fact, Decimal(kind.removeprefix("reduce-")))
-            state.timers[f"reduce-{rest:f}:{bracket_id}"] = state.timers.pop(timer_id)
+    _rewrite_parts_to_leave(state, bracket, fact)
     _rewrite_quantities(bracket, fact)
     bracket.entry_value += moved_value(fact, bracket.entered)
     bracket.exit_value += moved_value(fact, bracket.entered - bracket.held)
@@ -143,6 +140,15 @@ def _rewrite_bracket(
     for envelope in fact.envelopes:
         if envelope.bracket_id == bracket.bracket_id:
             bracket.envelope = envelope
+
+
+def _rewrite_parts_to_leave(state: DeskState, bracket: BracketState, fact: f.CorporateActed) -> None:
+    name = bracket.bracket_id
+    ids = [key for key in state.timers if key.startswith("reduce-") and key.partition(":")[2] == name]
+    # All are taken out first: what one becomes may be what another was.
+    for timer_id, due_ns in [(key, state.timers.pop(key)) for key in ids]:
+        part = units(fact, Decimal(timer_id.partition(":")[0].removeprefix("reduce-")))
+        state.timers[timer_of_part(state.timers, name, part)] = due_ns
 
 
 def _rewrite_quantities(bracket: BracketState, fact: f.CorporateActed) -> None:
