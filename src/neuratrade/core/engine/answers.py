@@ -215,7 +215,7 @@ def follow(turn: Turn, taken: Taken, markets: Markets) -> None:
     bracket, order, event, asked = taken
     match event:
         case f.OrderFilled() | f.FillCorrected():
-            _leave_when_flipped(turn, bracket, markets)
+            leave_when_flipped(turn, bracket, markets)
             rules.after_fill(turn, bracket, order)
         case f.OrderAccepted():
             _after_accepted(turn, bracket, order, asked)
@@ -262,7 +262,7 @@ def _after_accepted(turn: Turn, bracket: BracketState, order: OrderState, asked:
         rules.go_on(turn, bracket)
 
 
-def _leave_when_flipped(turn: Turn, bracket: BracketState, markets: Markets) -> None:
+def leave_when_flipped(turn: Turn, bracket: BracketState, markets: Markets) -> None:
     """More left than was held: it is booked, what it made is left again, and a person has to look."""
     contract = turn.instrument_of(bracket)
     if contract.round_quantity(abs(min(bracket.held, ZERO))) == 0:
@@ -312,15 +312,22 @@ def take_liquidation(turn: Turn, event: f.Liquidated) -> list[BracketState]:
     if not (is_price(fill.quantity, fill.price) and is_amount(fill.fee)):
         _quarantine(turn, f.OrderFilled(turn.at_ns, fill))
         return []
-    shared = allocation(turn.state, fill.account_id, fill.instrument, fill.side, fill.quantity)
+    if _allocated(turn, fill):
+        # First, so that a desk which goes down in between is halted; what it closes is none of theirs.
+        reason = f"the venue closed {fill.quantity} of {fill.instrument} itself"
+        observed = str(fill.quantity)
+        move(turn, f.TradingState.HALTED, "liquidation", reason, observed, "0", latched=True)
+    shared = _allocated(turn, fill)
     ours = sum((share for _, share in shared), ZERO)
     if ours:
         mine = replace(fill, quantity=ours, fee=fill.fee * ours / fill.quantity)
         shares = {bracket.bracket_id: share for bracket, share in shared}
         turn.record(f.Liquidated(turn.at_ns, mine, shares, _fee_rate(turn, fill)))
-        reason = f"the venue closed {ours} of {fill.instrument} itself"
-        move(turn, f.TradingState.HALTED, "liquidation", reason, str(ours), "0", latched=True)
     if ours < fill.quantity:
         rest = replace(fill, quantity=fill.quantity - ours)
         _quarantine(turn, f.OrderFilled(turn.at_ns, rest))
     return [bracket for bracket, _ in shared]
+
+
+def _allocated(turn: Turn, fill: Fill) -> list[tuple[BracketState, Decimal]]:
+    return allocation(turn.state, fill.account_id, fill.instrument, fill.side, fill.quantity)

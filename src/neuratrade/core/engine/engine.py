@@ -28,6 +28,7 @@ from neuratrade.core.engine.sense import makes_sense
 from neuratrade.core.engine.state import BracketPhase, BracketState, DeskState
 from neuratrade.core.engine.supervision import Supervision
 from neuratrade.core.engine.turn import Turn
+from neuratrade.core.engine.unfinished import take_up_halts
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.commands import Command
@@ -115,6 +116,7 @@ class Engine:
         turn = Turn(self.state, now_ns, self.config.venue_rules, self.markets.value_of_one)
         for bracket in self.state.brackets.values():
             note_downtime(turn, bracket, down_since_ns)
+        take_up_halts(turn, self.markets, down_since_ns)
         for order in list(self.state.orders.values()):
             if order.is_live and order.asked == "cancel":
                 turn.ask_again(order)
