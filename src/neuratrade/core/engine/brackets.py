@@ -15,6 +15,7 @@ from neuratrade.core.engine.exits import (
     leave,
     proceed,
     rung_quantity,
+    target_rests,
     wish_to_leave,
 )
 from neuratrade.core.engine.protection import follow_trail, guard
@@ -122,7 +123,7 @@ def watch(
     rungs = bracket.intent.take_profits
     if may_target and bracket.rungs_done < len(rungs):
         rung = rungs[bracket.rungs_done]
-        if (best - rung.price) * sign >= 0:
+        if (best - rung.price) * sign >= 0 and not target_rests(turn, bracket):
             begin_exit(turn, bracket, CloseReason.TP, rung_quantity(turn, bracket), rung.price, best)
             return
     follow_trail(turn, bracket, best)

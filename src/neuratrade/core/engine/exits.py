@@ -15,12 +15,15 @@ from neuratrade.core.engine.terms import timer_of_part
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ONE, ZERO, ceil_to, floor_to
 from neuratrade.core.model.facts import CloseReason, ExitEnded, TriggerFired
+from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND
-from neuratrade.core.model.orders import OrderRole, OrderType, TimeInForce
+from neuratrade.core.model.orders import OrderRole, OrderStatus, OrderType, TimeInForce
 
 EXIT_RETRY_NS = NS_PER_SECOND
 EXIT_PATIENCE_NS = NS_PER_MINUTE
 MOST_DOUBLINGS = 5
+TARGET_AGAIN_NS = 5 * NS_PER_SECOND
+"""How long no exit is tried at a target after the venue refused one: each costs the stop for a moment."""
 WHOLE = (CloseReason.TIME, CloseReason.KILL, CloseReason.MANUAL, CloseReason.SL, CloseReason.TRAIL)
 
 
@@ -46,7 +49,7 @@ def begin_exit(
     A part that a person wants out waits too while another way out is under way.
     """
     end_entry(turn, bracket, f"leaving: {reason.value}")
-    wanted = turn.instrument_of(bracket).round_quantity(min(quantity, _there(turn, bracket)))
+    wanted = _sendable(turn.instrument_of(bracket), quantity, _there(turn, bracket), level)
     if wanted <= 0 or bracket.phase is BracketPhase.ENTERING:
         return
     leaving, shut = bracket.phase is BracketPhase.EXITING, bracket.intent.instrument in turn.state.shut
@@ -57,6 +60,18 @@ def begin_exit(
         return
     turn.record(TriggerFired(turn.at_ns, bracket.bracket_id, reason, level, seen, wanted))
     proceed(turn, bracket)
+
+
+def _sendable(contract: Instrument, quantity: Decimal, there: Decimal, price: Decimal) -> Decimal:
+    """What can be left of `there`: no part too small to be sent, and no rest too small to be guarded."""
+    wanted = contract.round_quantity(min(quantity, there))
+    least = max(contract.lot, contract.min_quantity)
+    if not contract.is_derivative and price > 0:
+        # Of a derivative venues take what only reduces, however little it is worth.
+        least = max(least, ceil_to(contract.min_notional / (price * contract.multiplier), contract.lot))
+    if wanted > 0:
+        wanted = max(wanted, min(least, there))
+    return contract.round_quantity(there) if wanted > 0 and there - wanted < least else wanted
 
 
 def end_outdated(turn: Turn, bracket: BracketState) -> None:
@@ -140,9 +155,20 @@ def end_exit(turn: Turn, bracket: BracketState) -> None:
         # Less often after each attempt, or a market that takes nothing would be asked every second.
         doublings = min(max(bracket.exit_attempts - 1, 0), MOST_DOUBLINGS)
         turn.set_timer(wish, turn.at_ns + (EXIT_RETRY_NS << doublings))
+    if bracket.exit_reason is CloseReason.TP and order is not None and order.status is OrderStatus.REJECTED:
+        turn.set_timer(_target_rests(bracket), turn.at_ns + TARGET_AGAIN_NS)
     complete = missing <= 0 and not _left_by_last_rung(turn, bracket)
     turn.record(ExitEnded(turn.at_ns, bracket.bracket_id, complete))
     guard(turn, bracket)
+
+
+def target_rests(turn: Turn, bracket: BracketState) -> bool:
+    """Whether the venue refused an exit at a target a moment ago: until a while after, none is tried."""
+    return _target_rests(bracket) in turn.state.timers
+
+
+def _target_rests(bracket: BracketState) -> str:
+    return f"target:{bracket.bracket_id}"
 
 
 def at_opening(turn: Turn, bracket: BracketState) -> None:

@@ -1,0 +1,90 @@
+"""What a venue would refuse costs the stop for nothing: parts too small, rests too small, targets refused."""
+
+import pytest
+from msgspec.structs import replace
+
+from neuratrade.core.model import events as e
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.intent import ReduceIntent
+from neuratrade.core.model.market import Quote
+from neuratrade.core.model.orders import OrderRole
+from tests.simulation.hand import Hand
+from tests.simulation.invariants import check_replay
+from tests.simulation.world import FUTURE, SPOT, D, intent
+
+STOP, TARGET, EXIT = OrderRole.STOP, OrderRole.TARGET, OrderRole.EXIT
+BY_QUANTITY = replace(SPOT, min_quantity=D(1))
+BY_WORTH = replace(SPOT, min_notional=D(100))
+
+
+def targets_tried(hand: Hand) -> int:
+    planned = (fact.request.role for fact in hand.facts if isinstance(fact, f.OrderPlanned))
+    return sum(role is TARGET for role in planned)
+
+
+def refuse_at_target(hand: Hand) -> None:
+    hand.quote(111)
+    hand.cancelled(STOP)
+    hand.rejected(TARGET)
+    hand.accept(STOP)
+
+
+def test_a_target_that_the_venue_refuses_is_tried_again_after_a_while_and_guarded_meanwhile() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    refuse_at_target(hand)
+    for _ in range(49):
+        hand.wait(100)
+        hand.quote(112)
+        assert hand.bracket.protected
+    assert targets_tried(hand) == 1
+    hand.wait(100)
+    refuse_at_target(hand)
+    assert targets_tried(hand) == 2
+    check_replay(hand.facts, hand.state)
+
+
+def test_a_target_that_was_only_missed_is_tried_at_the_next_price() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    hand.quote(110)
+    hand.cancelled(STOP)
+    hand.expired(TARGET)
+    hand.accept(STOP)
+    hand.quote(110)
+    assert hand.leaving()
+
+
+def reduced(item: Instrument, fraction: str, quantity: int = 4) -> Hand:
+    hand = Hand()
+    hand.enter(intent(instrument=item, quantity=quantity, targets=()))
+    hand.step(f.InstrumentUpdated(hand.now_ns, item))
+    hand.step(Quote(item.key, hand.now_ns, D(100), D(100) + item.tick, D(9), D(9)))
+    word = ReduceIntent("less", "paper", "op", "a", D(fraction), "less", hand.now_ns)
+    hand.step(e.IntentArrived(word, hand.now_ns))
+    hand.cancelled(STOP)
+    return hand
+
+
+@pytest.mark.parametrize("item", [BY_QUANTITY, BY_WORTH])
+@pytest.mark.parametrize(
+    ("fraction", "left"),
+    [("0.5", "2"), ("0.75", "3"), ("0.76", "4"), ("0.99", "4"), ("0.25", "1"), ("0.01", "1")],
+)
+def test_no_part_is_left_that_is_too_small_nor_a_rest_that_could_not_be_guarded(
+    item: Instrument, fraction: str, left: str
+) -> None:
+    hand = reduced(item, fraction)
+    assert hand.order(EXIT).quantity == D(left)
+    hand.fill(EXIT, left, 100)
+    assert (hand.state.brackets == {}) is (left == "4")
+
+
+def test_what_is_too_small_in_all_is_left_whole() -> None:
+    assert reduced(replace(SPOT, min_quantity=D(5)), "0.5").order(EXIT).quantity == 4
+
+
+def test_of_a_derivative_what_reduces_may_be_worth_little() -> None:
+    hand = reduced(replace(FUTURE, min_notional=D(1_000_000)), "0.5")
+    assert hand.order(EXIT).quantity == 2
