@@ -84,3 +84,23 @@ def test_a_liquidation_halts_wherever_the_desk_went_down_with_it(kind: type[f.Fa
     hand.step(f.Liquidated(hand.now_ns, told))
     assert (state_of(hand), hand.bracket.held) == (HALTED, D(1))
     check_replay(hand.facts, hand.state)
+
+
+def test_a_day_that_begins_lets_the_desk_trade_wherever_it_went_down() -> None:
+    for kind in (f.TradingStateMoved, f.DayRolled):
+        hand = Hand({"daily_loss_fraction": "0.01"})
+        hand.tick()
+        hand.enter(intent(quantity=100, stop=80, targets=()))
+        for _ in range(2):
+            hand.quote(89)
+            hand.tick()
+            hand.seconds(2)
+        assert state_of(hand) is f.TradingState.REDUCING
+        hand.seconds(24 * 3600)
+        hand.quote(89)
+        hand.tick()
+        hand.crash_after(kind)
+        hand.recover()
+        hand.quote(89)
+        hand.tick()
+        assert state_of(hand) is RUNNING

@@ -90,10 +90,11 @@ class Governors:
         day = self._days.number(turn.at_ns)
         if day == account.day:
             return False
-        turn.record(DayRolled(turn.at_ns, account.account.account_id, day, equity))
         state = turn.state
         if not state.latched and state.governor in DAILY:
+            # First, or a desk that goes down in between would be held back for a day that is over.
             move(turn, TradingState.RUNNING, "day_roll", "a new trading day began", "", "", latched=False)
+        turn.record(DayRolled(turn.at_ns, account.account.account_id, day, equity))
         return True
 
     def _govern(
