@@ -552,3 +552,15 @@ def test_a_split_that_is_told_before_it_takes_effect_moves_no_stop_and_a_person_
     hand.seconds(3)
     hand.step(replace(ahead, at_ns=hand.now_ns))
     assert (hand.bracket.stop_price, hand.bracket.held) == (D("47.5"), D(8))
+
+
+def test_an_entry_thought_absent_that_turns_up_after_its_contract_was_changed_is_taken_away() -> None:
+    hand = Hand()
+    hand.propose(intent(instrument=SPOT, quantity=4, order_type=EntryType.LIMIT))
+    hand.unknown(ENTRY)
+    coid = hand.coid(ENTRY)
+    hand.gone(ENTRY)
+    hand.step(split(hand, 1, 2))
+    hand.step(f.OrderAccepted(hand.now_ns, coid, "there after all"))
+    assert [type(item) for item in hand.commands] == [c.CancelOrder]
+    assert hand.order(ENTRY).asked == "cancel"

@@ -34,7 +34,7 @@ from neuratrade.core.model.account import Position
 from neuratrade.core.model.decimals import ZERO, is_multiple
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import Direction
-from neuratrade.core.model.orders import OrderRole
+from neuratrade.core.model.orders import OrderRole, OrderStatus
 
 
 def corporate_acted(state: DeskState, fact: f.CorporateActed) -> None:
@@ -176,7 +176,8 @@ def _rewrite_order(order: OrderState, fact: f.CorporateActed, contract: Instrume
     request = order.request
     renamed = request.instrument != contract.key
     entry = request.role is OrderRole.ENTRY
-    if order.is_live and (entry or fact.kind is not f.ActionKind.DIVIDEND):
+    may_live = order.is_live or (order.status is OrderStatus.REJECTED and order.missed_ns is not None)
+    if may_live and (entry or fact.kind is not f.ActionKind.DIVIDEND):
         order.listed_as = order.listed_as or request.instrument
     order.quantity, order.filled = units(fact, order.quantity), units(fact, order.filled)
     order.asked_quantity = units(fact, order.asked_quantity)
