@@ -9,7 +9,7 @@ from neuratrade.core.model.intent import DefinedRisk, Direction, EntryType
 from neuratrade.core.model.market import Quote
 from neuratrade.core.model.orders import OrderRole, OrderStatus, OrderType, Side, TimeInForce
 from tests.simulation.hand import Hand
-from tests.simulation.world import BINARY, SPOT, D, intent
+from tests.simulation.world import BINARY, PERP, SPOT, D, intent
 
 ENTRY, STOP, TARGET, EXIT = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET, OrderRole.EXIT
 
@@ -313,3 +313,21 @@ def test_a_stop_amended_while_its_cancel_is_under_way_does_not_count_as_protecti
     hand.amended(STOP, 1, 95)
     assert hand.order(STOP).asked == "cancel"
     assert not hand.bracket.protected
+
+
+def test_a_stop_that_a_closed_market_does_not_amend_guards_on_and_is_fitted_at_the_opening() -> None:
+    hand = Hand()
+    hand.propose(intent(quantity=2, order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    hand.accept(STOP)
+    hand.fill(ENTRY, 1, 100)
+    hand.step(f.SessionMoved(hand.now_ns, PERP.key, False))
+    hand.refused(STOP)
+    assert (hand.order(STOP).asked, hand.order(STOP).is_live, hand.bracket.protected) == ("", True, False)
+    hand.seconds(30)
+    assert hand.commands == []
+    hand.step(f.SessionMoved(hand.now_ns, PERP.key, True))
+    (command,) = hand.commands
+    assert isinstance(command, c.AmendOrder)
+    assert command.quantity == 2

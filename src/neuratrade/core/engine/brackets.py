@@ -18,7 +18,7 @@ from neuratrade.core.engine.exits import (
     target_rests,
     wish_to_leave,
 )
-from neuratrade.core.engine.protection import follow_trail, guard
+from neuratrade.core.engine.protection import awaits_escalation, follow_trail, guard
 from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.facts import CloseReason
@@ -85,7 +85,9 @@ def after_refused_request(turn: Turn, bracket: BracketState, order: OrderState, 
     if not order.is_live:
         go_on(turn, bracket)
     elif asked == "amend":
-        turn.cancel(order, "the venue refused to amend it: replace")
+        # In a closed market nothing could take its place, and of what was reached nothing need to.
+        if bracket.intent.instrument not in turn.state.shut and not awaits_escalation(order):
+            turn.cancel(order, "the venue refused to amend it: replace")
         note_protection(turn, bracket)
     elif order.missed_ns is None:
         # What a look-up did not find is looked up by its timer, or both would go round without end.

@@ -51,6 +51,9 @@ def _fit_stops(turn: Turn, bracket: BracketState, *, anew: bool) -> None:
     if not stops:
         if wanted > 0:
             send_stop(turn, bracket, wanted)
+    elif wanted > 0 and any(awaits_escalation(stop) for stop in stops):
+        # In its place a fresh one would begin to wait anew, and nobody would leave at market in time.
+        return
     elif wanted == 0:
         for stop in stops:
             turn.cancel(stop, "nothing is held any more")
@@ -61,6 +64,11 @@ def _fit_stops(turn: Turn, bracket: BracketState, *, anew: bool) -> None:
         _amend(turn, bracket, stops[0], wanted, anew=anew)
     elif all(stop.status in WORKING and not stop.asked for stop in stops):
         _replace(turn, bracket, stops, wanted)
+
+
+def awaits_escalation(stop: OrderState) -> bool:
+    """Whether a stop with a limit was reached: filled soon, or all that is held is left at market."""
+    return stop.request.order_type is OrderType.STOP_LIMIT and stop.triggered_ns is not None
 
 
 def _has_to_go(turn: Turn, bracket: BracketState, stop: OrderState) -> bool:
