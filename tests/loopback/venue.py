@@ -78,6 +78,12 @@ class FillOrder(msgspec.Struct):
     price: Decimal = PRICE
 
 
+def _all_of(order: _Order, coid: str) -> list[VenueEvent]:
+    if order.filled < order.quantity:
+        return list(order.told)
+    return [*order.told, f.OrderCancelled(time.time_ns(), coid, "filled whole", order.filled)]
+
+
 class LoopbackVenue:
     """The books of the venue and its HTTP face. is_silent: its stream stands but tells nothing."""
 
@@ -171,7 +177,7 @@ class LoopbackVenue:
 
         def do() -> list[VenueEvent] | str:
             order = self.orders.get(coid)
-            return [f.OrderNotFound(time.time_ns(), coid)] if order is None else list(order.told)
+            return [f.OrderNotFound(time.time_ns(), coid)] if order is None else _all_of(order, coid)
 
         return await self._answer("look_up", http, do)
 

@@ -119,7 +119,11 @@ class Venue(Protocol):
         ...
 
     async def look_up(self, order: LookUpOrder) -> Sequence[VenueEvent]:
-        """All that became of an order: accepted, amended, every fill, its end. Or `OrderNotFound`."""
+        """All that became of an order: accepted, amended, every fill, its end. Or `OrderNotFound`.
+
+        One that is filled whole has an end too, `OrderCancelled` with all of it: how large a resized stop was
+        at its end is known by nothing else.
+        """
         ...
 
     async def snapshot(self, account_id: str) -> VenueSnapshot:

@@ -284,7 +284,7 @@ class Exchange(Wires):
                 words.append(f.OrderAmended(0, coid, order.quantity, order.stop_price))
             if order.triggered:
                 words.append(f.OrderTriggered(0, coid))
-        elif order.end != "filled" or order.filled < order.quantity:
+        else:
             words.append(self._word_of_end(order))
         self.tell_at_once(order, words)
         return None
@@ -388,7 +388,7 @@ class Exchange(Wires):
         if entry:
             holding.entered += quantity
         if currency == contract.base and not contract.is_derivative:
-            holding.held -= fee
+            holding.held -= fee * holding.direction.sign
         self.touched.add(order.bracket_id)
         self.money.pay(request.instrument, request.side, quantity, price, fee, currency, holding.direction)
 

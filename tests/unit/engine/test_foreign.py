@@ -78,6 +78,18 @@ def test_an_adopted_short_is_guarded_the_other_way() -> None:
     assert (stop.side, stop.quantity, stop.stop_price) == (Side.BUY, D(3), D(105))
 
 
+def test_what_a_fee_in_base_takes_from_a_short_that_is_bought_back_is_still_owed() -> None:
+    hand = foreign_in(SPOT.key, -2)
+    adopt(hand, stop=105, instrument=SPOT.key)
+    hand.accept(STOP)
+    hand.fill(STOP, 1, 105, fee="0.004", currency="ETH")
+    assert hand.bracket.held == D("1.004")
+    assert hand.bracket.held_signed == hand.state.accounts["paper"].positions[SPOT.key].quantity
+    hand.fill(STOP, 1, 105, fee="0.004", currency="ETH")
+    assert (hand.closed.dust, hand.closed.fees) == (D("-0.008"), D("0.8"))
+    assert hand.state.accounts["paper"].dust[SPOT.key] == D("-0.008")
+
+
 def test_what_an_adopted_holding_earns_is_counted_from_the_price_it_was_adopted_at() -> None:
     hand = foreign_in(SPOT.key, 2)
     hand.tick()

@@ -1,8 +1,9 @@
 """Two amends of one stop, and one of them refused: which of the two is not said, so the venue is asked."""
 
 from neuratrade.core.model import commands as c
+from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
-from neuratrade.core.model.intent import EntryType
+from neuratrade.core.model.intent import CloseIntent, EntryType
 from neuratrade.core.model.orders import OrderRole, OrderStatus
 from tests.simulation.hand import Hand
 from tests.simulation.invariants import check_replay
@@ -54,3 +55,27 @@ def test_once_the_venue_says_it_is_filled_whole_the_rest_gets_a_stop_of_its_own(
 def test_after_one_amend_a_refusal_says_all_there_is_to_know() -> None:
     hand = growing(twice=False)
     assert (stops_sent(hand), hand.order(STOP).quantity) == (2, D(1))
+
+
+def test_nor_is_it_over_while_it_is_taken_away_and_the_amend_may_have_enlarged_it() -> None:
+    hand = Hand()
+    hand.propose(intent(quantity=2, order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    hand.accept(STOP)
+    hand.fill(ENTRY, 1, 100)
+    hand.step(e.IntentArrived(CloseIntent("x", "paper", "op", "a", "enough", hand.now_ns), hand.now_ns))
+    stop = hand.order(STOP)
+    assert (stop.asked, stop.quantity) == ("cancel", D(1))
+    hand.fill(STOP, 1, 95)
+    assert not exits_sent(hand), "the other one may be sold by the stop too"
+    hand.refused(STOP)
+    assert [type(item) for item in hand.commands] == [c.LookUpOrder]
+    hand.fill(STOP, 1, 95)
+    assert (hand.closed.reason, exits_sent(hand)) == (f.CloseReason.SL, 0)
+    check_replay(hand.facts, hand.state)
+
+
+def exits_sent(hand: Hand) -> int:
+    planned = (fact.request.role for fact in hand.facts if isinstance(fact, f.OrderPlanned))
+    return sum(role is OrderRole.EXIT for role in planned)

@@ -63,7 +63,7 @@ def record_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> Taken | 
             return None
         event = f.OrderUnknown(event.at_ns, coid, "its end was told with a fill that cannot be")
     elif isinstance(event, f.RequestRejected) and _may_have_grown(order):
-        event = f.OrderUnknown(event.at_ns, coid, "one of two amends was refused, and which is not said")
+        event = f.OrderUnknown(event.at_ns, coid, "something was refused, and an amend may have been taken")
     if _is_repeated(order, event):
         return None
     bracket = turn.state.brackets[order.request.bracket_id]
@@ -131,9 +131,10 @@ def _ends_in_doubt(order: OrderState, event: f.VenueEvent) -> bool:
 
 
 def _may_have_grown(order: OrderState) -> bool:
-    """Whether a refused amend leaves open if the order is filled whole: another one may have enlarged it."""
-    whole = ZERO < order.quantity <= order.filled < order.asked_quantity
-    return order.asked == "amend" and order.asked_twice and whole and not order.status.is_final
+    """Whether a refusal leaves open if an order is filled whole: an amend it is not about may have grown it."""
+    whole = ZERO < order.quantity <= order.filled < order.asked_most
+    about_the_only_amend = order.asked == "amend" and not order.asked_twice
+    return whole and not about_the_only_amend and not order.status.is_final
 
 
 def _contradicts(order: OrderState, event: f.VenueEvent) -> bool:

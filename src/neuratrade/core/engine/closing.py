@@ -45,7 +45,7 @@ def _closing(turn: Turn, bracket: BracketState, multiplier: Decimal) -> BracketC
         entered=bracket.entered,
         entry_price=entry,
         exit_price=bracket.exit_value / bracket.exited if bracket.exited else ZERO,
-        fees=bracket.fees + bracket.base_fees * entry * multiplier,
+        fees=bracket.fees + abs(bracket.base_fees) * entry * multiplier,
         pnl=gross * bracket.intent.direction.sign - bracket.fees,
         opened_ns=bracket.opened_ns,
         unprotected_ms=bracket.unprotected_ns // NS_PER_MS,

@@ -43,7 +43,8 @@ class OrderState(msgspec.Struct):
     """One order in our books. quantity and stop_price follow amendments.
 
     asked: the request under way, `cancel` or `amend`, since asked_ns; asked_quantity, asked_stop: what
-    the last amend wants; asked_twice: it was asked for while an earlier one had no answer yet.
+    the last amend wants; asked_twice: it was asked for while an earlier one had no answer yet; asked_most:
+    the largest quantity that amends without an answer may have given it.
     stated: how much the venue says it filled in all, where it said so at the end. missed_ns: when a look-up
     first did not find it. triggered_ns: when its stop was reached. executions: by the venue's trade id.
     listed_as: since its contract was changed under it, nobody knows its terms at the venue, where it is an
@@ -62,6 +63,7 @@ class OrderState(msgspec.Struct):
     asked_quantity: Decimal = ZERO
     asked_stop: Decimal | None = None
     asked_twice: bool = False
+    asked_most: Decimal = ZERO
     stated: Decimal | None = None
     missed_ns: int | None = None
     triggered_ns: int | None = None
@@ -102,7 +104,8 @@ class BracketPhase(StrEnum):
 class BracketState(msgspec.Struct):
     """Entry, stop and targets of one intent as one machine.
 
-    entered, exited: quantities filled. base_fees: fees paid in base, so not held. fees: the others, in the
+    entered, exited: quantities filled. base_fees: by how much fees paid in base lessen
+    what is held; below zero for a short, which owes that much more. fees: the others, in the
     quote currency. stop_price: the level now guarded. best_price: furthest favourable price (trailing).
     exit_*: the way out under way; exit_attempts: orders sent for it so far, targets not counted. entry_used:
     entry quantity out of the envelope. slices: entry orders sent. entry_over: of a sliced entry, no further

@@ -181,6 +181,7 @@ def _rewrite_order(order: OrderState, fact: f.CorporateActed, contract: Instrume
         order.listed_as = order.listed_as or request.instrument
     order.quantity, order.filled = units(fact, order.quantity), units(fact, order.filled)
     order.asked_quantity = units(fact, order.asked_quantity)
+    order.asked_most = units(fact, order.asked_most)
     order.stated = None if order.stated is None else units(fact, order.stated)
     if order.stop_price is not None and fact.kind is not f.ActionKind.DIVIDEND:
         order.stop_price = level(fact, order.stop_price)

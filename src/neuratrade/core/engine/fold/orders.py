@@ -47,6 +47,7 @@ def amend_planned(state: DeskState, fact: f.AmendPlanned) -> None:
     order.asked_twice = order.asked == "amend"
     order.asked, order.asked_ns = "amend", fact.at_ns
     order.asked_quantity, order.asked_stop = fact.quantity, fact.stop_price
+    order.asked_most = max(order.asked_most, fact.quantity)
 
 
 def order_accepted(state: DeskState, fact: f.OrderAccepted) -> None:
@@ -56,7 +57,7 @@ def order_accepted(state: DeskState, fact: f.OrderAccepted) -> None:
     order.missed_ns = None
     if order.status is OrderStatus.UNKNOWN:
         # The answer to a look-up: whatever was asked of it before is asked again.
-        order.asked = ""
+        order.asked, order.asked_most = "", ZERO
     if order.status is OrderStatus.REJECTED:
         # It was thought absent, and is there after all: it counts again until it is taken away.
         order.stated = None
@@ -111,6 +112,8 @@ def order_amended(state: DeskState, fact: f.OrderAmended) -> None:
     order.quantity, order.stop_price = fact.quantity, fact.stop_price
     if order.listed_as == order.request.instrument:
         order.listed_as = ""
+    if fact.quantity >= order.asked_most or order.asked == "amend":
+        order.asked_most = ZERO
     if order.asked == "amend":
         order.asked = ""
     if order.status is OrderStatus.UNKNOWN:
@@ -121,7 +124,7 @@ def order_amended(state: DeskState, fact: f.OrderAmended) -> None:
 def request_rejected(state: DeskState, fact: f.RequestRejected) -> None:
     """A cancel or amend did nothing."""
     order = state.orders[fact.client_order_id]
-    order.asked = ""
+    order.asked, order.asked_most = "", ZERO
     _fill_up(order)
 
 
@@ -175,9 +178,8 @@ def order_filled(state: DeskState, fact: f.OrderFilled) -> None:
 
 
 def _fill_up(order: OrderState) -> None:
-    """Ends an order that is filled whole, unless an amend under way may still make it larger."""
-    growing = order.asked == "amend" and order.asked_quantity > order.filled
-    if order.filled >= order.quantity and not order.status.is_final and not growing:
+    """Ends an order that is filled whole, unless an amend without an answer may have made it larger."""
+    if order.filled >= max(order.quantity, order.asked_most) and not order.status.is_final:
         order.status, order.asked = OrderStatus.FILLED, ""
 
 
@@ -192,7 +194,7 @@ def _count(
     """Counts an execution, or with sign -1 takes one back."""
     quantity, value = fill.quantity * sign, fill.quantity * fill.price * sign
     if fill.fee_currency == instrument.base and not instrument.is_derivative:
-        bracket.base_fees += fill.fee * sign
+        bracket.base_fees += fill.fee * sign * bracket.intent.direction.sign
     else:
         bracket.fees += fill.fee * fee_rate * sign
     if role is OrderRole.ENTRY:
