@@ -7,8 +7,9 @@ facts, live, in paper and in a backtest.
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from neuratrade.core.engine import baskets, timers
@@ -39,7 +40,7 @@ OPEN_WINDOW_NS = NS_PER_SECOND
 """A fill this soon after a bar's opening happened at the open, so the whole bar came after it."""
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True):
     """What one event led to: facts to journal, then commands to carry out."""
 
     facts: list[f.Fact]
@@ -61,6 +62,7 @@ class Engine:
                 self.markets.follow(contract)
         self.views = self.markets.views
         self.strays = 0
+        self._rate_of = self.markets.value_of_one
         self._governors = Governors(config.days, config.boldest)
         self._supervision = Supervision(config)
         self._reconciler = Reconciler(config.balance_tolerance_fraction)
@@ -100,11 +102,12 @@ class Engine:
         at_ns = event.at_ns
         if at_ns < state.now_ns and state.run_id:
             at_ns = state.now_ns
-        turn = Turn(state, at_ns, self.config.venue_rules, self.markets.value_of_one)
+        turn = Turn(state, at_ns, self.config.venue_rules, self._rate_of)
         self._takes.get(type(event), self._on_venue)(turn, event)
         if turn.facts or (state.baskets and isinstance(event, baskets.PRICES)):
             baskets.tend(turn, self.markets, event)
         if turn.facts:
+            self._governors.wake()
             self._after(turn)
         return Step(turn.facts, turn.commands)
 
@@ -112,7 +115,7 @@ class Engine:
         """After a restart: asks what became of every order in doubt, and guards what is held."""
         down_since_ns = self.state.now_ns
         now_ns = max(at_ns, down_since_ns)
-        turn = Turn(self.state, now_ns, self.config.venue_rules, self.markets.value_of_one)
+        turn = Turn(self.state, now_ns, self.config.venue_rules, self._rate_of)
         for bracket in self.state.brackets.values():
             note_downtime(turn, bracket, down_since_ns)
         for order in list(self.state.orders.values()):
@@ -126,6 +129,7 @@ class Engine:
             rules.resume(turn, bracket)
         baskets.tend(turn, self.markets, None)
         self._supervision.compare_all(turn)
+        self._governors.wake()
         return Step(turn.facts, turn.commands)
 
     def marks(self) -> dict[str, Decimal]:

@@ -226,7 +226,8 @@ class AccountState(msgspec.Struct):
     @property
     def peak_24h(self) -> Decimal:
         """Best equity of the last 24 hours."""
-        return max([peak for _, peak in self.hour_peaks], default=self.equity)
+        # Of the peaks that are kept, every later one is lower.
+        return self.hour_peaks[0][1] if self.hour_peaks else self.equity
 
     def counted_today(self, lane: Lane) -> int:
         """Positions opened today that count against a lane: scalps against scalps, all others together."""
