@@ -105,10 +105,7 @@ class Engine:
         turn = Turn(state, at_ns, self.config.venue_rules, self._rate_of)
         self._takes.get(type(event), self._on_venue)(turn, event)
         if turn.facts or (state.baskets and isinstance(event, baskets.PRICES)):
-            baskets.tend(turn, self.markets, event)
-        if turn.facts:
-            self._governors.wake()
-            self._after(turn)
+            self._after(turn, event)
         return Step(turn.facts, turn.commands)
 
     def recover(self, at_ns: int) -> Step:
@@ -276,7 +273,12 @@ class Engine:
     def _on_operator(self, turn: Turn, event: e.OperatorEvent) -> None:
         obey(turn, event, self.config, self.markets)
 
-    def _after(self, turn: Turn) -> None:
+    def _after(self, turn: Turn, event: e.Event) -> None:
+        """What follows from facts whatever made them."""
+        self._governors.wake()
+        kinds = set(map(type, turn.facts))
+        if self.state.baskets or f.BracketReopened in kinds:
+            baskets.tend(turn, self.markets, event)
         for fact in list(turn.facts):
             if isinstance(fact, f.BracketClosed) and fact.pnl < 0:
                 count_losses(turn, self.state.accounts[fact.account_id])

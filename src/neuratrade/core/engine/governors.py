@@ -70,8 +70,7 @@ class Governors:
     def tick(self, turn: Turn, markets: Markets) -> None:
         """Marks every account, rolls its day, applies the rules."""
         state = turn.state
-        seen = _Rest(state, state.limits, turn.at_ns // NS_PER_HOUR, self._days.number(turn.at_ns))
-        if seen == self._rest:
+        if self._rest is not None and self._rest == self._seen(turn):
             return
         prices = markets.marks(state.accounts, turn.at_ns)
         for account in list(state.accounts.values()):
@@ -79,7 +78,11 @@ class Governors:
         if state.kill_policy is not None:
             _carry_on(turn, state.kill_policy, markets)
         elif not turn.facts and not self._breached and all(map(_is_at_rest, state.accounts.values())):
-            self._rest = seen
+            self._rest = self._seen(turn)
+
+    def _seen(self, turn: Turn) -> _Rest:
+        hour, day = turn.at_ns // NS_PER_HOUR, self._days.number(turn.at_ns)
+        return _Rest(turn.state, turn.state.limits, hour, day)
 
     def _look_at(
         self, turn: Turn, account: AccountState, prices: dict[str, Decimal], markets: Markets
@@ -98,6 +101,8 @@ class Governors:
             self._pose(turn, account, new_day=new_day)
         elif new_day:
             self._pose(turn, account, new_day=True)
+        if self._has_no_say(turn, account, equity, doubted=doubted):
+            return
         stale = any(markets.is_stale(name, turn.at_ns, limits.price_age_ns) for name in names)
         fresh = not stale and not markets.converts_stale(account, turn.at_ns, limits.conversion_age_ns)
         feared = _feared(turn, account, prices, markets) if doubted else equity
@@ -125,6 +130,11 @@ class Governors:
             move(turn, TradingState.RUNNING, "day_roll", "a new trading day began", "", "", latched=False)
         return True
 
+    def _has_no_say(self, turn: Turn, account: AccountState, equity: Decimal, *, doubted: bool) -> bool:
+        """Whether no rule can be broken or lifted by this mark, however fresh or old its prices are."""
+        may_change = doubted or turn.state.governor == STALE or self._breached
+        return not may_change and _is_near_peak(account, equity, turn.state.limits)
+
     def _govern(
         self,
         turn: Turn,
@@ -138,8 +148,6 @@ class Governors:
         limits, state = turn.state.limits, turn.state
         if fresh and state.governor == STALE and not state.latched:
             move(turn, TradingState.RUNNING, STALE, "prices are fresh again", "", "", latched=False)
-        if fresh and not self._breached and _is_near_peak(account, equity, limits):
-            return
         day = drawdown(account.day_start_equity, equity)
         if self._confirmed(turn, account, "daily_loss", day >= limits.daily_loss_fraction):
             reason = "the day lost too much"

@@ -7,7 +7,7 @@ their canonical bytes are equal; that is how a replay is held to the live run.
 import hashlib
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -304,6 +304,7 @@ def position_key(account: Account, instrument: str, direction: Direction) -> str
 _DIRECTIONS = tuple(f"/{direction.value}" for direction in Direction)
 
 
+@lru_cache(maxsize=4096)
 def instrument_of_position(key: str) -> str:
     """The instrument key within a position's key."""
     return key.rpartition("/")[0] if key.endswith(_DIRECTIONS) else key
