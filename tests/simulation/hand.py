@@ -65,7 +65,7 @@ class Hand:
         """Steps the engine as after a restart."""
         step = self._taken(self.engine.recover(self.now_ns))
         assert any(isinstance(item, c.TakeSnapshot) for item in step.commands)
-        return step._replace(commands=self.commands)
+        return Step(step.facts, self.commands)
 
     def crash_after(self, kind: type[f.Fact]) -> None:
         """Forgets all that came after the last fact of this kind, as a crash would, and starts anew."""

@@ -3,13 +3,14 @@
 import pytest
 from msgspec.structs import replace
 
+from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import EntryType
 from neuratrade.core.model.market import NS_PER_MINUTE, Bar, Quote, Trade
 from neuratrade.core.model.orders import Fill, Liquidity, OrderRole, OrderStatus, Side
 from tests.simulation.hand import Hand
-from tests.simulation.snapshots import listed
+from tests.simulation.snapshots import listed, look
 from tests.simulation.world import PERP, T0, D, bar, fill_of, intent
 
 ENTRY, STOP = OrderRole.ENTRY, OrderRole.STOP
@@ -94,6 +95,22 @@ def test_an_execution_of_no_size_there_is_goes_to_quarantine(field: str, number:
     assert isinstance(fact, f.Quarantined)
     hand.fill(ENTRY, 1, 100)
     assert hand.bracket.held == 1
+
+
+@pytest.mark.parametrize("field", ["quantity", "price", "fee"])
+@pytest.mark.parametrize("number", NO_AMOUNTS, ids=str)
+def test_nor_is_one_that_a_snapshot_lists(field: str, number: D) -> None:
+    hand = Hand()
+    hand.propose(intent())
+    hand.accept(ENTRY)
+    told = fill_of(hand.order(ENTRY).request, 1, 100, "odd", hand.now_ns)
+    look(hand, fills=(replace(told, **{field: number}),))
+    assert (hand.bracket.held, list(hand.state.quarantine)) == (D(0), [f"{PERP.key}:odd"])
+    hand.fill(ENTRY, 1, 100)
+    booked = fill_of(hand.order(ENTRY).request, 1, 100, "t1", hand.now_ns)
+    look(hand, fills=(replace(booked, **{field: number}),))
+    assert hand.bracket.held == 1
+    assert [type(item) for item in hand.commands] == [c.LookUpOrder]
 
 
 @pytest.mark.parametrize("number", [D("sNaN"), D("NaN"), D("1E+99"), D(-1)], ids=str)

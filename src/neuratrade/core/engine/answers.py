@@ -131,7 +131,7 @@ def _ends_in_doubt(order: OrderState, event: f.VenueEvent) -> bool:
 
 
 def _may_have_grown(order: OrderState) -> bool:
-    """Whether a refusal leaves open if an order is filled whole: an amend it is not about may have grown it."""
+    """Whether a refusal leaves open if an order is filled whole: another amend may have enlarged it."""
     whole = ZERO < order.quantity <= order.filled < order.asked_most
     about_the_only_amend = order.asked == "amend" and not order.asked_twice
     return whole and not about_the_only_amend and not order.status.is_final

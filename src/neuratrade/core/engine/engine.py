@@ -7,8 +7,9 @@ facts, live, in paper and in a backtest.
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from neuratrade.core.engine import baskets, timers
@@ -40,7 +41,7 @@ OPEN_WINDOW_NS = NS_PER_SECOND
 """A fill this soon after a bar's opening happened at the open, so the whole bar came after it."""
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True):
     """What one event led to: facts to journal, then commands to carry out."""
 
     facts: list[f.Fact]
@@ -62,6 +63,7 @@ class Engine:
                 self.markets.follow(contract)
         self.views = self.markets.views
         self.strays = 0
+        self._rate_of = self.markets.value_of_one
         self._governors = Governors(config.days, config.boldest)
         self._supervision = Supervision(config)
         self._reconciler = Reconciler(config.balance_tolerance_fraction)
@@ -101,19 +103,17 @@ class Engine:
         at_ns = event.at_ns
         if at_ns < state.now_ns and state.run_id:
             at_ns = state.now_ns
-        turn = Turn(state, at_ns, self.config.venue_rules, self.markets.value_of_one)
+        turn = Turn(state, at_ns, self.config.venue_rules, self._rate_of)
         self._takes.get(type(event), self._on_venue)(turn, event)
         if turn.facts or (state.baskets and isinstance(event, baskets.PRICES)):
-            baskets.tend(turn, self.markets, event)
-        if turn.facts:
-            self._after(turn)
+            self._after(turn, event)
         return Step(turn.facts, turn.commands)
 
     def recover(self, at_ns: int) -> Step:
         """After a restart: asks what became of every order in doubt, and guards what is held."""
         down_since_ns = self.state.now_ns
         now_ns = max(at_ns, down_since_ns)
-        turn = Turn(self.state, now_ns, self.config.venue_rules, self.markets.value_of_one)
+        turn = Turn(self.state, now_ns, self.config.venue_rules, self._rate_of)
         for bracket in self.state.brackets.values():
             note_downtime(turn, bracket, down_since_ns)
         take_up_halts(turn, self.markets, down_since_ns)
@@ -128,6 +128,7 @@ class Engine:
             rules.resume(turn, bracket)
         baskets.tend(turn, self.markets, None)
         self._supervision.compare_all(turn)
+        self._governors.wake()
         return Step(turn.facts, turn.commands)
 
     def marks(self) -> dict[str, Decimal]:
@@ -274,7 +275,12 @@ class Engine:
     def _on_operator(self, turn: Turn, event: e.OperatorEvent) -> None:
         obey(turn, event, self.config, self.markets)
 
-    def _after(self, turn: Turn) -> None:
+    def _after(self, turn: Turn, event: e.Event) -> None:
+        """What follows from facts whatever made them."""
+        self._governors.wake()
+        kinds = set(map(type, turn.facts))
+        if self.state.baskets or f.BracketReopened in kinds:
+            baskets.tend(turn, self.markets, event)
         for fact in list(turn.facts):
             if isinstance(fact, f.BracketClosed) and fact.pnl < 0:
                 count_losses(turn, self.state.accounts[fact.account_id])

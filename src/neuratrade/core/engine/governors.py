@@ -6,6 +6,7 @@ price is no mark, and one with an old price only keeps new exposure out.
 """
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from neuratrade.core.bars.sessions import DaySessions, ListedSessions
 from neuratrade.core.engine.entries import end_entry
@@ -13,7 +14,13 @@ from neuratrade.core.engine.exits import leave, wish_to_leave
 from neuratrade.core.engine.ledger import equity_of
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.movements import settle_movements
-from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, instrument_of_position
+from neuratrade.core.engine.state import (
+    AccountState,
+    BracketPhase,
+    BracketState,
+    DeskState,
+    instrument_of_position,
+)
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import BASIS_POINTS
 from neuratrade.core.model.facts import (
@@ -39,6 +46,15 @@ PERSON = "operator"
 LIFTING = ("day_roll", PERSON, STALE, "reconciled")
 
 
+class _Rest(NamedTuple):
+    """What a tick went by that held nothing and did nothing: while it stays, the next has nothing to do."""
+
+    state: DeskState
+    limits: Limits
+    hour: int
+    day: int
+
+
 class Governors:
     """The rules with what they must remember between marks (volatile: a restart asks for two marks again)."""
 
@@ -46,33 +62,53 @@ class Governors:
         self._days = days
         self._boldest = boldest
         self._breached: dict[tuple[str, str], int] = {}
+        self._rest: _Rest | None = None
+
+    def wake(self) -> None:
+        """A fact changed durable state: the next tick looks at everything."""
+        self._rest = None
 
     def tick(self, turn: Turn, markets: Markets) -> None:
         """Marks every account, rolls its day, applies the rules."""
-        prices = markets.marks(turn.state.accounts, turn.at_ns)
-        age_ns = turn.state.limits.price_age_ns
-        for account in list(turn.state.accounts.values()):
-            settle_movements(turn, account, markets)
-            equity = equity_of(account, turn.state.instruments, prices, markets.rates_of(account))
-            if equity is None:
-                continue
-            new_day = self._roll_day(turn, account, equity)
-            holding = [key for key, item in account.positions.items() if item.quantity]
-            names = {instrument_of_position(key) for key in holding}
-            doubted = any(map(markets.doubts, names))
-            if not doubted and _worth_marking(turn, account, equity):
-                held = {key: prices[key] for key in holding}
-                turn.record(Marked(turn.at_ns, account.account.account_id, equity, held))
-                self._pose(turn, account, new_day=new_day)
-            elif new_day:
-                self._pose(turn, account, new_day=True)
-            stale = bool(names) and any(markets.is_stale(name, turn.at_ns, age_ns) for name in names)
-            conversion_ns = turn.state.limits.conversion_age_ns
-            fresh = not stale and not markets.converts_stale(account, turn.at_ns, conversion_ns)
-            feared = _feared(turn, account, prices, markets) if doubted else equity
-            self._govern(turn, account, equity, feared, markets, fresh=fresh)
-        if turn.state.kill_policy is not None:
-            _carry_on(turn, turn.state.kill_policy, markets)
+        state = turn.state
+        if self._rest is not None and self._rest == self._seen(turn):
+            return
+        prices = markets.marks(state.accounts, turn.at_ns)
+        for account in list(state.accounts.values()):
+            self._look_at(turn, account, prices, markets)
+        if state.kill_policy is not None:
+            _carry_on(turn, state.kill_policy, markets)
+        elif not turn.facts and not self._breached and all(map(_is_at_rest, state.accounts.values())):
+            self._rest = self._seen(turn)
+
+    def _seen(self, turn: Turn) -> _Rest:
+        hour, day = turn.at_ns // NS_PER_HOUR, self._days.number(turn.at_ns)
+        return _Rest(turn.state, turn.state.limits, hour, day)
+
+    def _look_at(
+        self, turn: Turn, account: AccountState, prices: dict[str, Decimal], markets: Markets
+    ) -> None:
+        limits = turn.state.limits
+        settle_movements(turn, account, markets)
+        equity = equity_of(account, turn.state.instruments, prices, markets.rates_of(account))
+        if equity is None:
+            return
+        new_day = self._roll_day(turn, account, equity)
+        holding = [key for key, item in account.positions.items() if item.quantity]
+        names = {instrument_of_position(key) for key in holding}
+        doubted = any(map(markets.doubts, names))
+        if not doubted and _worth_marking(turn, account, equity):
+            held = {key: prices[key] for key in holding}
+            turn.record(Marked(turn.at_ns, account.account.account_id, equity, held))
+            self._pose(turn, account, new_day=new_day)
+        elif new_day:
+            self._pose(turn, account, new_day=True)
+        if self._has_no_say(turn, account, equity, doubted=doubted):
+            return
+        stale = any(markets.is_stale(name, turn.at_ns, limits.price_age_ns) for name in names)
+        fresh = not stale and not markets.converts_stale(account, turn.at_ns, limits.conversion_age_ns)
+        feared = _feared(turn, account, prices, markets) if doubted else equity
+        self._govern(turn, account, equity, feared, markets, fresh=fresh)
 
     def _pose(self, turn: Turn, account: AccountState, *, new_day: bool) -> None:
         """Draws back as the fall deepens, and comes forward again a step at a time."""
@@ -97,6 +133,11 @@ class Governors:
         turn.record(DayRolled(turn.at_ns, account.account.account_id, day, equity))
         return True
 
+    def _has_no_say(self, turn: Turn, account: AccountState, equity: Decimal, *, doubted: bool) -> bool:
+        """Whether no rule can be broken or lifted by this mark, however fresh or old its prices are."""
+        may_change = doubted or turn.state.governor == STALE or self._breached
+        return not may_change and _is_near_peak(account, equity, turn.state.limits)
+
     def _govern(
         self,
         turn: Turn,
@@ -110,8 +151,6 @@ class Governors:
         limits, state = turn.state.limits, turn.state
         if fresh and state.governor == STALE and not state.latched:
             move(turn, TradingState.RUNNING, STALE, "prices are fresh again", "", "", latched=False)
-        if fresh and not self._breached and _is_near_peak(account, equity, limits):
-            return
         day = drawdown(account.day_start_equity, equity)
         if self._confirmed(turn, account, "daily_loss", day >= limits.daily_loss_fraction):
             reason = "the day lost too much"
@@ -230,6 +269,16 @@ def _feared(turn: Turn, account: AccountState, prices: dict[str, Decimal], marke
             seen[key] = held_back
     equity = equity_of(account, turn.state.instruments, seen, markets.rates_of(account))
     return account.equity if equity is None else equity
+
+
+def _is_at_rest(account: AccountState) -> bool:
+    """Whether it has nothing but its own currency, as it was marked last: no price and no rate moves it."""
+    if account.unrated or any(position.quantity for position in account.positions.values()):
+        return False
+    home = account.account.currency
+    return account.balances.get(home) == account.equity and not any(
+        amount for currency, amount in account.balances.items() if currency != home
+    )
 
 
 def _is_near_peak(account: AccountState, equity: Decimal, limits: Limits) -> bool:

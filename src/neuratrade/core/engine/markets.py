@@ -150,7 +150,8 @@ class Markets:
 
     def converts_stale(self, account: AccountState, at_ns: int, age_ns: int) -> bool:
         """Whether any conversion that an account's equity needs is too old to judge a fall by."""
-        return any(rate is None or at_ns - rate.at_ns > age_ns for rate in self.conversions(account))
+        needed = self.conversions(account)
+        return bool(needed) and any(rate is None or at_ns - rate.at_ns > age_ns for rate in needed)
 
     def rate(self, currency: str, into: str) -> Rate | None:
         """What a currency is worth in another: as told, else from a market that trades one for the other."""
@@ -180,6 +181,7 @@ class Markets:
 
     def _currencies(self, account: AccountState) -> set[str]:
         """Currencies but its own in which an account has cash, or holds something that is quoted in them."""
+        home = account.account.currency
         found = set(account.unrated)
         owned: dict[str, Decimal] = {}
         for key, position in account.positions.items():
@@ -191,9 +193,9 @@ class Markets:
                     # Units held through a position are valued with it, at its own price.
                     owned[contract.base] = owned.get(contract.base, ZERO) + position.quantity
         for currency, amount in account.balances.items():
-            if amount != owned.get(currency, ZERO):
+            if currency != home and amount != owned.get(currency, ZERO):
                 found.add(currency)
-        found.discard(account.account.currency)
+        found.discard(home)
         return found
 
 

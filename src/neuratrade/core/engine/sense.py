@@ -17,14 +17,24 @@ MOST_DIGITS, MOST_PLACES = 18, 30
 """Digits before the point and places behind it, beyond which a number is a mistake, not an amount."""
 
 
+_LEAST_PRICE, _BEYOND_PRICES = Decimal(1).scaleb(-MOST_PLACES), Decimal(1).scaleb(MOST_DIGITS + 1)
+
+
+# Every bar and quote passes here, so these are plain loops: a generator would cost more than what it checks.
 def is_amount(*values: Decimal) -> bool:
     """Whether all are finite and of a size that can be reckoned with; any sign."""
-    return all(value.is_finite() and -MOST_PLACES <= value.adjusted() <= MOST_DIGITS for value in values)
+    for value in values:  # noqa: SIM110
+        if not (value.is_finite() and -MOST_PLACES <= value.adjusted() <= MOST_DIGITS):
+            return False
+    return True
 
 
 def is_price(*values: Decimal) -> bool:
     """Whether all are amounts above zero."""
-    return is_amount(*values) and all(value > 0 for value in values)
+    for value in values:  # noqa: SIM110
+        if not (value.is_finite() and _LEAST_PRICE <= value < _BEYOND_PRICES):
+            return False
+    return True
 
 
 def makes_sense(event: e.Event, known: Collection[str]) -> bool:

@@ -18,6 +18,7 @@ from neuratrade.core.engine.answers import (
 )
 from neuratrade.core.engine.differences import Difference, exact, reference_of
 from neuratrade.core.engine.markets import Markets
+from neuratrade.core.engine.sense import is_amount
 from neuratrade.core.engine.state import DeskState, OrderState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model import facts as f
@@ -84,13 +85,11 @@ def take_fills(turn: Turn, snapshot: VenueSnapshot, markets: Markets, since_ns: 
 def _is_known(turn: Turn, order: OrderState, fill: Fill) -> bool:
     """Whether an execution of ours is booked, or busted before it was told; asks where its terms differ."""
     booked = order.executions.get(fill.trade_id)
-    if booked is not None and (booked.quantity, booked.price, booked.fee) != (
-        fill.quantity,
-        fill.price,
-        fill.fee,
-    ):
+    told = (fill.quantity, fill.price, fill.fee)
+    sensible = is_amount(*told)
+    if booked is not None and not (sensible and told == (booked.quantity, booked.price, booked.fee)):
         turn.look_up(order)
-    return booked is not None or fill.quantity == 0
+    return booked is not None or (sensible and fill.quantity == 0)
 
 
 def _strange_fill(fill: Fill) -> Difference:

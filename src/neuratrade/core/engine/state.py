@@ -7,7 +7,7 @@ their canonical bytes are equal; that is how a replay is held to the live run.
 import hashlib
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -236,7 +236,8 @@ class AccountState(msgspec.Struct):
     @property
     def peak_24h(self) -> Decimal:
         """Best equity of the last 24 hours."""
-        return max([peak for _, peak in self.hour_peaks], default=self.equity)
+        # Of the peaks that are kept, every later one is lower.
+        return self.hour_peaks[0][1] if self.hour_peaks else self.equity
 
     def counted_today(self, lane: Lane) -> int:
         """Positions opened today that count against a lane: scalps against scalps, all others together."""
@@ -313,6 +314,7 @@ def position_key(account: Account, instrument: str, direction: Direction) -> str
 _DIRECTIONS = tuple(f"/{direction.value}" for direction in Direction)
 
 
+@lru_cache(maxsize=4096)
 def instrument_of_position(key: str) -> str:
     """The instrument key within a position's key."""
     return key.rpartition("/")[0] if key.endswith(_DIRECTIONS) else key

@@ -7,6 +7,7 @@ to make a command that carries an order.
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+import msgspec
 from msgspec.structs import replace
 
 from neuratrade.core.engine.fold import apply
@@ -44,27 +45,18 @@ def same_currency(currency: str, into: str) -> Decimal | None:
     return ONE if currency == into else None
 
 
-class Turn:
+class Turn(msgspec.Struct):
     """What one event leads to, collected. at_ns: engine time of the event. rules: of each venue, by name.
 
     rate_of: conversions as known now.
     """
 
-    __slots__ = ("_rules", "at_ns", "commands", "facts", "rate_of", "state")
-
-    def __init__(
-        self,
-        state: DeskState,
-        at_ns: int,
-        rules: Mapping[str, VenueRules],
-        rate_of: RateOf = same_currency,
-    ) -> None:
-        self.rate_of = rate_of
-        self.state = state
-        self.at_ns = at_ns
-        self._rules = rules
-        self.facts: list[Fact] = []
-        self.commands: list[Command] = []
+    state: DeskState
+    at_ns: int
+    rules: Mapping[str, VenueRules]
+    rate_of: RateOf = same_currency
+    facts: list[Fact] = []
+    commands: list[Command] = []
 
     def record(self, fact: Fact) -> None:
         """Makes a fact true: folds it now, journals it before any command of this turn leaves."""
@@ -77,7 +69,7 @@ class Turn:
 
     def rules_of(self, bracket: BracketState) -> VenueRules:
         """What the venue of a bracket can do."""
-        return self._rules.get(self.instrument_of(bracket).venue, PLAIN_RULES)
+        return self.rules.get(self.instrument_of(bracket).venue, PLAIN_RULES)
 
     def order(self, client_id: str | None) -> OrderState | None:
         """An order by its id while its bracket is open."""

@@ -22,6 +22,9 @@ class InstrumentKind(StrEnum):
     BINARY = "binary"
 
 
+DERIVATIVES = (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE)
+
+
 class Instrument(msgspec.Struct, frozen=True):
     """One contract at one venue.
 
@@ -66,7 +69,7 @@ class Instrument(msgspec.Struct, frozen=True):
     @property
     def is_derivative(self) -> bool:
         """Whether a position is margin plus unrealised profit rather than an owned holding."""
-        return self.kind in (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE)
+        return self.kind in DERIVATIVES
 
     def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Value of `quantity` at `price`, quote currency, never negative."""

@@ -75,9 +75,8 @@ class OrderStatus(StrEnum):
         return self in FINAL_STATUSES
 
 
-FINAL_STATUSES = frozenset(
-    {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED}
-)
+# A tuple, for it is asked of every order at every tick, and a set would take the hash of an enum each time.
+FINAL_STATUSES = (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
 
 
 class OrderRequest(msgspec.Struct, frozen=True, gc=False):
