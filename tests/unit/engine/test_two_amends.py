@@ -12,8 +12,8 @@ from tests.simulation.world import D, intent
 ENTRY, STOP = OrderRole.ENTRY, OrderRole.STOP
 
 
-def growing(*, twice: bool) -> Hand:
-    """A stop of one, filled whole, that is asked to be two, once or twice; one amend was refused."""
+def growing(*, twice: bool, refused: bool = True) -> Hand:
+    """A stop of one, filled whole, that is asked to be two, once or twice; one amend may be refused."""
     hand = Hand()
     hand.propose(intent(quantity=2, order_type=EntryType.LIMIT, targets=()))
     hand.accept(ENTRY)
@@ -24,7 +24,8 @@ def growing(*, twice: bool) -> Hand:
         hand.recover()
         assert sum(isinstance(fact, f.AmendPlanned) for fact in hand.facts) == 2
     hand.fill(STOP, 1, 95)
-    hand.refused(STOP)
+    if refused:
+        hand.refused(STOP)
     return hand
 
 
@@ -74,6 +75,20 @@ def test_nor_is_it_over_while_it_is_taken_away_and_the_amend_may_have_enlarged_i
     hand.fill(STOP, 1, 95)
     assert (hand.closed.reason, exits_sent(hand)) == (f.CloseReason.SL, 0)
     check_replay(hand.facts, hand.state)
+
+
+def test_the_end_of_a_stop_is_believed_also_when_it_filled_more_than_it_was_known_to_be() -> None:
+    hand = growing(twice=False, refused=False)
+    hand.step(f.OrderCancelled(hand.now_ns, hand.coid(STOP), "filled whole", D(2)))
+    assert (hand.order(STOP).missing, stops_sent(hand)) == (D(1), 1)
+    hand.fill(STOP, 1, 95)
+    assert hand.closed.reason is f.CloseReason.SL
+
+
+def test_but_not_that_it_filled_more_than_was_ever_asked_for() -> None:
+    hand = growing(twice=False, refused=False)
+    hand.step(f.OrderCancelled(hand.now_ns, hand.coid(STOP), "filled whole", D(3)))
+    assert hand.order(STOP).status is OrderStatus.UNKNOWN
 
 
 def exits_sent(hand: Hand) -> int:

@@ -148,7 +148,9 @@ def _contradicts(order: OrderState, event: f.VenueEvent) -> bool:
             numbers = (event.quantity, event.price, event.fee, event.fee_rate)
             return not is_amount(*numbers) or min(event.quantity, event.price, event.fee_rate) < 0
         case f.OrderCancelled(filled=filled) | f.OrderExpired(filled=filled):
-            return filled is not None and not (is_amount(filled) and ZERO <= filled <= order.quantity)
+            # An amend without an answer may have been taken, and what was executed was there to be.
+            most = max(order.quantity, order.asked_quantity, order.filled)
+            return filled is not None and not (is_amount(filled) and ZERO <= filled <= most)
         case f.OrderFilled(fill=fill):
             same = (fill.account_id, fill.instrument, fill.side) == (
                 request.account_id,
