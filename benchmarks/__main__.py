@@ -2,40 +2,24 @@
 
 On a shared machine a figure is worth its ratio: where there is a floor (the same work without us) or another
 program, it is measured beside ours. A part that cannot run says so in its row instead of being left out.
+Each part is a process of its own: what one leaves in memory would slow down the next, and count as its peak.
 """
 
 import argparse
-import importlib
 import json
 import platform
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-PARTS = ("indicators", "gate", "engine", "journal", "latency", "desk")
+from benchmarks.parts import PARTS, Row, measure
+
 RESULTS = Path(__file__).parent / "results" / "latest.json"
-
-Row = dict[str, Any]
-
-
-def measure(part: str) -> list[Row]:
-    """The rows of one part; a single row that says why when it cannot run."""
-    try:
-        found = importlib.import_module(f"benchmarks.{part}").run()["rows"]
-    except Exception as error:  # noqa: BLE001 - a part that cannot run is a row, not the end of the others
-        return [
-            {
-                "name": f"could not run: {type(error).__name__}: {error}",
-                "value": None,
-                "unit": "",
-                "target": None,
-            }
-        ]
-    return list(found)
 
 
 def is_met(row: Row) -> bool | None:
@@ -78,7 +62,8 @@ def main() -> None:
     results: dict[str, list[Row]] = {}
     for part in chosen:
         sys.stderr.write(f"measuring {part} ...\n")
-        results[part] = measure(part)
+        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as alone:
+            results[part] = alone.submit(measure, part).result()
     show(results)
     if set(chosen) == set(PARTS):
         RESULTS.parent.mkdir(exist_ok=True)
@@ -91,4 +76,5 @@ def main() -> None:
         RESULTS.write_text(json.dumps(document, indent=2) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
