@@ -190,6 +190,16 @@ class Hand:
         self.accept(OrderRole.STOP)
         assert self.bracket.protected
 
+    def enter_by_halves(self, proposal: OpenIntent, price: D | int | str = 100) -> None:
+        """Fills an entry in two halves; the stop guards the first, and is asked to guard both."""
+        half = (proposal.quantity or D(1)) / 2
+        self.propose(proposal)
+        self.accept(OrderRole.ENTRY)
+        self.fill(OrderRole.ENTRY, half, price)
+        self.accept(OrderRole.STOP)
+        self.fill(OrderRole.ENTRY, half, price)
+        assert self.order(OrderRole.STOP).asked == "amend"
+
     def seconds(self, count: float) -> None:
         """Waits that many seconds."""
         self.wait(round(count * NS_PER_SECOND / NS_PER_MS))

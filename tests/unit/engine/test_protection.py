@@ -317,11 +317,7 @@ def test_a_stop_amended_while_its_cancel_is_under_way_does_not_count_as_protecti
 
 def test_a_stop_that_a_closed_market_does_not_amend_guards_on_and_is_fitted_at_the_opening() -> None:
     hand = Hand()
-    hand.propose(intent(quantity=2, order_type=EntryType.LIMIT, targets=()))
-    hand.accept(ENTRY)
-    hand.fill(ENTRY, 1, 100)
-    hand.accept(STOP)
-    hand.fill(ENTRY, 1, 100)
+    hand.enter_by_halves(intent(quantity=2, order_type=EntryType.LIMIT, targets=()))
     hand.step(f.SessionMoved(hand.now_ns, PERP.key, False))
     hand.refused(STOP)
     assert (hand.order(STOP).asked, hand.order(STOP).is_live, hand.bracket.protected) == ("", True, False)

@@ -15,11 +15,7 @@ ENTRY, STOP = OrderRole.ENTRY, OrderRole.STOP
 def growing(*, twice: bool, refused: bool = True) -> Hand:
     """A stop of one, filled whole, that is asked to be two, once or twice; one amend may be refused."""
     hand = Hand()
-    hand.propose(intent(quantity=2, order_type=EntryType.LIMIT, targets=()))
-    hand.accept(ENTRY)
-    hand.fill(ENTRY, 1, 100)
-    hand.accept(STOP)
-    hand.fill(ENTRY, 1, 100)
+    hand.enter_by_halves(intent(quantity=2, order_type=EntryType.LIMIT, targets=()))
     if twice:
         hand.recover()
         assert sum(isinstance(fact, f.AmendPlanned) for fact in hand.facts) == 2
@@ -60,11 +56,7 @@ def test_after_one_amend_a_refusal_says_all_there_is_to_know() -> None:
 
 def test_nor_is_it_over_while_it_is_taken_away_and_the_amend_may_have_enlarged_it() -> None:
     hand = Hand()
-    hand.propose(intent(quantity=2, order_type=EntryType.LIMIT, targets=()))
-    hand.accept(ENTRY)
-    hand.fill(ENTRY, 1, 100)
-    hand.accept(STOP)
-    hand.fill(ENTRY, 1, 100)
+    hand.enter_by_halves(intent(quantity=2, order_type=EntryType.LIMIT, targets=()))
     hand.step(e.IntentArrived(CloseIntent("x", "paper", "op", "a", "enough", hand.now_ns), hand.now_ns))
     stop = hand.order(STOP)
     assert (stop.asked, stop.quantity) == ("cancel", D(1))
