@@ -1,0 +1,89 @@
+"""A backtest's plan: all that decides how it goes, so that two runs of it over the same data agree.
+
+Nothing is taken from the machine, the clock or a configuration file on the way. What departs from the desk's
+own defaults can be read off the plan, and every report prints it: a result under loosened limits that does
+not say so is no result.
+"""
+
+import hashlib
+from decimal import Decimal
+
+import msgspec
+
+from neuratrade.core.model.account import Account
+from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.market import NS_PER_MINUTE
+from neuratrade.core.regime import RegimeParams
+from neuratrade.core.risk.limits import DEFAULTS, Limits, departures
+from neuratrade.core.risk.posture import Phase, Posture, Profile
+from neuratrade.core.strategies.dna import Dna
+from neuratrade.venues.paper.costs import PaperCosts
+
+GATE_SPAN_NS = 15 * NS_PER_MINUTE
+DEFAULT_CASH = Decimal(100_000)
+
+
+class Carry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What holding costs. funding_fraction: of a perpetual's notional, paid by longs to shorts every
+    `funding_every_ns` (below zero: the other way). borrow_fraction_per_year: of a short's notional on what is
+    owned, paid each day.
+    """
+
+    funding_fraction: Decimal = Decimal(0)
+    funding_every_ns: int = 8 * 60 * NS_PER_MINUTE
+    borrow_fraction_per_year: Decimal = Decimal(0)
+
+
+class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One backtest.
+
+    dna: strategies with their parameters, exits and assets; complete. account: what it trades in, its
+    currency. instruments: contracts with the fees of this run. start_ns, end_ns: entries are judged on bars
+    that close in (start_ns, end_ns]; what lies before is history for the indicators. assumed_volume_24h:
+    quote currency traded in 24 hours, until 24 hours were seen; None refuses until then.
+    """
+
+    dna: Dna
+    account: Account
+    instruments: tuple[Instrument, ...]
+    cash: Decimal = DEFAULT_CASH
+    costs: PaperCosts = PaperCosts()
+    carry: Carry = Carry()
+    limits: Limits = DEFAULTS
+    regime: RegimeParams = RegimeParams()
+    gate_span_ns: int = GATE_SPAN_NS
+    assumed_volume_24h: Decimal | None = None
+    profile: Profile = Profile.MEDIUM
+    boldest: Posture = Posture.BALANCED
+    phase: Phase = Phase.MATURE
+    start_ns: int | None = None
+    end_ns: int | None = None
+
+    @property
+    def strategy_sha256(self) -> str:
+        """Names the strategies and their parameters: equal for equal ones, whatever they are tried on."""
+        known = msgspec.json.encode((self.dna.strategies, self.dna.assets), order="deterministic")
+        return hashlib.sha256(known).hexdigest()
+
+    @property
+    def departures(self) -> dict[str, str]:
+        """What differs from the defaults of the desk, by name, for people."""
+        found = departures(self.limits)
+        plain = BacktestPlan(dna=self.dna, account=self.account, instruments=())
+        for name in _NAMED:
+            ours, default = getattr(self, name), getattr(plain, name)
+            if ours != default:
+                found[name] = _told(ours, default)
+        return found
+
+
+_NAMED = ("costs", "carry", "regime", "gate_span_ns", "assumed_volume_24h", "profile", "boldest", "phase")
+
+
+def _told(ours: object, default: object) -> str:
+    """Only what differs, where there are fields."""
+    if isinstance(ours, msgspec.Struct):
+        names = [field.name for field in msgspec.structs.fields(type(ours))]
+        pairs = [(name, getattr(ours, name), getattr(default, name)) for name in names]
+        return ", ".join(f"{name} {one} (default {two})" for name, one, two in pairs if one != two)
+    return f"{ours} (default {default})"

@@ -1,0 +1,179 @@
+"""From the facts of a run to trades, refusals and an equity curve: read off, never reckoned apart.
+
+Equity is rebuilt from fills and closes, bar by bar, so that it can be drawn; the account's own books stay the
+authority, and the last value is held to them by a test.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+import numpy as np
+
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.decimals import ZERO
+from neuratrade.core.model.intent import OpenIntent
+from neuratrade.core.model.market import NS_PER_SECOND
+from neuratrade.core.model.orders import Fill
+from neuratrade.research.columns import Columns, Floats, Times
+from neuratrade.research.result import Equity, Refused, TradeDone
+
+
+class Records(NamedTuple):
+    """What the facts of one run say."""
+
+    trades: tuple[TradeDone, ...]
+    refused: tuple[Refused, ...]
+    fills: tuple[Fill, ...]
+    moved: tuple[f.CashMoved, ...]
+    intents: int
+
+
+def read_facts(facts: Sequence[f.Fact], columns: Mapping[str, Columns]) -> Records:
+    """Trades, refusals, fills and cash movements of one run, in order of time."""
+    approved: dict[str, OpenIntent] = {}
+    trades: list[TradeDone] = []
+    refused: list[Refused] = []
+    fills: list[Fill] = []
+    moved: list[f.CashMoved] = []
+    intents = 0
+    for fact in facts:
+        match fact:
+            case f.IntentJudged(intent=OpenIntent() as intent):
+                intents += 1
+                if fact.approved:
+                    approved[intent.intent_id] = intent
+                else:
+                    refused.append(_refused(fact, intent))
+            case f.OrderFilled(fill=fill):
+                fills.append(fill)
+            case f.CashMoved():
+                moved.append(fact)
+            case f.BracketClosed() if fact.entered > 0:
+                intent = approved[fact.bracket_id]
+                trades.append(_trade(fact, intent, columns[intent.instrument]))
+            case _:
+                pass
+    return Records(tuple(trades), tuple(refused), tuple(fills), tuple(moved), intents)
+
+
+def _refused(fact: f.IntentJudged, intent: OpenIntent) -> Refused:
+    blocking = [layer for layer in fact.layers if layer.verdict.blocks]
+    return Refused(
+        intent_id=intent.intent_id,
+        at_ns=fact.at_ns,
+        instrument=intent.instrument,
+        strategy=intent.strategy_ref,
+        direction=intent.direction.value,
+        trigger_price=intent.trigger_price,
+        stop_price=intent.stop_price,
+        target_price=intent.take_profits[0].price if intent.take_profits else None,
+        refused_by=tuple(layer.name for layer in blocking),
+        reasons=tuple(layer.reason for layer in blocking),
+    )
+
+
+def _trade(closed: f.BracketClosed, intent: OpenIntent, bars: Columns) -> TradeDone:
+    rate = closed.rate if closed.rate is not None else ZERO
+    multiplier = bars.instrument.multiplier
+    invested = closed.entered * closed.entry_price * multiplier
+    stop = intent.stop_price
+    risk = ZERO if stop is None else abs(closed.entry_price - stop) * closed.entered * multiplier
+    first, last = _place(bars, closed.opened_ns), _place(bars, closed.at_ns)
+    adverse, favourable = _excursions(bars, intent, closed, first, last)
+    return TradeDone(
+        intent_id=intent.intent_id,
+        instrument=intent.instrument,
+        strategy=intent.strategy_ref,
+        lane=closed.lane,
+        direction=intent.direction.value,
+        quantity=closed.entered,
+        entry_ns=closed.opened_ns,
+        entry_price=closed.entry_price,
+        exit_ns=closed.at_ns,
+        exit_price=closed.exit_price,
+        stop_price=stop,
+        targets=tuple(rung.price for rung in intent.take_profits),
+        pnl=closed.pnl * rate,
+        fees=closed.fees * rate,
+        return_fraction=float(closed.pnl / invested) if invested else 0.0,
+        risk=risk * rate,
+        r_multiple=float(closed.pnl / risk) if risk else 0.0,
+        adverse_fraction=adverse,
+        favourable_fraction=favourable,
+        reason=closed.reason.value,
+        bars_held=last - first,
+    )
+
+
+def _place(bars: Columns, at_ns: int) -> int:
+    """The bar during which a time lies."""
+    return max(int(np.searchsorted(bars.ts, at_ns, side="right")) - 1, 0)
+
+
+def _excursions(
+    bars: Columns, intent: OpenIntent, closed: f.BracketClosed, first: int, last: int
+) -> tuple[float, float]:
+    """Furthest against and for the position, fractions of the entry price.
+
+    A bar that was entered in its middle, and the one that was left in, count only with what surely was seen.
+    """
+    entry, end, sign = float(closed.entry_price), float(closed.exit_price), intent.direction.sign
+    if entry <= 0:
+        return 0.0, 0.0
+    at_open = closed.opened_ns <= bars.ts[first] + NS_PER_SECOND
+    begin = first if at_open else first + 1
+    lows, highs = [end], [end]
+    if begin < last:
+        lows.append(float(bars.low[begin:last].min()))
+        highs.append(float(bars.high[begin:last].max()))
+    worst, best = (min(lows), max(highs)) if sign > 0 else (max(highs), min(lows))
+    return max((entry - worst) * sign / entry, 0.0), max((best - entry) * sign / entry, 0.0)
+
+
+def equity_curve(
+    columns: Mapping[str, Columns], records: Records, cash: Decimal, after_ns: int, until_ns: int
+) -> Equity:
+    """Equity at every instant in (after_ns, until_ns] at which bars closed."""
+    at_ns: Times = np.unique(np.concatenate([bars.close_ns for bars in columns.values()]))
+    at_ns = at_ns[(at_ns > after_ns) & (at_ns <= until_ns)]
+    value: Floats = np.full(len(at_ns), float(cash))
+    invested: Floats = np.zeros(len(at_ns))
+    for key, bars in columns.items():
+        mine = [fill for fill in records.fills if fill.instrument == key]
+        if mine:
+            _add_holding(at_ns, value, invested, bars, mine)
+    for item in records.moved:
+        value[np.searchsorted(at_ns, item.at_ns) :] += float(item.amount)
+    return Equity(at_ns, value, invested)
+
+
+def _add_holding(at_ns: Times, value: Floats, invested: Floats, bars: Columns, fills: list[Fill]) -> None:
+    """Adds what the fills of one instrument are worth at each instant: their cash, and what they hold."""
+    multiplier, base = float(bars.instrument.multiplier), bars.instrument.base
+    times = np.array([fill.at_ns for fill in fills], dtype=np.int64)
+    units = np.empty(len(fills))
+    paid = np.empty(len(fills))
+    for place, fill in enumerate(fills):
+        in_base = fill.fee_currency == base and not bars.instrument.is_derivative
+        signed = float(fill.quantity) * fill.side.sign
+        units[place] = signed - (float(fill.fee) if in_base else 0.0)
+        paid[place] = signed * float(fill.price) * multiplier + (0.0 if in_base else float(fill.fee))
+    known = np.searchsorted(times, at_ns, side="right")
+    held = np.concatenate(([0.0], np.cumsum(units)))[known]
+    spent = np.concatenate(([0.0], np.cumsum(paid)))[known]
+    last = np.maximum(np.searchsorted(bars.close_ns, at_ns, side="right") - 1, 0)
+    worth = held * bars.close[last] * multiplier
+    # What is left of sums of floats is no holding.
+    flat = np.abs(held) < float(bars.instrument.lot) / 2
+    worth[flat] = 0.0
+    value += worth - spent
+    invested += np.abs(worth)
+
+
+def turnover_of(fills: Sequence[Fill], columns: Mapping[str, Columns]) -> Decimal:
+    """Notional of all fills, quote currency."""
+    total = ZERO
+    for fill in fills:
+        total += columns[fill.instrument].instrument.notional(fill.quantity, fill.price)
+    return total
