@@ -103,6 +103,7 @@ class StrategyBlock(Block):
     confidence_cap: Confidence | None = None
     max_hold_time_minutes: Minutes | None = None
     entry_expiry_minutes: Minutes | None = None
+    while_flat: Annotated[bool, PlainValidator(switch)] | None = None
     exit: ExitBlock | None = None
 
 

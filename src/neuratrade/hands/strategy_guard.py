@@ -97,6 +97,7 @@ class GuardedStrategy:
         "lane",
         "name",
         "span_ns",
+        "while_flat",
     )
 
     def __init__(self, strategy: Strategy, report: Report = tell_stderr) -> None:
@@ -104,6 +105,7 @@ class GuardedStrategy:
         self.lane: Lane = strategy.lane
         self.assets: tuple[str, ...] = strategy.assets
         self.span_ns: int = strategy.span_ns
+        self.while_flat: bool = strategy.while_flat
         self.indicators: tuple[IndicatorSpec, ...] = strategy.indicators
         self.is_off = False
         self._strategy = strategy

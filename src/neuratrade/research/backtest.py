@@ -1,34 +1,48 @@
 """The backtest: the desk that trades live, on a simulated venue, over recorded bars.
 
 There is no second engine. Gate, brackets, ledger and governors are the ones of the desk; only who feeds the
-bars differs. Bars before the start warm the indicators and are never traded.
+bars differs. Bars before the start warm the indicators and are never traded. Speed comes from passing over
+bars on which nothing can happen; a run that lives through every bar, indicators and all, comes out the same.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from time import perf_counter
-
-import numpy as np
+from typing import NamedTuple
 
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.indicators.native import NativeProvider
+from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.errors import UsageError
-from neuratrade.core.model.facts import RunStarted, TradingState
-from neuratrade.core.model.market import Bar
+from neuratrade.core.model.facts import Fact, RunStarted, TradingState
 from neuratrade.core.model.venue_rules import PAPER_RULES
 from neuratrade.core.risk.limits import NAMES
 from neuratrade.core.strategies.registry import build_strategies
 from neuratrade.hands.recorder import MemoryRecorder
 from neuratrade.hands.simulated import SimulatedDesk
+from neuratrade.research.carry import CarryCosts
 from neuratrade.research.columns import Columns
 from neuratrade.research.plan import BacktestPlan
+from neuratrade.research.readings import ArrayReader
 from neuratrade.research.records import equity_curve, read_facts, turnover_of
 from neuratrade.research.result import BacktestResult
+from neuratrade.research.skipping import Drive, Timeline
 from neuratrade.venues.paper.exchange import PaperExchange
 
 Progress = Callable[[int, int], None]
 """Told how many instants are done, of how many."""
 _TELL_EVERY = 4096
+
+
+class Simulation(NamedTuple):
+    """A run that is over: the engine as it ended, every fact it made, and along what it was driven."""
+
+    engine: Engine
+    facts: list[Fact]
+    timeline: Timeline
+    first: int
+    stepped: int
 
 
 def run_backtest(
@@ -40,28 +54,111 @@ def run_backtest(
 ) -> BacktestResult:
     """Runs one plan. columns: bars by instrument key, all of one length.
 
-    Raises UsageError where there is nothing to run on, or an instrument has no bars.
+    skip: pass over bars on which nothing can happen, with indicators reckoned at once; False lives through
+    every bar and advances indicators one by one, as a desk does. Raises UsageError where there is nothing to
+    run on.
     """
+    began = perf_counter()
+    simulation = simulate(plan, columns, skip=skip, progress=progress)
+    run_s = perf_counter() - began
+    return _result(plan, columns, simulation, run_s, skipped=skip)
+
+
+def simulate(
+    plan: BacktestPlan, columns: Mapping[str, Columns], *, skip: bool, progress: Progress | None = None
+) -> Simulation:
+    """Drives a desk of its own along the bars, to their end or the plan's."""
+    config = _config(plan, _span_of(plan, columns))
+    readers: dict[str, ArrayReader | None] = dict.fromkeys(columns)
+    if skip:
+        for key, bars in columns.items():
+            readers[key] = ArrayReader(
+                bars, config.strategies, config.provider, plan.regime, plan.gate_span_ns
+            )
+        config = replace(config, reader_of=lambda contract: _reader(readers, contract.key))
+    engine = Engine(config)
+    contracts = {item.key: item for item in plan.instruments}
+    exchange = PaperExchange(plan.account, contracts, plan.cash, plan.costs)
+    recorder = MemoryRecorder()
+    desk = SimulatedDesk(engine, exchange, recorder, None)
+    timeline = Timeline(columns, readers, _end_of(plan, columns))
+    start_ns = int(timeline.close_ns[0]) - 1 if plan.start_ns is None else plan.start_ns
+    first = timeline.first_after(start_ns)
+    if first >= len(timeline.close_ns):
+        raise UsageError("no bar closes between the start and the end of this backtest; give other dates")
+    if not skip:
+        _warm_up(desk, columns, start_ns)
+    desk.take(_started(plan, start_ns))
+    drive = Drive(desk, engine, exchange, timeline, CarryCosts(plan.carry, desk, engine, timeline.close_ns))
+    _run(drive, first, len(timeline.close_ns), skip=skip, progress=progress)
+    desk.flush()
+    return Simulation(engine, recorder.facts, timeline, first, drive.stepped)
+
+
+def _run(drive: Drive, first: int, last: int, *, skip: bool, progress: Progress | None) -> None:
+    instant, told = first, first
+    while instant < last:
+        drive.live(instant)
+        following = drive.next_after(instant) if skip else instant + 1
+        if following > instant + 1:
+            drive.pass_over(instant, following)
+        instant = following
+        if progress is not None and instant - told >= _TELL_EVERY:
+            told = instant
+            progress(instant - first, last - first)
+    if progress is not None:
+        progress(last - first, last - first)
+
+
+def _span_of(plan: BacktestPlan, columns: Mapping[str, Columns]) -> int:
     spans = {bars.span_ns for bars in columns.values()}
     if len(spans) != 1:
         raise UsageError("a backtest needs bars of one length; give one timeframe")
-    engine = Engine(_config(plan, spans.pop()))
-    exchange = PaperExchange(
-        plan.account, {item.key: item for item in plan.instruments}, plan.cash, plan.costs
-    )
-    recorder = MemoryRecorder()
-    desk = SimulatedDesk(engine, exchange, recorder, None)
-    every = np.unique(np.concatenate([bars.close_ns for bars in columns.values()]))
-    start_ns = int(every[0]) - 1 if plan.start_ns is None else plan.start_ns
-    end_ns = int(every[-1]) if plan.end_ns is None else plan.end_ns
-    if not ((every > start_ns) & (every <= end_ns)).any():
-        raise UsageError("no bar closes between the start and the end of this backtest; give other dates")
-    began = perf_counter()
-    stepped = _bar_by_bar(desk, columns, plan, start_ns, end_ns, progress)
-    run_s = perf_counter() - began
+    known = {item.key for item in plan.instruments}
+    for key, bars in columns.items():
+        if key not in known:
+            raise UsageError(f"there are bars of {key}, but the plan does not name it as an instrument")
+        if not len(bars):
+            raise UsageError(f"{key} has no bars")
+    return spans.pop()
+
+
+def _end_of(plan: BacktestPlan, columns: Mapping[str, Columns]) -> int:
+    last = max(int(bars.close_ns[-1]) for bars in columns.values())
+    return last if plan.end_ns is None else min(last, plan.end_ns)
+
+
+def _reader(readers: Mapping[str, ArrayReader | None], key: str) -> ArrayReader:
+    reader = readers.get(key)
+    if reader is None:
+        raise UsageError(f"{key} has no bars in this backtest")
+    return reader
+
+
+def _warm_up(desk: SimulatedDesk, columns: Mapping[str, Columns], start_ns: int) -> None:
+    """History for the indicators, in order of time."""
+    history = [
+        (int(bars.ts[place]), rank, bars, place)
+        for rank, bars in enumerate(columns.values())
+        for place in range(bars.closed_by(start_ns))
+    ]
+    history.sort(key=lambda item: item[:2])
+    for _, _, bars, place in history:
+        desk.warm_up(bars.bar(place))
+
+
+def _result(
+    plan: BacktestPlan,
+    columns: Mapping[str, Columns],
+    simulation: Simulation,
+    run_s: float,
+    *,
+    skipped: bool,
+) -> BacktestResult:
+    engine, timeline = simulation.engine, simulation.timeline
     state = engine.state
-    records = read_facts(recorder.facts, columns)
-    equity = equity_curve(columns, records, plan.cash, start_ns, end_ns)
+    records = read_facts(simulation.facts, columns)
+    begin_ns, end_ns = int(timeline.close_ns[simulation.first]) - 1, int(timeline.close_ns[-1])
     final = engine.equity(plan.account.account_id)
     if final is None:
         raise UsageError("the account cannot be valued at the end: a price or a conversion is missing")
@@ -73,17 +170,17 @@ def run_backtest(
         refused=records.refused,
         refused_by=dict(state.counts.refused_by),
         intents=records.intents,
-        equity=equity,
+        equity=equity_curve(columns, records, plan.cash, begin_ns, end_ns),
         final_equity=final,
         fees=state.counts.fees,
-        carry=sum((item.amount for item in records.moved), start=plan.cash * 0),
+        carry=sum((item.amount for item in records.moved), ZERO),
         turnover=turnover_of(records.fills, columns),
-        bars=sum(bars.closed_by(end_ns) - bars.closed_by(start_ns) for bars in columns.values()),
-        stepped=stepped,
+        bars=sum(bars.closed_by(end_ns) - bars.closed_by(begin_ns) for bars in columns.values()),
+        stepped=simulation.stepped,
         unprotected_ms_max=state.counts.unprotected_ms_max,
         halted=f"{state.trading_state.value}: {state.state_reason}" if stands else "",
         run_s=run_s,
-        skipped=False,
+        skipped=skipped,
     )
 
 
@@ -104,6 +201,7 @@ def _config(plan: BacktestPlan, span_ns: int) -> EngineConfig:
         profile=plan.profile,
         boldest=plan.boldest,
         phase=plan.phase,
+        assumed_volume_24h=plan.assumed_volume_24h,
     )
 
 
@@ -113,37 +211,3 @@ def _started(plan: BacktestPlan, at_ns: int) -> RunStarted:
         at_ns, "backtest", "backtest", plan.account, plan.cash, "backtest", True, plan.instruments, limits,
         {}, "", "", "0",
     )  # fmt: skip
-
-
-def _bar_by_bar(
-    desk: SimulatedDesk,
-    columns: Mapping[str, Columns],
-    plan: BacktestPlan,
-    start_ns: int,
-    end_ns: int,
-    progress: Progress | None,
-) -> int:
-    """Every bar of the run; returns how many instants it came to."""
-    history, wanted = [], []
-    for bars in columns.values():
-        first, last = bars.closed_by(start_ns), bars.closed_by(end_ns)
-        history += [(int(bars.ts[i]), bars, i) for i in range(first)]
-        wanted += [(int(bars.ts[i]), bars, i) for i in range(first, last)]
-    history.sort(key=lambda item: item[0])
-    wanted.sort(key=lambda item: item[0])
-    for _, bars, place in history:
-        desk.warm_up(bars.bar(place))
-    desk.take(_started(plan, start_ns))
-    together: list[Bar] = []
-    instants = 0
-    for opened, bars, place in wanted:
-        if together and together[0].open_ns != opened:
-            desk.bars(together)
-            together = []
-            instants += 1
-            if progress is not None and instants % _TELL_EVERY == 0:
-                progress(instants, len(wanted))
-        together.append(bars.bar(place))
-    desk.bars(together)
-    desk.flush()
-    return instants + 1

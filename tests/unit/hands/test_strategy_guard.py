@@ -34,6 +34,7 @@ class Scripted:
     lane = Lane.MOMENTUM
     assets = ("BTC/USDT", "ETH/USDT")
     span_ns = NS_PER_MINUTE
+    while_flat = False
     indicators: tuple[IndicatorSpec, ...] = (indicator("atr", 14),)
 
     def __init__(self, *acts: str) -> None:

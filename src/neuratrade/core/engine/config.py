@@ -1,10 +1,11 @@
 """What an engine is made of: all that is fixed for one run. Limits are state: a person may change them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from neuratrade.core.bars.sessions import DaySessions, ListedSessions
+from neuratrade.core.engine.reading import BarReader
 from neuratrade.core.indicators.provider import IndicatorProvider
 from neuratrade.core.model.approval import Signer
 from neuratrade.core.model.instrument import Instrument
@@ -26,6 +27,8 @@ class EngineConfig:
     that no venue accepts. venue_rules: by venue name.
     reconcile_every_ns: how often books and venue are compared; 0: only when the desk starts.
     profile, phase: what the operator and the desk's age allow; boldest: the posture drawdown steps down from.
+    assumed_volume_24h: quote currency, until 24 hours of volume were seen; None: not known until then.
+    reader_of: who reads an instrument's bars; None: indicators are kept and advanced bar by bar.
     balance_tolerance_fraction: how far a balance may differ from the venue's, of the greater amount.
     """
 
@@ -47,3 +50,5 @@ class EngineConfig:
     phase: Phase = Phase.MATURE
     boldest: Posture = Posture.BALANCED
     balance_tolerance_fraction: Decimal = Decimal(0)
+    assumed_volume_24h: Decimal | None = None
+    reader_of: Callable[[Instrument], BarReader] | None = None

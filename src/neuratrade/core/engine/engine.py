@@ -24,6 +24,7 @@ from neuratrade.core.engine.judging import judge_intent, propose
 from neuratrade.core.engine.ledger import equity_of
 from neuratrade.core.engine.markets import Markets
 from neuratrade.core.engine.operators import obey
+from neuratrade.core.engine.quiet import Quiet, quiet
 from neuratrade.core.engine.reconcile import CONFIRM_NS, Reconciler
 from neuratrade.core.engine.sense import makes_sense
 from neuratrade.core.engine.state import BracketPhase, BracketState, DeskState
@@ -131,6 +132,10 @@ class Engine:
         self._governors.wake()
         return Step(turn.facts, turn.commands)
 
+    def quiet(self) -> Quiet | None:
+        """What has to happen before anything can; None where the very next bar may change something."""
+        return None if self._governors.in_doubt else quiet(self.state, self.config)
+
     def marks(self) -> dict[str, Decimal]:
         """Price of every held position for valuing it."""
         return self.markets.marks(self.state.accounts, self.state.now_ns)
@@ -169,6 +174,8 @@ class Engine:
         if event.warm_up:
             return
         for word in said:
+            if word.strategy.while_flat and self._is_in(event.bar.instrument, word.strategy.name):
+                continue
             intent = propose(word, self.config, view, self.state.run_id, turn.at_ns)
             if intent is not None:
                 judge_intent(turn, intent, self.config, self.markets)
@@ -181,6 +188,11 @@ class Engine:
             for item in self.state.brackets.values()
             if item.intent.instrument == instrument and item.phase is BracketPhase.OPEN
         ]
+
+    def _is_in(self, instrument: str, strategy: str) -> bool:
+        """Whether a strategy is entering or holds something of an instrument."""
+        intents = (bracket.intent for bracket in self.state.brackets.values())
+        return any(item.instrument == instrument and item.strategy_ref == strategy for item in intents)
 
     def _tick(self, turn: Turn, _: e.ClockTick) -> None:
         self._governors.tick(turn, self.markets)

@@ -62,7 +62,13 @@ class Governors:
         self._days = days
         self._boldest = boldest
         self._breached: dict[tuple[str, str], int] = {}
+        self._ticked_ns = 0
         self._rest: _Rest | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the last tick saw a rule broken that the next one may confirm."""
+        return any(first_ns == self._ticked_ns for first_ns in self._breached.values())
 
     def wake(self) -> None:
         """A fact changed durable state: the next tick looks at everything."""
@@ -73,6 +79,7 @@ class Governors:
         state = turn.state
         if self._rest is not None and self._rest == self._seen(turn):
             return
+        self._ticked_ns = turn.at_ns
         prices = markets.marks(state.accounts, turn.at_ns)
         for account in list(state.accounts.values()):
             self._look_at(turn, account, prices, markets)

@@ -8,9 +8,10 @@ from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.entries import end_entry, is_entering, open_bracket
 from neuratrade.core.engine.exits import begin_exit, leave, wish_to_leave
 from neuratrade.core.engine.margin import liquidation_of_entry
-from neuratrade.core.engine.market import MarketView, Said
+from neuratrade.core.engine.market import MarketView
 from neuratrade.core.engine.markets import Markets, Rate
 from neuratrade.core.engine.protection import guard
+from neuratrade.core.engine.reading import Said
 from neuratrade.core.engine.sense import is_price
 from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, DeskState, LaneState
 from neuratrade.core.engine.supervision import OWED_AFTER_NS

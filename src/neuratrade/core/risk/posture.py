@@ -141,6 +141,17 @@ def next_posture(
     return _LADDER[_LADDER.index(current) + 1] if recovered else current
 
 
+def next_steps(current: Posture, highest: Posture) -> tuple[Decimal | None, Decimal | None]:
+    """Shares of the drawdown limit at which a posture would change within a day: down from the first one on,
+    up below the second. None where it cannot.
+    """
+    down = [share for share, posture in STEPS_DOWN if _LADDER.index(posture) < _LADDER.index(current)]
+    if current is highest:
+        return min(down, default=None), None
+    held = [share for share, posture in STEPS_DOWN if _LADDER.index(posture) <= _LADDER.index(current)]
+    return min(down, default=None), min(held) * RECOVERED
+
+
 def calmer(one: Posture, other: Posture) -> Posture:
     """The one of the two that risks less."""
     return min(one, other, key=_LADDER.index)

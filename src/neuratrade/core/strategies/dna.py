@@ -56,7 +56,7 @@ class StrategyDna(msgspec.Struct, frozen=True):
     parameters: the strategy's own, complete (defaults filled in), by name. confidence_floor and
     confidence_cap: what a signal that just passes and one of full strength are worth.
     max_hold_time_minutes, entry_expiry_minutes: None where only the asset's limit applies, or the entry
-    rests until the hold time ends.
+    rests until the hold time ends. while_flat: it says nothing on an asset it is entering or holds already.
     """
 
     name: str
@@ -69,6 +69,7 @@ class StrategyDna(msgspec.Struct, frozen=True):
     confidence_cap: Decimal = Decimal("0.95")
     max_hold_time_minutes: int | None = None
     entry_expiry_minutes: int | None = None
+    while_flat: bool = False
 
 
 class AssetDna(msgspec.Struct, frozen=True):

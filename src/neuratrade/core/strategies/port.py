@@ -43,7 +43,8 @@ class Strategy(Protocol):
     """A pure function of bars and indicators, in two steps.
 
     name: stable, goes into `strategy_ref`. assets: which assets it speaks for (`BTC/USDT`).
-    span_ns: the timeframe of bars it works on. indicators: specs whose outputs, concatenated in this
+    while_flat: whether it is heard only on assets where nothing of its own is entered or held. span_ns: the
+    timeframe of bars it works on. indicators: specs whose outputs, concatenated in this
     order, make one row.
     """
 
@@ -58,6 +59,9 @@ class Strategy(Protocol):
 
     @property
     def span_ns(self) -> int: ...
+
+    @property
+    def while_flat(self) -> bool: ...
 
     @property
     def indicators(self) -> tuple[IndicatorSpec, ...]: ...

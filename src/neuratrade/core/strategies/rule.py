@@ -131,6 +131,10 @@ class RuleStrategy:
     def span_ns(self) -> int:
         return self._dna.timeframe_minutes * NS_PER_MINUTE
 
+    @property
+    def while_flat(self) -> bool:
+        return self._dna.while_flat
+
     def entry(self, previous: Row, current: Row, close: float, asset: str) -> int:
         """The rule on one bar. An asset it does not speak for gives 0."""
         levels = self._levels.get(asset)

@@ -87,7 +87,7 @@ class PaperExchange:
         self._ended: OrderedDict[str, list[f.VenueEvent]] = OrderedDict()
         self._half_ns = costs.latency_ms * NS_PER_MS // 2
         self._liquidations = 0
-        self._liquidates = any(item.maintenance_margin is not None for item in instruments.values())
+        self.liquidates = any(item.maintenance_margin is not None for item in instruments.values())
 
     def restore(self, state: DeskState) -> None:
         """Takes over the working orders and the account from durable state after a restart."""
@@ -205,6 +205,10 @@ class PaperExchange:
             tape.taken = {}
         tape.bar, tape.phase, tape.last = bar, Phase.SHUT, bar.close
 
+    def pass_to(self, instrument: str, price: Decimal) -> None:
+        """Bars went by that met nothing; the last of them closed at `price`."""
+        self._tapes[instrument].last = price
+
     def see_quote(self, quote: Quote) -> None:
         """A new best bid and ask."""
         tape = self._tapes[quote.instrument]
@@ -219,9 +223,11 @@ class PaperExchange:
 
     def equity(self) -> Decimal | None:
         """The account's worth by the venue's own books, at last prices."""
-        return equity_of(self.account, self.instruments, self._last_prices())
+        return equity_of(self.account, self.instruments, self.last_prices)
 
-    def _last_prices(self) -> dict[str, Decimal]:
+    @property
+    def last_prices(self) -> dict[str, Decimal]:
+        """The last price of each instrument that had one."""
         return {key: tape.last for key, tape in self._tapes.items() if tape.last is not None}
 
     def _live_through(self, bar: Bar, phase: Phase, at_ns: int) -> None:
@@ -234,9 +240,9 @@ class PaperExchange:
 
     def _liquidate_if_short(self, at_ns: int) -> None:
         """Closes every margined position once equity no longer covers what has to be kept for them."""
-        if not self._liquidates:
+        if not self.liquidates:
             return
-        prices = self._last_prices()
+        prices = self.last_prices
         equity = self.equity()
         needed = maintenance_needed(self.account, self.instruments, prices, {})
         if not needed or equity is None or equity >= needed:
@@ -322,7 +328,7 @@ class PaperExchange:
                 )
 
     def _take(self, request: OrderRequest, at_ns: int) -> None:
-        refused = objection(request, self.account, self.instruments, self._last_prices(), self.costs)
+        refused = objection(request, self.account, self.instruments, self.last_prices, self.costs)
         if refused is not None:
             self._remember(request.client_order_id, f.OrderRejected(at_ns, request.client_order_id, refused))
             self._answer(f.OrderRejected(at_ns, request.client_order_id, refused), at_ns)

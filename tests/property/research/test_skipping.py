@@ -1,0 +1,105 @@
+"""Passing over bars changes nothing: the same decisions, orders, fills and books as living through each."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+import pytest
+from msgspec.structs import replace
+
+from neuratrade.core.engine.state import state_bytes
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.account import Account
+from neuratrade.core.model.instrument import Instrument, InstrumentKind
+from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_MS
+from neuratrade.core.risk.limits import DEFAULTS
+from neuratrade.core.strategies.dna import AssetDna, Dna
+from neuratrade.core.strategies.registry import KINDS, default_settings
+from neuratrade.research.backtest import Simulation, simulate
+from neuratrade.research.columns import Columns
+from neuratrade.research.plan import BacktestPlan
+from tests.property.research.markets import D, Market, market
+
+SEEDS = range(25)
+
+
+def facts_but_marks(simulation: Simulation) -> list[f.Fact]:
+    return [fact for fact in simulation.facts if not isinstance(fact, f.Marked)]
+
+
+def first_difference(some: list[f.Fact], others: list[f.Fact]) -> str:
+    """Where two runs part, in words; thousands of facts side by side would tell nobody."""
+    for place, (one, other) in enumerate(zip(some, others, strict=False)):
+        if one != other:
+            return f"fact {place}: {one} is not {other}"
+    return "" if len(some) == len(others) else f"{len(some)} facts are not {len(others)}"
+
+
+def hold_to_each_other(world: Market) -> Counter[str]:
+    """Both ways; what they did. They may differ in marks that left no trace, and in nothing else."""
+    skipped = simulate(world.plan, world.columns, skip=True)
+    lived = simulate(world.plan, world.columns, skip=False)
+    assert first_difference(facts_but_marks(skipped), facts_but_marks(lived)) == ""
+    assert json.loads(state_bytes(skipped.engine.state)) == json.loads(state_bytes(lived.engine.state))
+    found = Counter(type(fact).__name__ for fact in lived.facts)
+    found.update(fact.reason.value for fact in lived.facts if isinstance(fact, f.BracketClosed))
+    found.update(lived=lived.stepped, stepped=skipped.stepped)
+    return found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_that_skips_comes_out_as_one_that_lives_through_every_bar(seed: int) -> None:
+    found = hold_to_each_other(market(seed))
+    assert found["IntentJudged"] > 0
+
+
+def test_the_random_markets_meet_everything_that_could_be_skipped_by_mistake() -> None:
+    every: Counter[str] = Counter()
+    for seed in SEEDS:
+        lived = simulate(*market(seed), skip=True)
+        every.update(type(fact).__name__ for fact in lived.facts)
+        every.update(fact.reason.value for fact in lived.facts if isinstance(fact, f.BracketClosed))
+    wanted = (
+        *("TP", "SL", "TRAIL", "TIME", "NO_ENTRY", "KILL"),
+        *("OrderExpired", "OrderRejected", "TradingStateMoved", "PostureMoved", "DayRolled", "CashMoved"),
+    )
+    assert [name for name in wanted if not every[name]] == []
+
+
+@pytest.mark.shared
+def test_on_real_markets_all_strategies_and_limits_come_out_the_same(shared_data: Path) -> None:
+    columns = {}
+    for asset in ("BTC", "ETH", "SOL"):
+        frame = pl.read_parquet(shared_data / f"ohlcv/binanceusdm_{asset}USDT_1m.parquet").head(12_000)
+        contract = Instrument(
+            asset=f"{asset}/USDT",
+            venue="binanceusdm",
+            kind=InstrumentKind.PERPETUAL,
+            base=asset,
+            quote="USDT",
+            tick=D("0.01"),
+            lot=D("0.001"),
+            min_quantity=D("0.001"),
+            min_notional=D(5),
+            maker_fee_bps=D(2),
+            taker_fee_bps=D(5),
+        )
+        prices = (frame[name].to_numpy() for name in ("open", "high", "low", "close", "volume"))
+        columns[contract.key] = Columns(contract, NS_PER_MINUTE, frame["ts"].to_numpy() * NS_PER_MS, *prices)
+    names = tuple(KINDS)
+    contracts = tuple(bars.instrument for bars in columns.values())
+    plan = BacktestPlan(
+        dna=Dna(
+            1,
+            0,
+            {item.asset: AssetDna(item.asset, names, 240) for item in contracts},
+            {name: replace(default_settings(name), timeframe_minutes=5) for name in names},
+        ),
+        account=Account("a", "binanceusdm", "USDT"),
+        instruments=contracts,
+        limits=replace(DEFAULTS, kill_losses=1000),
+    )
+    found = hold_to_each_other(Market(plan, columns))
+    assert found["BracketClosed"] >= 10
+    assert found["stepped"] < found["lived"] / 2
