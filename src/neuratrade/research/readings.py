@@ -135,9 +135,9 @@ class ArrayReader:
         self.place = -1
         self.words: list[Heard] = []
         self._base = base
-        self._regimes = detect_regimes(_table(base), regime)
+        self._regimes = detect_regimes(bar_table_of(base), regime)
         self._gate = grouped(base, gate_span_ns)
-        self._atr = provider.batch(GATE_ATR, _table(self._gate.bars))[:, 0]
+        self._atr = provider.batch(GATE_ATR, bar_table_of(self._gate.bars))[:, 0]
         self._volume = _DayVolume(base)
         asset = base.instrument.asset
         mine = [item for item in strategies if asset in item.assets]
@@ -150,11 +150,11 @@ class ArrayReader:
 
     def _listen(self, rank: int, strategy: Strategy, provider: IndicatorProvider, asset: str) -> None:
         timeframe = grouped(self._base, strategy.span_ns)
-        table = _table(timeframe.bars)
+        table = bar_table_of(timeframe.bars)
         specs = tuple(dict.fromkeys(strategy.indicators))
         rows = np.hstack([provider.batch(spec, table) for spec in specs])
         user = _User(strategy, timeframe, rows)
-        signals = _signals(strategy, rows, timeframe.bars.close, asset)
+        signals = signals_of(strategy, rows, timeframe.bars.close, asset)
         for at in np.flatnonzero(signals).tolist():
             place = int(timeframe.complete_at[at])
             self.words.append(Heard(place, rank, at, user, int(signals[at])))
@@ -179,7 +179,7 @@ def _said(word: Heard, bar: Bar) -> Said:
     return Said(strategy, word.signal, spoken, rows[word.at])
 
 
-def _signals(strategy: Strategy, rows: Floats, closes: Floats, asset: str) -> Signals:
+def signals_of(strategy: Strategy, rows: Floats, closes: Floats, asset: str) -> Signals:
     if isinstance(strategy, ScansArrays):
         return strategy.entries(rows, closes, asset)
     signals = np.zeros(len(closes), dtype=np.int8)
@@ -188,7 +188,7 @@ def _signals(strategy: Strategy, rows: Floats, closes: Floats, asset: str) -> Si
     return signals
 
 
-def _table(bars: Columns) -> Floats:
+def bar_table_of(bars: Columns) -> Floats:
     return bar_table(open=bars.open, high=bars.high, low=bars.low, close=bars.close, volume=bars.volume)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from neuratrade import __version__
+from neuratrade.interfaces.cli import researching
 from neuratrade.interfaces.cli.ending import end_with
 
 app = typer.Typer(
@@ -27,6 +28,8 @@ app.add_typer(intent_app, name="intent", epilog="Example: neuratrade intent subm
 app.add_typer(audit_app, name="audit", epilog="Example: neuratrade audit verify --json")
 app.add_typer(data_app, name="data", epilog="Example: neuratrade data list")
 app.add_typer(quarantine_app, name="quarantine", epilog="Example: neuratrade quarantine --json")
+
+researching.declare(app)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; journaled.")]
