@@ -1,0 +1,5 @@
+startTable();
+startPrices();
+startEquity();
+startExcursions();
+document.documentElement.dataset.ready = "yes";
