@@ -17,7 +17,6 @@ from neuratrade.research.report.drawing import (
     picture,
     scale_over,
     shape,
-    ticks,
     uprights,
 )
 from neuratrade.research.report.markup import Html, fill, number, percent
@@ -27,6 +26,9 @@ POINTS = 2400
 """Points of the equity line in the page: more than a screen is wide."""
 _EQUITY, _GAP, _DRAWDOWN, _FEET = 260.0, 26.0, 90.0, 22.0
 _BINS = 41
+_FITS = 4.0
+"""A holder's line that reaches more than so many times further is let out of the picture, or it would flatten
+the equity to a straight line."""
 
 
 def holding(columns: dict[str, Columns], at_ns: Times, cash: float) -> Floats:
@@ -55,7 +57,8 @@ def equity_chart(result: BacktestResult) -> tuple[Html, dict[str, object]]:
     keep = kept((value, fall, hold), POINTS)
     across = Scale(float(at_ns[0]), float(at_ns[-1]), WIDTH)
     xs = across.at(at_ns[keep].astype(np.float64))
-    money = scale_over((value, hold), _EQUITY, falls=True)
+    shared = _reach(hold) <= _FITS * _reach(value)
+    money = scale_over((value, hold) if shared else (value,), _EQUITY, falls=True)
     depth = Scale(float(fall.min()) * 1.1 or -0.01, 0.0, _DRAWDOWN, True)
     below = _EQUITY + _GAP
     lines, words = levels(money, 0, lambda v: number(v, 0 if money.high - money.low > 20 else 2))
@@ -67,6 +70,8 @@ def equity_chart(result: BacktestResult) -> tuple[Html, dict[str, object]]:
         shape("hold", line(xs, money.at(hold[keep]))),
         shape("equity", line(xs, money.at(value[keep]))),
     ]
+    if not shared:
+        words.append(_out_of_sight(hold, float(result.plan.cash)))
     path = line(xs, depth.at(fall[keep]))
     bottom = [*more_lines, shape("fall", path + f"L{xs[-1]:.1f} 0L{xs[0]:.1f} 0Z")]
     parts = [
@@ -77,16 +82,29 @@ def equity_chart(result: BacktestResult) -> tuple[Html, dict[str, object]]:
         fill('<text class="name" x="100%" text-anchor="end" y="{}">drawdown</text>', f"{below - 6:g}"),
         *dates(at_ns, below + _DRAWDOWN + 16),
     ]
-    title = f"Equity from {number(float(value[0]))} to {number(float(value[-1]))}, worst drawdown {percent(float(-fall.min()))}"
+    ends = f"Equity from {number(float(value[0]))} to {number(float(value[-1]))}"
+    title = f"{ends}, largest drawdown {percent(float(-fall.min()))}"
     data: dict[str, object] = {
         "ms": (at_ns[keep] // 1_000_000).tolist(),
         "equity": _plain(value[keep], 2),
         "hold": _plain(hold[keep], 2),
         "fall": _plain(fall[keep], 5),
-        "heights": [_EQUITY, below, _DRAWDOWN],
-        "money": [money.low, money.high],
     }
     return picture("equity", below + _DRAWDOWN + _FEET, title, parts), data
+
+
+_LEAVES = (
+    '<text class="name" x="100%" text-anchor="end" y="14">holding leaves the picture: {} at the end</text>'
+)
+
+
+def _out_of_sight(hold: Floats, cash: float) -> Html:
+    end = percent(hold[-1] / cash - 1, signed=True) if cash else number(hold[-1])
+    return fill(_LEAVES, end)
+
+
+def _reach(values: Floats) -> float:
+    return float(values.max() - values.min())
 
 
 def _plain(values: Floats, places: int) -> list[float | None]:
@@ -121,7 +139,8 @@ def results_chart(trades: Sequence[TradeDone]) -> Html:
         *words,
         *uprights(across, height + 16, lambda v: percent(v, _places(reach), signed=True)),
     ]
-    title = f"Results of {len(gains)} trades: mean {percent(float(gains.mean()), 3)}, median {percent(float(np.median(gains)), 3)}"
+    centre = f"mean {percent(float(gains.mean()), 3)}, median {percent(float(np.median(gains)), 3)}"
+    title = f"Results of {len(gains)} trades: {centre}"
     return picture("results", height + _FEET, title, parts)
 
 
@@ -149,14 +168,14 @@ def excursions_chart(trades: Sequence[TradeDone]) -> tuple[Html, dict[str, objec
         shape(f"dot {kind} {name}", dots(across.at(against[side]), up.at(along[side])))
         for name, side in (("loss", ~won), ("gain", won))
     ]
-    below = [place for place in ticks(across, 5) if place > 0]
     parts = [
         field(0, height, [*lines, *shapes]),
         *words,
         *uprights(across, height + 16, lambda v: percent(v, _places(across.high))),
     ]
-    title = f"{len(trades)} trades by the furthest move against them (across, to {percent(max(below, default=across.high), 2)}) and for them (up)"
-    return picture("excursions", height + _FEET, title, parts), {"across": across.high, "up": up.high, "height": height}
+    title = f"{len(trades)} trades by the furthest move against them (across) and for them (up)"
+    drawn = picture("excursions", height + _FEET, title, parts)
+    return drawn, {"across": across.high, "up": up.high, "height": height}
 
 
 def _finite(values: list[float]) -> Floats:

@@ -1,7 +1,7 @@
 """Years of bars made small enough for a page, without losing a high, a low or a trade.
 
-Candles keep the extremes of the bars they are made of. A line keeps the lowest, highest and last value of each
-stretch, so that no drawdown disappears between two points. Everything is reckoned over whole columns at once.
+Candles keep the extremes of the bars they are made of. A line keeps the lowest, highest and last value of
+each stretch, so that no drawdown disappears between two points. All of it works on whole columns at once.
 """
 
 from collections.abc import Sequence

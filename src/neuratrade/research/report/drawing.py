@@ -1,7 +1,7 @@
 """Charts as SVG that needs no script: they print, they scale, and a reader without JavaScript sees them.
 
-Lines are drawn in a field of 1000 by its height that stretches to any width; words stand outside that field, at
-a share of the width, so they stay readable on a phone. Colours are classes of the style sheet.
+Lines are drawn in a field of 1000 by its height that stretches to any width; words stand outside that field,
+at a share of the width, so they stay readable on a phone. Colours are classes of the style sheet.
 """
 
 from collections.abc import Callable, Iterable, Sequence

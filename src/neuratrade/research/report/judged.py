@@ -1,7 +1,7 @@
 """What a report says of a run as a whole: the figures on its cards, the months, and the verdict.
 
-The verdict is the sentence a reader keeps, so it never praises what the figures cannot carry: few trades prove
-nothing, and a Sharpe ratio whose interval includes zero may be luck.
+The verdict is the sentence a reader keeps, so it never praises what the figures cannot carry: few trades
+prove nothing, and a Sharpe ratio whose interval includes zero may be luck.
 """
 
 from collections.abc import Sequence
@@ -29,16 +29,17 @@ class Figure:
 class Judged:
     """Figures of a run, ready to be read.
 
-    sharpe_interval: 95 % interval of the annual Sharpe ratio. deflated: probability that the Sharpe ratio is
-    above what the best of so many tries would show by luck. months: (year, month, return as a fraction).
-    Whatever is not known is None.
+    sharpe, sharpe_interval: annual, the interval of 95 %. probability: that the Sharpe ratio is more than the
+    best of `trials` would show by luck. months: (year, month, return as a fraction). Whatever is not known is
+    None.
     """
 
     figures: Sequence[Figure] = ()
     sharpe: float | None = None
     sharpe_interval: tuple[float, float] | None = None
-    deflated: float | None = None
-    months: Sequence[tuple[int, int, float]] = ()
+    probability: float | None = None
+    trials: int = 1
+    months: Sequence[tuple[int, int, float | None]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def verdict(result: BacktestResult, judged: Judged, held_fraction: float | None)
     if held_fraction is not None:
         own = float(net / result.plan.cash) if result.plan.cash else 0.0
         than = "better" if own > held_fraction else "worse"
-        more.append(f"Holding the same instruments returned {percent(held_fraction, signed=True)}; this did {than}.")
+        more.append(
+            f"Holding the same instruments returned {percent(held_fraction, signed=True)}; this did {than}."
+        )
     if net <= 0:
         said = "Lost money after costs." if net < 0 else "Earned nothing after costs."
         if before > 0:
@@ -72,9 +75,14 @@ def verdict(result: BacktestResult, judged: Judged, held_fraction: float | None)
         return Verdict("unsure", f"Made money, in {_trades(count)}: too few to prove anything.", more)
     interval = judged.sharpe_interval
     if interval is not None and interval[0] <= 0:
-        return Verdict("unsure", "Made money, but its Sharpe ratio cannot be told from zero: it may be luck.", more)
-    if judged.deflated is not None and judged.deflated < PROBABLE:
-        return Verdict("unsure", "Made money, but no more than the best of so many tries may by luck.", more)
+        return Verdict(
+            "unsure", "Made money, but its Sharpe ratio cannot be told from zero: it may be luck.", more
+        )
+    if judged.probability is not None and judged.probability < PROBABLE:
+        tries = "" if judged.trials < 2 else f", the best of {judged.trials:,} tries"
+        sure = percent(judged.probability, 0)
+        said = f"Made money, but it is only {sure} sure that this was not luck{tries}."
+        return Verdict("unsure", said, more)
     if interval is None:
         return Verdict("unsure", "Made money after costs; how sure that is was not measured.", more)
     return Verdict("good", "Made money after costs, and more than chance explains over this period.", more)
@@ -87,7 +95,9 @@ def _untraded(result: BacktestResult) -> str:
 
 
 def _thin(count: int) -> list[str]:
-    return [f"Only {_trades(count)}: fewer than {FEWEST_TRADES} prove nothing."] if count < FEWEST_TRADES else []
+    return (
+        [f"Only {_trades(count)}: fewer than {FEWEST_TRADES} prove nothing."] if count < FEWEST_TRADES else []
+    )
 
 
 def _trades(count: int) -> str:

@@ -6,7 +6,7 @@ unless it is markup already; a page is only ever made of `Html`, so forgetting t
 
 import html
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from math import isfinite
 
@@ -50,33 +50,26 @@ def table(caption: str, heads: Iterable[str], rows: Iterable[Iterable[object]], 
 
     The first cell of a row is its heading.
     """
-    listed = [tuple(row) for row in rows]
     marks = [' class="n"' if kind == "n" else "" for kind in kinds.ljust(30)]
-    head = join(
-        Html(f'<th scope="col"{mark}>{text(name)}</th>') for name, mark in zip(heads, marks, strict=False)
-    )
-    body = join(
-        Html(f'<tr><th scope="row"{marks[0]}>{text(row[0])}</th>')
-        + join(Html(f"<td{mark}>{text(cell)}</td>") for cell, mark in zip(row[1:], marks[1:], strict=False))
-        + Html("</tr>")
-        for row in map(_as_html, listed)
-    )
+    names = [f'<th scope="col"{mark}>{text(name)}</th>' for name, mark in zip(heads, marks, strict=False)]
+    body = "".join(_row([text(cell) for cell in row], marks) for row in rows)
     return Html(
         f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}"><table>'
         f"<caption>{text(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<thead><tr>{''.join(names)}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _as_html(row: tuple[object, ...]) -> tuple[Html, ...]:
-    return tuple(map(text, row))
+def _row(cells: Sequence[Html], marks: Sequence[str]) -> str:
+    rest = "".join(f"<td{mark}>{cell}</td>" for cell, mark in zip(cells[1:], marks[1:], strict=False))
+    return f'<tr><th scope="row"{marks[0]}>{cells[0]}</th>{rest}</tr>'
 
 
 def number(value: Decimal | float | None, places: int = 2, *, signed: bool = False) -> Html:
     """A figure with thousands apart; `–` where there is none. Very large ones in powers of ten."""
     if value is None or not isfinite(value):
         return Html(NOTHING)
-    plain = f"{value:,.{places}f}" if abs(value) < _LARGEST else _power(float(value))
+    plain = f"{value:,.{places}f}" if -_LARGEST < value < _LARGEST else _power(float(value))
     if plain.startswith("-"):
         return Html(plain[1:] if not plain.strip("-0.,") else MINUS + plain[1:])
     return Html("+" + plain if signed and plain.strip("0.,") else plain)

@@ -16,9 +16,9 @@ from neuratrade.research.result import BacktestResult, TradeDone
 
 OVERVIEW_CANDLES = 6_000
 """Candles of the whole run, over all instruments."""
-FINE_CANDLES = 150_000
+FINE_CANDLES = 100_000
 """Candles around trades, over all trades: 4 bytes each, or 8 where trades are few."""
-LARGEST_STRETCH = 300
+LARGEST_STRETCH = 480
 SMALLEST_STRETCH = 12
 PRECISE = 40_000
 """Up to this many candles around trades are kept to one part in 65,535 of their range; beyond it, in 255."""
@@ -30,9 +30,7 @@ def price_data(result: BacktestResult) -> list[dict[str, object]]:
     shown = {key: _of_the_run(result, bars) for key, bars in result.columns.items()}
     shown = {key: bars for key, bars in shown.items() if len(bars)}
     each = max(OVERVIEW_CANDLES // max(len(shown), 1), 200)
-    around = min(
-        max(FINE_CANDLES // max(len(result.trades), 1), SMALLEST_STRETCH), LARGEST_STRETCH
-    )
+    around = min(max(FINE_CANDLES // max(len(result.trades), 1), SMALLEST_STRETCH), LARGEST_STRETCH)
     for key, bars in shown.items():
         whole = candles(bars, each)
         mine = [trade for trade in result.trades if trade.instrument == key]
@@ -80,8 +78,8 @@ def _fine(bars: Columns, trades: Sequence[TradeDone], most: int) -> dict[str, ob
         "start": _packed(found.start_ns / 1e6, "<f8"),
         "bars": _packed(found.bars, "<u4"),
         "counts": _packed(found.counts, "<u2"),
-        "low": _packed(low, "<f8"),
-        "high": _packed(high, "<f8"),
+        "low": _packed(low, "<f4"),
+        "high": _packed(high, "<f4"),
         "after": _packed(_after(found, bars.span_ns), "<u4") if _has_gaps(found, bars.span_ns) else None,
     }
 
@@ -99,7 +97,9 @@ def _after(found: Stretches, span_ns: int) -> NDArray[np.int64]:
 
 def _has_gaps(found: Stretches, span_ns: int) -> bool:
     begins = np.cumsum(found.counts) - found.counts
-    regular = (np.arange(len(found.ts)) - np.repeat(begins, found.counts)) * np.repeat(found.bars, found.counts)
+    regular = (np.arange(len(found.ts)) - np.repeat(begins, found.counts)) * np.repeat(
+        found.bars, found.counts
+    )
     return bool((_after(found, span_ns) != regular).any())
 
 

@@ -17,11 +17,17 @@ import numpy as np
 from neuratrade.core.model.errors import UsageError
 from neuratrade.feeds.files import write_atomically
 from neuratrade.research.columns import Columns
+from neuratrade.research.metrics import Confidence, Metrics
 from neuratrade.research.report import sections
 from neuratrade.research.report.charts import equity_chart, excursions_chart, holding, results_chart
-from neuratrade.research.report.judged import Judged, verdict
+from neuratrade.research.report.costs import assumption_parts, cost_parts
+from neuratrade.research.report.figures import judged_of
+from neuratrade.research.report.gate import Layer, gate_parts
+from neuratrade.research.report.judged import verdict
 from neuratrade.research.report.markup import Html, fill, join, json_block, text
 from neuratrade.research.report.prices import price_data
+from neuratrade.research.report.provenance import provenance_parts
+from neuratrade.research.report.sections import section
 from neuratrade.research.report.trades import trade_table
 from neuratrade.research.result import BacktestResult
 
@@ -41,38 +47,47 @@ _PARTS = (
 
 def render_report(
     result: BacktestResult,
-    judged: Judged,
+    metrics: Metrics,
     *,
-    layers: Sequence[sections.Layer] = (),
+    confidence: Confidence | None = None,
+    deflated: float | None = None,
+    trials: int = 1,
+    layers: Sequence[Layer] = (),
     data_sha256: Mapping[str, str] | None = None,
     title: str | None = None,
     notes: Sequence[str] = (),
 ) -> str:
     """The page as text.
 
-    layers: what each layer of the gate kept out. data_sha256: digests of the data by a name for it; of the
-    bars themselves where none are given. title: the names of the strategies where none is given. notes: said
-    after those of the result.
+    confidence: intervals of the metrics. deflated: probability of the deflated Sharpe ratio, counting all
+    `trials` that were ever made on this data. layers: what each layer of the gate kept out. data_sha256:
+    digests of the data by a name for it; of the bars themselves where none are given. title: the names of the
+    strategies where none is given. notes: said after those of the result.
     """
+    currency = result.plan.account.currency
     names = title or ", ".join(result.plan.dna.strategies) or "no strategy"
     equity, points = equity_chart(result)
     excursions, scales = excursions_chart(result.trades)
+    judged = judged_of(metrics, confidence, currency, deflated, trials)
+    spread = _part("spread.html", results=results_chart(result.trades), excursions=excursions)
     told = verdict(result, judged, _held(result))
     said = [*result.notes, *notes]
-    digests = {key: sha256_of(bars) for key, bars in result.columns.items()} if data_sha256 is None else data_sha256
+    digests = (
+        {key: sha256_of(bars) for key, bars in result.columns.items()} if data_sha256 is None else data_sha256
+    )
     parts = [
-        sections.section("figures", "Key figures", [sections.cards(judged.figures)]),
-        sections.section("money", "Equity", [_part("equity.html", chart=equity)]),
-        sections.section("markets", "Prices and trades", [_part("prices.html"), trade_table(result.trades, result.plan.account.currency)]),
-        sections.section("months", "Months", [sections.months(judged.months)], "Return of each month on the equity it began with."),
-        sections.section("spread", "How trades went", [_part("spread.html", results=results_chart(result.trades), excursions=excursions), sections.endings(result)]),
-        sections.section("gate", "What the gate refused", sections.gate(result, layers)),
-        sections.section("costs", "Costs", sections.costs(result)),
-        sections.section("assumptions", "Assumptions and departures", sections.assumptions(result)),
-        sections.section("provenance", "Provenance", sections.provenance(result, digests)),
-    ]  # fmt: skip
+        section("figures", "Key figures", [sections.cards(judged.figures)], _about_ranges(confidence)),
+        section("money", "Equity", [_part("equity.html", chart=equity)]),
+        section("markets", "Prices and trades", [_part("prices.html"), trade_table(result.trades, currency)]),
+        section("months", "Months", [sections.months(judged.months)], "Return of each month, net."),
+        section("spread", "How trades went", [spread, sections.endings(result)]),
+        section("gate", "What the gate refused", gate_parts(result, layers)),
+        section("costs", "Costs", cost_parts(result)),
+        section("assumptions", "Assumptions and departures", assumption_parts(result)),
+        section("provenance", "Provenance", provenance_parts(result, digests)),
+    ]
     if said:
-        parts.append(sections.section("notes", "Notes", sections.notes(said)))
+        parts.append(section("notes", "Notes", sections.notes(said)))
     style, script = _asset("report.css"), "{\n" + "\n".join(map(_asset, _SCRIPTS)) + "}\n"
     data = json_block("data", {"markets": price_data(result), "equity": points, "excursions": scales})
     return Template(_asset("report.html")).substitute(
@@ -84,17 +99,22 @@ def render_report(
         headline=sections.headline(names, result, told, judged),
         contents=join(fill('<a href="#{}">{}</a>', name, head) for name, head in _PARTS),
         sections=join(parts, "\n"),
-        footer=text("Simulated results on recorded prices. What a market did once is no promise of what it will do."),
+        footer=text(
+            "Simulated results on recorded prices. What a market did once is no promise of what it will do."
+        ),
         data=data,
     )
 
 
 def write_report(
     result: BacktestResult,
-    judged: Judged,
+    metrics: Metrics,
     path: Path,
     *,
-    layers: Sequence[sections.Layer] = (),
+    confidence: Confidence | None = None,
+    deflated: float | None = None,
+    trials: int = 1,
+    layers: Sequence[Layer] = (),
     data_sha256: Mapping[str, str] | None = None,
     title: str | None = None,
     notes: Sequence[str] = (),
@@ -109,8 +129,9 @@ def write_report(
         why = "is not a folder" if path.parent.exists() else "does not exist"
         raise UsageError(f"{path}: {path.parent} {why}; make it first, or name another place for the report")
     page = render_report(
-        result, judged, layers=layers, data_sha256=data_sha256, title=title, notes=notes
-    )
+        result, metrics, confidence=confidence, deflated=deflated, trials=trials, layers=layers,
+        data_sha256=data_sha256, title=title, notes=notes,
+    )  # fmt: skip
     try:
         write_atomically(path, page.encode())
     except OSError as error:
@@ -123,8 +144,17 @@ def sha256_of(bars: Columns) -> str:
     """Names the bars of one instrument: equal for equal columns, whatever file they came from."""
     known = hashlib.sha256(f"{bars.instrument.key} {bars.span_ns} {len(bars)}".encode())
     for column in (bars.ts, bars.open, bars.high, bars.low, bars.close, bars.volume):
-        known.update(np.ascontiguousarray(column))
+        known.update(np.ascontiguousarray(column).data)
     return known.hexdigest()
+
+
+def _about_ranges(sure: Confidence | None) -> str:
+    if sure is None:
+        return ""
+    return (
+        f"A range below a figure is where 95 % of {sure.resamples:,} resamples of these days, or trades, "
+        "lie: how far it might have come out otherwise. It knows nothing of what did not happen in this period."
+    )
 
 
 def _held(result: BacktestResult) -> float | None:

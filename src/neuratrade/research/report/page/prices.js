@@ -18,7 +18,7 @@ function fineStretches(market) {
   return {
     top: fine.top, counts, begins,
     levels: unpack(fine.levels, fine.top > 255 ? Uint16Array : Uint8Array), bars: unpack(fine.bars, Uint32Array),
-    start: unpack(fine.start, Float64Array), low: unpack(fine.low, Float64Array), high: unpack(fine.high, Float64Array),
+    start: unpack(fine.start, Float64Array), low: unpack(fine.low, Float32Array), high: unpack(fine.high, Float32Array),
     after: fine.after ? unpack(fine.after, Uint32Array) : null,
   };
 }
@@ -207,11 +207,11 @@ class PriceChart {
     const { pen, ink } = this, named = [["entry", t.entry, ink.accent], ["exit", t.exit, t.won ? ink.gain : ink.loss]];
     if (Number.isFinite(t.stop)) named.push(["stop", t.stop, ink.loss]);
     t.targets.forEach((price, n) => named.push([t.targets.length > 1 ? `target ${n + 1}` : "target", price, ink.gain]));
-    const spots = named.map(([name, price, kind]) => ({ name, kind, y: this.y(price) })).sort((a, b) => a.y - b.y);
+    const spots = named.map(([name, price, kind]) => ({ name: `${name} ${written(price, this.market.places)}`, kind, y: this.y(price) })).sort((a, b) => a.y - b.y);
     // Names that would lie on each other are pushed down.
     spots.forEach((spot, n) => { if (n && spot.y < spots[n - 1].y + 15) spot.y = spots[n - 1].y + 15; });
     pen.font = "600 12px system-ui, sans-serif"; pen.textBaseline = "middle";
-    const right = x2 + 70 < this.width - AXIS;
+    const longest = Math.max(...spots.map((spot) => pen.measureText(spot.name).width)) + 14, right = x2 + longest < this.width - AXIS || x1 < longest;
     pen.textAlign = right ? "left" : "right";
     for (const { name, kind, y } of spots) {
       const x = right ? x2 + 11 : x1 - 11, width = pen.measureText(name).width;
@@ -242,7 +242,7 @@ class PriceChart {
     if (this.trade) {
       const t = this.trade;
       words.push(`trade ${t.n}: ${t.side}, in ${t.in.slice(0, 16)} at ${written(t.entry, this.market.places)}, out ${t.out.slice(0, 16)} at ` +
-        `${written(t.exit, this.market.places)} by ${t.reason}, result ${written(t.pnl, 2)} (${written(t.r, 2)} R)`);
+        `${written(t.exit, this.market.places)} by ${t.reason}, result ${t.pnl > 0 ? "+" : ""}${written(t.pnl, 2)} (${written(t.r, 2)} R)`);
     } else words.push(`${this.drawn.length.toLocaleString("en-US")} trades in view`);
     byId("price-about").textContent = words.join(" \u00b7 ");
     if (!this.hover) return;

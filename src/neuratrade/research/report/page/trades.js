@@ -8,7 +8,7 @@ function readTrades(table) {
   const numbers = new Set(["n", "entry", "exit", "stop", "quantity", "pnl", "return", "r", "mae", "mfe", "fees", "held"]);
   const seen = new Map();
   for (const row of table.tBodies[0].rows) {
-    const trade = { row, shown: true };
+    const trade = { row, shown: true, asset: table.dataset.asset, strategy: table.dataset.strategy };
     keys.forEach((key, place) => {
       const words = row.cells[place].textContent.trim();
       trade[key] = numbers.has(key) ? figure(words) : words;
@@ -64,6 +64,7 @@ function filter(table, asked) {
   for (const watcher of watchers.filter) watcher();
 }
 
+// The same reckoning as the page came with, of what is left.
 function sum(table) {
   const kept = trades.filter((trade) => trade.shown);
   const total = (key) => kept.reduce((so_far, trade) => so_far + (trade[key] || 0), 0);
@@ -80,11 +81,11 @@ function sum(table) {
 
 // Marks a trade, or none, and tells all who draw it.
 function select(trade, focus) {
-  if (selected) { selected.row.classList.remove("on"); selected.row.tabIndex = -1; selected.row.removeAttribute("aria-selected"); }
+  if (selected) { selected.row.classList.remove("on"); selected.row.tabIndex = -1; selected.row.removeAttribute("aria-current"); }
   selected = trade;
   if (trade) {
     trade.row.classList.add("on");
-    trade.row.setAttribute("aria-selected", "true");
+    trade.row.setAttribute("aria-current", "true");
     trade.row.tabIndex = 0;
     if (focus) trade.row.focus({ preventScroll: true });
     const box = trade.row.closest(".scroll"), top = trade.row.offsetTop;
