@@ -182,6 +182,29 @@ def _climb(tape: Tape, order: Order, i: int, best: float, done: int, left: float
 
 
 @kernel
+def _stopped(tape: Tape, order: Order, i: int, stop: float, stands: int, gone: int, triggered: bool) -> float:
+    """The price bar i reaches the stop at, which is there from `stands` to `gone`; nan where it does not."""
+    opens = tape.ts[i]
+    closes = opens + tape.span_ns
+    ranges = closes - _LEAD_NS
+    if stands < ranges and gone >= opens and (triggered or (stop - tape.open[i]) * order.sign >= 0.0):
+        return _taken(tape, tape.open[i], -order.sign)
+    worst = tape.low[i] if order.sign > 0.0 else tape.high[i]
+    if stands < closes and gone >= ranges and (stop - worst) * order.sign >= 0.0:
+        return _taken(tape, stop, -order.sign)
+    return np.nan
+
+
+@kernel
+def _follow(tape: Tape, order: Order, best: float, peak: float, stop: float) -> float:
+    """Where the trail puts the stop behind `best`; nan where it stays."""
+    if (best - peak) * order.sign <= 0.0:
+        return np.nan
+    level = _snapped(best * (1.0 - order.trail * order.sign), tape.tick, order.sign < 0.0)
+    return level if (level - stop) * order.sign > 0.0 else np.nan
+
+
+@kernel
 def _leave(tape: Tape, order: Order, first: int, filled: int, entry: float) -> tuple[int, float]:
     """How the position is left, and what one unit brings, from bar `first` on; NONE where the bars end."""
     sign, stop, half = order.sign, order.stop, tape.half_ns
@@ -191,47 +214,36 @@ def _leave(tape: Tape, order: Order, first: int, filled: int, entry: float) -> t
     peak, left, value, done = entry, 1.0, 0.0, 0
     triggered, reason = False, STOPPED
     for i in range(first, tape.ts.shape[0]):
-        opens = tape.ts[i]
+        opens, takes = tape.ts[i], tape.takes[i]
         closes = opens + tape.span_ns
-        ranges = closes - _LEAD_NS
-        takes = tape.takes[i]
-        worst, furthest = (tape.low[i], tape.high[i]) if sign > 0.0 else (tape.high[i], tape.low[i])
-        if stands < ranges and gone >= opens and (triggered or (stop - tape.open[i]) * sign >= 0.0):
+        price = _stopped(tape, order, i, stop, stands, gone, triggered)
+        if not np.isnan(price):
             triggered = True
             if takes:
-                return reason, value + left * _taken(tape, tape.open[i], -sign)
-        if leaves < ranges and takes:
+                return reason, value + left * price
+        if leaves < closes - _LEAD_NS and takes:
             return TIME, value + left * _taken(tape, tape.open[i], -sign)
-        if stands < closes and gone >= ranges and (stop - worst) * sign >= 0.0:
-            triggered = True
-            if takes:
-                return reason, value + left * _taken(tape, stop, -sign)
         if opened <= closes - _WATCH_NS < due:
+            furthest = tape.high[i] if sign > 0.0 else tape.low[i]
             best = furthest if opened <= opens + _OPEN_WINDOW_NS else tape.close[i]
             done, left, brought = _climb(tape, order, i, best, done, left)
             value += brought
             if left <= 0.0:
                 return TARGET, value
-            if done < 0:
-                done = -1 - done
-            elif (best - peak) * sign > 0.0:
-                level = _trail(tape, order, best)
-                if (level - stop) * sign > 0.0:
-                    peak, stop, reason = best, level, TRAILED
-                    # The stop moves behind a price of this very bar, whose range may hold both.
-                    if (stop - worst) * sign >= 0.0 and closes - _WATCH_NS + half < closes:
-                        triggered = True
-                        if takes:
-                            return reason, value + left * _taken(tape, stop, -sign)
+            moved = np.nan if done < 0 else _follow(tape, order, best, peak, stop)
+            done = max(done, -1 - done)
+            if not np.isnan(moved):
+                peak, stop, reason = best, moved, TRAILED
+                # The stop moves behind a price of this very bar, whose range may hold both.
+                arrives = closes - _WATCH_NS + half
+                price = _stopped(tape, order, i, stop, max(arrives, closes - _LEAD_NS), gone, False)
+                if not np.isnan(price):
+                    triggered = True
+                    if takes:
+                        return reason, value + left * price
         if leaves < closes and takes:
             return TIME, value + left * _taken(tape, tape.close[i], -sign)
     return NONE, np.nan
-
-
-@kernel
-def _trail(tape: Tape, order: Order, best: float) -> float:
-    """Where the trail puts the stop behind `best`; nan without a trail."""
-    return _snapped(best * (1.0 - order.trail * order.sign), tape.tick, order.sign < 0.0)
 
 
 @kernel

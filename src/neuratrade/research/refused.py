@@ -135,7 +135,7 @@ def _tape(bars: Columns, costs: PaperCosts, end_ns: int | None) -> Tape:
 
 
 def _order(item: Refused, contract: Instrument) -> Order | None:
-    """The bracket as numbers; None for one that could not be sent: sliced, over before it begins, no price."""
+    """The bracket as numbers; None where it is sliced, over before it begins, or names what is no price."""
     levels = [item.trigger_price, *(price for price, _ in item.ladder)]
     if item.stop_price is not None:
         levels.append(item.stop_price)
@@ -159,4 +159,4 @@ def _order(item: Refused, contract: Instrument) -> Order | None:
 
 def _is_price(level: Decimal) -> bool:
     """Whether it is finite, above zero, and no further off than any market is."""
-    return level.is_finite() and 0 < level and abs(level.adjusted()) <= 18
+    return level.is_finite() and level > 0 and abs(level.adjusted()) <= 18

@@ -1,4 +1,4 @@
-"""The same proposals twice: once traded by the desk, once refused by its gate, so that they can be compared."""
+"""The same proposals twice: once traded by the desk, once refused by its gate, to be compared."""
 
 from decimal import Decimal
 from pathlib import Path
