@@ -43,12 +43,12 @@ class Stretches(NamedTuple):
 
 
 def span_for(length_ns: int, base_ns: int, most: int) -> int:
-    """The shortest usual span, at least a bar, of which at most `most` fit into `length_ns`."""
-    for span in _NICE:
-        if span >= base_ns and span % base_ns == 0 and length_ns <= span * most:
-            return span
-    whole = -(-length_ns // (most * base_ns))
-    return max(whole, 1) * base_ns
+    """The shortest span of whole bars of which at most `most` fit into `length_ns`: a usual one where that is
+    near.
+    """
+    needed = max(-(-length_ns // (most * base_ns)), 1) * base_ns
+    usual = (span for span in _NICE if needed <= span <= 4 * needed and span % base_ns == 0)
+    return next(usual, needed)
 
 
 def candles(bars: Columns, most: int) -> Candles:

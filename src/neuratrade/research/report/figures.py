@@ -16,7 +16,7 @@ MEANINGS = {
     "is mostly too good to be true.",
     "Sortino ratio": "As Sharpe, but only days that lost count as risk.",
     "Calmar ratio": "Annual return over the largest drawdown: what a year brought for the worst of it.",
-    "Largest drawdown": "Deepest fall below the best equity so far, at every bar; its range: of daily closes.",
+    "Largest drawdown": "Deepest fall below the best equity so far, bar by bar; its range: of daily closes.",
     "It lasted": "From the best equity before the largest drawdown until it was reached again.",
     "Longest drawdown": "Longest time without a new best equity.",
     "Tail loss": "Mean of the worst twentieth of days: what a bad day costs.",

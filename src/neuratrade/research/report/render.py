@@ -123,11 +123,7 @@ def write_report(
 
     Raises UsageError where no file can be written there; an older file then stays as it was.
     """
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder; name a file for the report, such as {path / 'report.html'}")
-    if not path.parent.is_dir():
-        why = "is not a folder" if path.parent.exists() else "does not exist"
-        raise UsageError(f"{path}: {path.parent} {why}; make it first, or name another place for the report")
+    _check_place(path)
     page = render_report(
         result, metrics, confidence=confidence, deflated=deflated, trials=trials, layers=layers,
         data_sha256=data_sha256, title=title, notes=notes,
@@ -135,9 +131,28 @@ def write_report(
     try:
         write_atomically(path, page.encode())
     except OSError as error:
-        raise UsageError(
-            f"{path}: the report cannot be written there ({error.strerror}); name another place for it"
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _check_place(path: Path) -> None:
+    """Before the work is done, whether a file can be put there at all."""
+    try:
+        if path.is_dir():
+            raise UsageError(
+                f"{path}: is a folder; name a file for the report, such as {path / 'report.html'}"
+            )
+        if not path.parent.is_dir():
+            why = "is not a folder" if path.parent.exists() else "does not exist"
+            raise UsageError(
+                f"{path}: {path.parent} {why}; make it first, or name another place for the report"
+            )
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    why = error.strerror or str(error)
+    return UsageError(f"{path}: the report cannot be written there ({why}); name another place for it")
 
 
 def sha256_of(bars: Columns) -> str:
@@ -152,8 +167,8 @@ def _about_ranges(sure: Confidence | None) -> str:
     if sure is None:
         return ""
     return (
-        f"A range below a figure is where 95 % of {sure.resamples:,} resamples of these days, or trades, "
-        "lie: how far it might have come out otherwise. It knows nothing of what did not happen in this period."
+        f"A range below a figure is where 95 % of {sure.resamples:,} resamples of these days, or trades, lie:"
+        " how far it might have come out otherwise. Of what did not happen in this period it knows nothing."
     )
 
 
