@@ -1,4 +1,4 @@
-"""The report in a real browser: its script runs, its own policy has no objection, and it draws what it says."""
+"""The report in a real browser: its script runs, its own policy does not object, it draws what it says."""
 
 import os
 import re
@@ -60,7 +60,7 @@ def test_the_script_runs_to_its_end_without_complaint(chromium: str, tmp_path: P
     assert "candles of 2 minutes · 40 trades in view" in words_of(seen.dom, "price-about")
     assert len(re.findall("<option", words_of(seen.dom, "market"))) == 2
     filters = seen.dom[seen.dom.index('id="filters"') : seen.dom.index('id="trades"')]
-    for name in ("Side", "By", "Strategy", "Instrument", "Result"):
+    for name in ("Side", "Left by", "Strategy", "Instrument", "Result"):
         assert f"<label>{name} " in filters
     assert seen.dom.count('<button type="button">') >= 19, "headings do not sort"
 

@@ -27,8 +27,10 @@ POINTS = 2400
 _EQUITY, _GAP, _DRAWDOWN, _FEET = 260.0, 26.0, 90.0, 22.0
 _BINS = 41
 _FITS = 4.0
-"""A holder's line that reaches more than so many times further is let out of the picture, or it would flatten
-the equity to a straight line."""
+"""A holder's line that reaches more than so many times further is drawn to a scale of its own, and says so: on
+the same scale it would flatten the equity to a straight line.
+"""
+_APART = '<text class="name" x="100%" text-anchor="end" y="252">holding ({} at the end) has a scale of its own</text>'
 
 
 def holding(columns: dict[str, Columns], at_ns: Times, cash: float) -> Floats:
@@ -57,8 +59,9 @@ def equity_chart(result: BacktestResult) -> tuple[Html, dict[str, object]]:
     keep = kept((value, fall, hold), POINTS)
     across = Scale(float(at_ns[0]), float(at_ns[-1]), WIDTH)
     xs = across.at(at_ns[keep].astype(np.float64))
-    shared = _reach(hold) <= _FITS * _reach(value)
+    shared = not _reach(value) or _reach(hold) <= _FITS * _reach(value)
     money = scale_over((value, hold) if shared else (value,), _EQUITY, falls=True)
+    held = money if shared else scale_over((hold,), _EQUITY, falls=True)
     depth = Scale(float(fall.min()) * 1.1 or -0.01, 0.0, _DRAWDOWN, True)
     below = _EQUITY + _GAP
     lines, words = levels(money, 0, lambda v: number(v, 0 if money.high - money.low > 20 else 2))
@@ -67,11 +70,11 @@ def equity_chart(result: BacktestResult) -> tuple[Html, dict[str, object]]:
     top = [
         *lines,
         shape("cash", f"M0 {start:.1f}H1000"),
-        shape("hold", line(xs, money.at(hold[keep]))),
+        shape("hold" if shared else "hold apart", line(xs, held.at(hold[keep]))),
         shape("equity", line(xs, money.at(value[keep]))),
     ]
     if not shared:
-        words.append(_out_of_sight(hold, float(result.plan.cash)))
+        words.append(fill(_APART, percent(hold[-1] / hold[0] - 1, signed=True)))
     path = line(xs, depth.at(fall[keep]))
     bottom = [*more_lines, shape("fall", path + f"L{xs[-1]:.1f} 0L{xs[0]:.1f} 0Z")]
     parts = [
@@ -91,16 +94,6 @@ def equity_chart(result: BacktestResult) -> tuple[Html, dict[str, object]]:
         "fall": _plain(fall[keep], 5),
     }
     return picture("equity", below + _DRAWDOWN + _FEET, title, parts), data
-
-
-_LEAVES = (
-    '<text class="name" x="100%" text-anchor="end" y="14">holding leaves the picture: {} at the end</text>'
-)
-
-
-def _out_of_sight(hold: Floats, cash: float) -> Html:
-    end = percent(hold[-1] / cash - 1, signed=True) if cash else number(hold[-1])
-    return fill(_LEAVES, end)
 
 
 def _reach(values: Floats) -> float:

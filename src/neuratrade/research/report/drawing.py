@@ -86,7 +86,7 @@ def levels(scale: Scale, top: float, label: Label, wanted: int = 5) -> tuple[lis
     words = [
         fill('<text class="tick" x="4" y="{}">{}</text>', f"{top + y - 4:.1f}", label(value))
         for y, value in zip(places, values, strict=True)
-        if y > 12
+        if 12 < y < scale.size - 4
     ]
     return lines, words
 

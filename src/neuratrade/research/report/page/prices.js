@@ -123,7 +123,8 @@ class PriceChart {
     pen.font = "12px system-ui, sans-serif";
     pen.lineWidth = 1;
     const power = 10 ** Math.floor(Math.log10(size / 6)), step = power * [1, 2, 2.5, 5, 10].find((n) => power * n * 6 >= size);
-    const places = Math.min(Math.max(-Math.floor(Math.log10(step)), 0) + (step / power === 2.5 ? 1 : 0), 9);
+    let places = 0;
+    while (places < 9 && Math.abs(step * 10 ** places - Math.round(step * 10 ** places)) > 1e-6) places += 1;
     for (let price = Math.ceil(this.bottom / step) * step; price < this.top; price += step) {
       const y = this.y(price);
       pen.strokeStyle = ink.grid;
@@ -214,7 +215,7 @@ class PriceChart {
     const longest = Math.max(...spots.map((spot) => pen.measureText(spot.name).width)) + 14, right = x2 + longest < this.width - AXIS || x1 < longest;
     pen.textAlign = right ? "left" : "right";
     for (const { name, kind, y } of spots) {
-      const x = right ? x2 + 11 : x1 - 11, width = pen.measureText(name).width;
+      const x = right ? Math.min(x2 + 11, this.width - AXIS - longest + 12) : x1 - 11, width = pen.measureText(name).width;
       pen.globalAlpha = 0.85; pen.fillStyle = ink.card;
       pen.fillRect(right ? x - 2 : x - width - 2, y - 8, width + 4, 16);
       pen.globalAlpha = 1; pen.fillStyle = kind; pen.fillText(name, x, y);
