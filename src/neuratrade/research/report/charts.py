@@ -27,10 +27,13 @@ POINTS = 2400
 _EQUITY, _GAP, _DRAWDOWN, _FEET = 260.0, 26.0, 90.0, 22.0
 _BINS = 41
 _FITS = 4.0
-"""A holder's line that reaches more than so many times further is drawn to a scale of its own, and says so: on
-the same scale it would flatten the equity to a straight line.
+"""A holder's line that reaches more than so many times further is drawn to a scale of its own, and says so:
+on the same scale it would flatten the equity to a straight line.
 """
-_APART = '<text class="name" x="100%" text-anchor="end" y="252">holding ({} at the end) has a scale of its own</text>'
+_APART = (
+    '<text class="name" x="100%" text-anchor="end" y="252">'
+    "holding ({} at the end) has a scale of its own</text>"
+)
 
 
 def holding(columns: dict[str, Columns], at_ns: Times, cash: float) -> Floats:
