@@ -77,8 +77,8 @@ def invented(
     volume = np.where(draw.random(count) < still, 0.0, 1000.0)
     kept = draw.random(count) >= gaps
     ts = (29_000_000 + np.arange(count, dtype=np.int64)) * 60 * 10**9
-    prices = [np.round(one * tick, 9)[kept] for one in (open_, high, low, close)]
-    return Columns(contract, 60 * 10**9, ts[kept], *prices, volume[kept])
+    first, top, bottom, last = (np.round(one * tick, 9)[kept] for one in (open_, high, low, close))
+    return Columns(contract, 60 * 10**9, ts[kept], first, top, bottom, last, volume[kept])
 
 
 def plan_of(strategy: StrategyDna, columns: Columns, limits: Limits, costs: PaperCosts) -> BacktestPlan:

@@ -1,9 +1,11 @@
 """What refused trades would have earned, held against the desk that trades the very same proposals."""
 
+import dataclasses
 import random
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -106,12 +108,10 @@ def test_in_bars_without_volume_nothing_fills_as_on_the_desk() -> None:
 
 def bars(*rows: tuple[float, float, float, float]) -> Columns:
     """Minutes from the epoch on: open, high, low, close."""
-    plain = invented(0, len(rows))
-    columns = list(zip(*rows, strict=True))
-    prices = [plain.open * 0 + list(column) for column in columns]
-    return Columns(
-        PERPETUAL, MINUTE, plain.ts * 0 + [MINUTE * i for i in range(len(rows))], *prices, plain.volume
-    )
+    count = len(rows)
+    first, top, bottom, last = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+    ts = np.arange(count, dtype=np.int64) * MINUTE
+    return Columns(PERPETUAL, MINUTE, ts, first, top, bottom, last, np.full(count, 1000.0))
 
 
 def proposal(**changes: object) -> Refused:
@@ -177,16 +177,8 @@ def test_bars_that_end_first_tell_nothing_and_none_after_the_end_is_looked_at() 
 def test_what_was_bought_for_a_fee_in_base_is_that_much_less_to_sell() -> None:
     spot = replace(PERPETUAL, kind=InstrumentKind.SPOT, fee_in_base=True)
     rows = bars((100, 100, 100, 100), (100, 103, 100, 102))
-    fraction, _ = outcome(proposal(), replace_instrument(rows, spot))
+    fraction, _ = outcome(proposal(), dataclasses.replace(rows, instrument=spot))
     assert fraction == pytest.approx(1.02 * 0.9995 * 0.9995 - 1)
-
-
-def replace_instrument(columns: Columns, contract: object) -> Columns:
-    """The same bars of another contract under the same name."""
-    return Columns(
-        contract, columns.span_ns, columns.ts, columns.open, columns.high, columns.low, columns.close,
-        columns.volume,
-    )  # type: ignore[arg-type]  # fmt: skip
 
 
 @pytest.mark.parametrize(
