@@ -40,9 +40,10 @@ _DUST: Final = 1e-9
 class Tape(NamedTuple):
     """Bars of one instrument, each array of length n, and what trading it costs.
 
-    ts: openings, ns. takes: whether a bar's volume takes at least one lot. tick: quote currency per unit,
-    worse: share of the price that taking costs on top (slippage and half the spread). maker, taker: fees as
-    fractions of notional. half_ns: the way to the venue, or back.
+    ts: openings, ns. takes: whether a bar's volume takes at least one lot. tick: quote currency per unit;
+    scale: ten to the number of its decimal places. worse: share of the price that taking costs on top
+    (slippage and half the spread). maker, taker: fees as fractions of notional. half_ns: the way to the
+    venue, or back.
     """
 
     ts: Times
@@ -53,6 +54,7 @@ class Tape(NamedTuple):
     takes: np.ndarray[tuple[int], np.dtype[np.bool_]]
     span_ns: int
     tick: float
+    scale: float
     worse: float
     maker: float
     taker: float
@@ -83,19 +85,23 @@ class Order(NamedTuple):
 
 
 @kernel
-def _snapped(price: float, tick: float, up: bool) -> float:
-    """`price` on the tick grid, away from us: a float a hair off a multiple is that multiple."""
-    steps = price / tick
-    near = np.rint(steps)
-    if abs(steps - near) <= 1e-9 + 1e-12 * abs(steps):
-        return float(near * tick)
-    return float((np.ceil(steps) if up else np.floor(steps)) * tick)
+def _snapped(tape: Tape, price: float, up: bool) -> float:
+    """`price` on the tick grid, away from us: a float a hair off a multiple is that multiple.
+
+    The float is the one nearest to its decimal, so that it equals the same price in a bar: 0.1 * 1248 would
+    lie above 124.8, and a bar that just touches it would not.
+    """
+    steps = price / tape.tick
+    whole = np.rint(steps)
+    if abs(steps - whole) > 1e-9 + 1e-12 * abs(steps):
+        whole = np.ceil(steps) if up else np.floor(steps)
+    return float(np.rint(whole * tape.tick * tape.scale) / tape.scale)
 
 
 @kernel
 def _taken(tape: Tape, base: float, side: float) -> float:
     """The price of taking around `base`, buying for side +1 and selling for -1."""
-    return _snapped(base * (1.0 + tape.worse * side), tape.tick, side > 0.0)
+    return _snapped(tape, base * (1.0 + tape.worse * side), side > 0.0)
 
 
 @kernel
@@ -200,18 +206,18 @@ def _follow(tape: Tape, order: Order, best: float, peak: float, stop: float) -> 
     """Where the trail puts the stop behind `best`; nan where it stays."""
     if (best - peak) * order.sign <= 0.0:
         return np.nan
-    level = _snapped(best * (1.0 - order.trail * order.sign), tape.tick, order.sign < 0.0)
+    level = _snapped(tape, best * (1.0 - order.trail * order.sign), order.sign < 0.0)
     return level if (level - stop) * order.sign > 0.0 else np.nan
 
 
 @kernel
-def _leave(tape: Tape, order: Order, first: int, filled: int, entry: float) -> tuple[int, float]:
-    """How the position is left, and what one unit brings, from bar `first` on; NONE where the bars end."""
+def _leave(tape: Tape, order: Order, first: int, filled: int, entry: float, held: float) -> tuple[int, float]:
+    """How `held` is left, and what it brings, from bar `first` on; NONE where the bars end."""
     sign, stop, half = order.sign, order.stop, tape.half_ns
     opened, stands = filled + half, filled + 2 * half
     due = opened + order.hold_ns if order.hold_ns >= 0 else _NEVER
     gone, leaves = due + half, due + 3 * half
-    peak, left, value, done = entry, 1.0, 0.0, 0
+    peak, left, value, done = entry, held, 0.0, 0
     triggered, reason = False, STOPPED
     for i in range(first, tape.ts.shape[0]):
         opens, takes = tape.ts[i], tape.takes[i]
@@ -226,17 +232,23 @@ def _leave(tape: Tape, order: Order, first: int, filled: int, entry: float) -> t
         if opened <= closes - _WATCH_NS < due:
             furthest = tape.high[i] if sign > 0.0 else tape.low[i]
             best = furthest if opened <= opens + _OPEN_WINDOW_NS else tape.close[i]
+            before = done
             done, left, brought = _climb(tape, order, i, best, done, left)
             value += brought
             if left <= 0.0:
                 return TARGET, value
+            if done < 0:
+                # The stop was taken away for it and sent anew: it waits again, unless this range reaches it.
+                triggered = (stop - (tape.low[i] if sign > 0.0 else tape.high[i])) * sign >= 0.0
             moved = np.nan if done < 0 else _follow(tape, order, best, peak, stop)
             done = max(done, -1 - done)
             if not np.isnan(moved):
                 peak, stop, reason = best, moved, TRAILED
-                # The stop moves behind a price of this very bar, whose range may hold both.
-                arrives = closes - _WATCH_NS + half
-                price = _stopped(tape, order, i, stop, max(arrives, closes - _LEAD_NS), gone, False)
+                # The stop moves behind a price of this very bar, whose range may hold both. After a rung
+                # there first has to be a stop again.
+                rungs = done - before
+                arrives = closes - _WATCH_NS + (half if rungs == 0 else (4 * rungs + 3) * half)
+                price = _stopped(tape, order, i, stop, arrives, gone, False)
                 if not np.isnan(price):
                     triggered = True
                     if takes:
@@ -256,12 +268,12 @@ def live(tape: Tape, order: Order) -> tuple[int, float]:
     place, filled, entry = _enter(tape, order)
     if place < 0:
         return NONE, np.nan
-    reason, value = _leave(tape, order, place, filled, entry)
-    if reason == NONE:
-        return NONE, np.nan
     rests = order.at_ns + tape.half_ns < filled
     fee = tape.maker if order.kind == LIMIT and rests and entry == order.level else tape.taker
-    if tape.fee_in_base and order.sign > 0.0:
-        # What was bought came short by its fee, so that much less is sold.
-        return reason, value * (1.0 - fee) * (1.0 - tape.taker) / entry - 1.0
-    return reason, ((value - entry) * order.sign - fee * entry - tape.taker * value) / entry
+    # What is bought for a fee in base comes short by it, and that much less is sold.
+    short = fee if tape.fee_in_base and order.sign > 0.0 else 0.0
+    reason, value = _leave(tape, order, place, filled, entry, 1.0 - short)
+    if reason == NONE:
+        return NONE, np.nan
+    paid = (fee - short) * entry + tape.taker * value
+    return reason, ((value - entry) * order.sign - paid) / entry

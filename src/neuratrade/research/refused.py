@@ -125,6 +125,7 @@ def _tape(bars: Columns, costs: PaperCosts, end_ns: int | None) -> Tape:
         takes=lots >= 1.0 - 1e-9,
         span_ns=bars.span_ns,
         tick=float(contract.tick),
+        scale=10.0 ** _places(contract.tick),
         worse=float(costs.slippage_bps / BASIS_POINTS + costs.spread_fraction / 2),
         maker=float(contract.maker_fee_bps / BASIS_POINTS),
         taker=float(contract.taker_fee_bps / BASIS_POINTS),
@@ -155,6 +156,11 @@ def _order(item: Refused, contract: Instrument) -> Order | None:
         rest_ns=item.entry_rest_ns,
         hold_ns=-1 if item.max_hold_ns is None else item.max_hold_ns,
     )
+
+
+def _places(step: Decimal) -> int:
+    exponent = step.as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
 
 
 def _is_price(level: Decimal) -> bool:

@@ -58,6 +58,29 @@ def recorded(folder: Path, first: int, last: int, contract: Instrument = PERPETU
     return Columns(contract, 60 * 10**9, frame["ts"].to_numpy() * 1_000_000, *prices)
 
 
+def invented(
+    seed: int, count: int, contract: Instrument = PERPETUAL, *, gaps: float = 0.0, still: float = 0.0
+) -> Columns:
+    """Minutes of a rough market near 100: jumps between bars, levels that are met to the tick.
+
+    gaps: share of minutes that are missing; still: share of bars without volume.
+    """
+    draw = np.random.default_rng(seed)
+    tick = float(contract.tick)
+    steps = draw.integers(-6, 7, count) + np.where(
+        draw.random(count) < 0.02, draw.integers(-40, 41, count), 0
+    )
+    close = 1000 + np.cumsum(steps)
+    open_ = np.concatenate(([1000], close[:-1])) + draw.integers(-1, 2, count)
+    high = np.maximum(open_, close) + draw.integers(0, 5, count)
+    low = np.minimum(open_, close) - draw.integers(0, 5, count)
+    volume = np.where(draw.random(count) < still, 0.0, 1000.0)
+    kept = draw.random(count) >= gaps
+    ts = (29_000_000 + np.arange(count, dtype=np.int64)) * 60 * 10**9
+    first, top, bottom, last = (np.round(one * tick, 9)[kept] for one in (open_, high, low, close))
+    return Columns(contract, 60 * 10**9, ts[kept], first, top, bottom, last, volume[kept])
+
+
 def plan_of(strategy: StrategyDna, columns: Columns, limits: Limits, costs: PaperCosts) -> BacktestPlan:
     """A run of one strategy on the second half of the bars, the first half being history."""
     asset = columns.instrument.asset
@@ -70,7 +93,7 @@ def plan_of(strategy: StrategyDna, columns: Columns, limits: Limits, costs: Pape
         limits=limits,
         costs=costs,
         start_ns=int(columns.ts[len(columns) // 2]),
-        assumed_volume_24h=Decimal(10**9),
+        gate_span_ns=columns.span_ns,
     )
 
 

@@ -46,8 +46,8 @@ class DailyDraws(NamedTuple):
 def block_length(count: int) -> int:
     """Mean length of the blocks for `count` observations: the cube root, rounded up.
 
-    The rate at which it should grow for an interval's error to fall fastest; the constant is taken as one.
-    Source: Hall, Horowitz and Jing 1995; Politis and White 2004.
+    The rate at which the bootstrap's error in a variance falls fastest; the constant, which would have to be
+    estimated from the same few observations, is taken as one. Source: Politis and White 2004.
     """
     length = max(1, round(math.cbrt(count)))
     return length if length**3 >= count else length + 1

@@ -61,7 +61,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     max_drawdown_length_ns: int
     max_drawdown_recovered: bool
     longest_drawdown_ns: int
-    max_drawdown_daily: float
+    max_drawdown_daily: float | None
     exposure: float | None
     turnover_per_year: float | None
     expected_shortfall: float | None
@@ -106,7 +106,8 @@ def measure(result: BacktestResult, *, days_per_year: float = DAYS_PER_YEAR) -> 
     """
     _check_year(days_per_year)
     curve, cash = result.equity, float(result.plan.cash)
-    daily = returns.daily_returns(curve.at_ns, curve.value, cash).fraction
+    with np.errstate(over="ignore", invalid="ignore"):
+        daily = returns.daily_returns(curve.at_ns, curve.value, cash).fraction
     total = float(curve.value[-1]) / cash - 1.0 if len(curve.value) else 0.0
     days = len(daily)
     yearly = returns.annual_return(total, days, days_per_year)
@@ -128,8 +129,8 @@ def measure(result: BacktestResult, *, days_per_year: float = DAYS_PER_YEAR) -> 
         exposure=float(np.mean(curve.invested > 0)) if len(curve.invested) else None,
         turnover_per_year=_turnover(result, days, days_per_year),
         expected_shortfall=returns.expected_shortfall(daily),
-        best_day=float(daily.max()) if days else None,
-        worst_day=float(daily.min()) if days else None,
+        best_day=returns.finite(float(daily.max())) if days else None,
+        worst_day=returns.finite(float(daily.min())) if days else None,
         months=_months(result, cash),
         **_of_luck(daily, ratio),
         **_of_trades(result.trades),
@@ -192,12 +193,13 @@ def _begin_ns(result: BacktestResult) -> int:
     return int(at_ns[0]) - span_ns
 
 
-def _daily_drawdown(daily: Floats) -> float:
-    """Deepest fall of daily closes."""
+def _daily_drawdown(daily: Floats) -> float | None:
+    """Deepest fall of daily closes; None where they are too far apart to be reckoned with."""
     if len(daily) == 0:
         return 0.0
-    value: Floats = np.cumprod(1.0 + daily, dtype=np.float64)
-    return float(drawdowns.drawdown_curve(value, 1.0).max())
+    with np.errstate(over="ignore", invalid="ignore"):
+        value: Floats = np.cumprod(1.0 + daily, dtype=np.float64)
+        return returns.finite(float(drawdowns.drawdown_curve(value, 1.0).max()))
 
 
 def _turnover(result: BacktestResult, days: int, days_per_year: float) -> float | None:

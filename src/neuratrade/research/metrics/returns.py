@@ -70,15 +70,17 @@ def annual_return(total: float, days: int, days_per_year: float) -> float | None
 
 
 def deviation(returns: Floats) -> float | None:
-    """Sample standard deviation (ddof 1); None for fewer than two, or where all are the same.
+    """Sample standard deviation (ddof 1); None for fewer than two, or where all are the same (or too
+    large).
 
     Equal numbers have a deviation of some 1e-18 in floats, and a ratio to it would be a large nothing.
     """
     if len(returns) < 2:
         return None
-    found = float(np.std(returns, ddof=1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = float(np.std(returns, ddof=1))
     largest = float(np.abs(returns).max())
-    return found if found > 1e-12 * largest else None
+    return found if math.isfinite(found) and found > 1e-12 * largest else None
 
 
 def sharpe(returns: Floats) -> float | None:
@@ -98,8 +100,9 @@ def sortino(returns: Floats) -> float | None:
     """
     if len(returns) < 2:
         return None
-    downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
-    return finite(float(np.mean(returns)) / downside) if downside > 0 else None
+    with np.errstate(over="ignore"):
+        downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
+    return finite(float(np.mean(returns)) / downside) if 0 < downside < math.inf else None
 
 
 def annualised(ratio: float | None, days_per_year: float) -> float | None:
@@ -121,7 +124,8 @@ def _moment(returns: Floats, order: int) -> float | None:
     if deviation(returns) is None:
         return None
     off = returns - np.mean(returns)
-    return finite(float(np.mean(off**order) / np.mean(off**2) ** (order / 2)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return finite(float(np.mean(off**order) / np.mean(off**2) ** (order / 2)))
 
 
 def expected_shortfall(returns: Floats, share: float = 0.05) -> float | None:
