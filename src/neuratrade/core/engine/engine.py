@@ -212,9 +212,13 @@ class Engine:
             self._look_again(turn, bracket)
 
     def _look_again(self, turn: Turn, bracket: BracketState) -> None:
-        """While a bar is being watched, a ladder may have its next rung on the very same bar."""
+        """While a bar is being watched, a ladder may have its next rung on the very same bar.
+
+        Only once a rung is done: one that found nobody to trade with would find nobody again, for ever.
+        """
         bar = self.views[bracket.intent.instrument].seen_bar
-        if bar is not None and bracket.bracket_id in self.state.brackets and bracket.rungs_done:
+        done = any(isinstance(fact, f.ExitEnded) and fact.complete for fact in turn.facts)
+        if bar is not None and done and bracket.bracket_id in self.state.brackets:
             self._watch_bracket(turn, bracket, bar)
 
     def _on_liquidation(self, turn: Turn, event: f.Liquidated) -> None:
