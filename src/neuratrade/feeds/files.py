@@ -20,12 +20,18 @@ def write_atomically(path: Path, payload: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    if sys.platform != "win32":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    _sync(path.parent)
+
+
+def make_folders(root: Path, inside: str) -> Path:
+    """The folder `inside` below `root`, made so that it outlives a crash. Raises OSError."""
+    folder = root
+    for name in inside.split("/"):
+        above, folder = folder, folder / name
+        if not folder.is_dir():
+            folder.mkdir(exist_ok=True)
+            _sync(above)
+    return folder
 
 
 @contextmanager
@@ -46,11 +52,21 @@ def exclusive(path: Path) -> Iterator[None]:
 
 if sys.platform == "win32":
 
+    def _sync(folder: Path) -> None:
+        """Folders cannot be synced there; renames are journaled."""
+
     def _lock(descriptor: int) -> None:
         import msvcrt
 
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 else:
+
+    def _sync(folder: Path) -> None:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _lock(descriptor: int) -> None:
         import fcntl

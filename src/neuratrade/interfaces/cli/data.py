@@ -44,7 +44,7 @@ def import_data(file: str, asset: str, venue: str, timeframe: str, dataset: str,
     """Imports bars whole or not at all; exits 1 when nothing was imported for an error."""
     catalogue = Catalogue(home_in_use().root / "data")
     path = Path(file).expanduser()
-    report = catalogue.import_bars(path, asset, venue, timeframe=timeframe or None, dataset=dataset)
+    report = catalogue.import_file(path, asset, venue, timeframe=timeframe or None, dataset=dataset)
     if as_json:
         print_json(report)
     elif report.ok:
