@@ -1,8 +1,8 @@
 """The data catalogue: the shipped dataset, and the datasets an operator imported into the home folder.
 
-An import is checked as a whole and comes in as a whole (`feeds.writer` says how); a crash leaves the catalogue
-as it was. The same file again changes nothing. Rows that say otherwise than rows already there are refused by
-the first one: two histories of one market must never be mixed silently.
+An import is checked as a whole and comes in as a whole (`feeds.writer` says how); a crash leaves the
+catalogue as it was. The same file again changes nothing. Rows that say otherwise than rows already there are
+refused by the first one: two histories of one market must never be mixed silently.
 """
 
 import re
@@ -92,7 +92,7 @@ class Catalogue:
         knows, else infers it from the file and says so in the notes. Raises UsageError when the names cannot
         be used or the catalogue cannot be written.
         """
-        key = instrument_key(*_names(asset, venue))
+        key = instrument_key(*names(asset, venue))
         folder = self._folder_to_write(dataset)
         if instrument is not None and instrument.key != key:
             raise UsageError(f"the instrument given is {instrument.key}, the file was said to be {key}")
@@ -175,7 +175,8 @@ def assumed(terms: Instrument, remedy: str = "") -> str:
     )
 
 
-def _names(asset: str, venue: str) -> tuple[str, str]:
+def names(asset: str, venue: str) -> tuple[str, str]:
+    """Both, as they can stand in a key and in paths. Raises UsageError saying how to write them."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9/:._-]*", asset):
         raise UsageError(f"asset {asset!r}: write it as BTC/USDT or AAPL")
     return asset, _safe(venue, "venue")

@@ -1,7 +1,7 @@
 """Datasets: a folder with recorded market data, what is in it, and reading it as core events.
 
-A dataset is a folder: data files, `instruments.json`, and `dataset.json` that names each series with its kind,
-instrument, timeframe, rows and span. A series is one file, or one file a month (what the catalogue writes).
+A dataset is a folder: data files, `instruments.json`, and `dataset.json` that names each series with its
+kind, instrument, timeframe, rows and span. A series is one file, or one a month (what the catalogue writes).
 Adding a dataset is adding a folder.
 
 Numbers become `Decimal` by the shortest text that reads back as the same float, so a price of 0.1 is 0.1.

@@ -24,8 +24,8 @@ _MAY_BE_MISSING = frozenset(("bid", "ask", "bid_size", "ask_size"))
 class Rows(msgspec.Struct, frozen=True):
     """A piece of a file in normal form.
 
-    frame: `ts` (Int64, ns UTC), the fields of the kind (Float64), `side` of trades (Boolean, true for a buying
-    aggressor); null where a cell could not be read. first_row: number of its first row, from 1.
+    frame: `ts` (Int64, ns UTC), the fields of the kind (Float64), `side` of trades (Boolean, true for a
+    buying aggressor); null where a cell could not be read. first_row: number of its first row, from 1.
     """
 
     frame: "pl.DataFrame"

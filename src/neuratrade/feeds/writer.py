@@ -3,9 +3,9 @@
     DATASET/BTC-USDT-binance/1m/2025-03-6f1c0a9b2d3e.parquet
 
 A file is named by its month and its content and never written over. What is new is written first, then
-`dataset.json`, which alone says what belongs to the dataset, is renamed into place, and only then what nothing
-refers to any more is removed. A crash at any moment leaves the dataset that was, or the one that was to be. Only
-months that change are written again.
+`dataset.json`, which alone says what belongs to the dataset, is renamed into place, and only then what
+nothing refers to any more is removed. A crash at any moment leaves the dataset that was, or the one that was
+to be. Only months that change are written again.
 """
 
 import re
@@ -82,6 +82,11 @@ class DatasetWriter:
         return joined(span for item in self.present for span in item.covered)
 
     @property
+    def rows(self) -> int:
+        """Rows of the series so far."""
+        return sum(item.count() for item in self.present)
+
+    @property
     def terms(self) -> Instrument | None:
         """What the dataset says about the instrument."""
         every = self.before.instruments if self.before else ()
@@ -98,7 +103,7 @@ class DatasetWriter:
         added = sum(item[1] for item in merged.values())
         covered = joined((*self.covered, *([asked] if asked else [])))
         if added == 0 and terms == self.terms and covered == self.covered:
-            return Added(0, self._rows(), 0)
+            return Added(0, self.rows, 0)
         parts = [self._described(part) for part in kept]
         for month, (rows, number) in merged.items():
             old = changing[month][0]
@@ -113,9 +118,6 @@ class DatasetWriter:
         if item.instrument != self.instrument or item.kind is not self.kind:
             return False
         return item.kind is not SeriesKind.BARS or timeframe_of(item.span_ns) == self.timeframe
-
-    def _rows(self) -> int:
-        return sum(item.count() for item in self.present)
 
     def _known(self) -> set[str]:
         return {self._name(part.path) for item in self.present for part in item.files}
@@ -158,10 +160,9 @@ class DatasetWriter:
         import polars as pl
 
         present = [months[month] for months in map(self._months_of, parts) if month in months]
-        together = pl.concat(present, rechunk=True) if present else None
         if new is None:
-            assert together is not None
-            return together, 0
+            return pl.concat(present, rechunk=True), 0
+        together = pl.concat(present, rechunk=True) if present else None
         merged = merge(together, new, self.kind)
         if isinstance(merged, str):
             raise Disagrees(merged)
