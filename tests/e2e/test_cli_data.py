@@ -110,10 +110,11 @@ def test_an_interrupted_download_says_what_is_kept_and_how_to_go_on(tmp_path: Pa
             )
         )
         out, err = started[0].communicate(timeout=PATIENCE_S)
-        assert (started[0].returncode, json.loads(out)) == (130, {"ok": False, "error": "interrupted"})
-        said = err.decode()
-        assert "note: stopped: everything before 2025-03-0" in said
-        assert "is kept; run the same command again to go on" in said
+        document = json.loads(out)
+        assert (started[0].returncode, document["ok"]) == (130, False)
+        assert document["error"].startswith("interrupted: everything before 2025-03-02T")
+        assert document["error"].endswith(" is kept; run the same command again to go on")
+        assert err.decode() == f"error: {document['error']}\n"
         kept = len(venue.asked)
         venue.after = lambda pages: None
         assert neuratrade(home, *download(venue.url, "--json")).document["rows"] == 4_320

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from neuratrade.app.looking import home_in_use
 from neuratrade.core.model.errors import UsageError
@@ -14,10 +15,10 @@ from neuratrade.feeds.rules import iso_of
 from neuratrade.feeds.times import time_of
 from neuratrade.interfaces.cli.output import (
     FAILED,
+    INTERRUPTED,
     console,
     print_error,
     print_json,
-    print_note,
     styled,
     table,
 )
@@ -117,10 +118,7 @@ def download_data(
         try:
             report = download.run()
         except KeyboardInterrupt:
-            kept = download.kept_until_ns
-            what = f"everything before {iso_of(kept)} is kept" if kept else "nothing was read yet"
-            print_note(f"stopped: {what}; run the same command again to go on")
-            raise
+            _end_interrupted(download.kept_until_ns, as_json=as_json)
     if as_json:
         print_json(report)
         return
@@ -129,6 +127,15 @@ def download_data(
         f"{report.dataset}, {report.since} to {report.until}"
     )
     _print_notes(report.notes)
+
+
+def _end_interrupted(kept_until_ns: int | None, *, as_json: bool) -> NoReturn:
+    kept = f"everything before {iso_of(kept_until_ns)} is kept" if kept_until_ns else "nothing was read yet"
+    message = f"interrupted: {kept}; run the same command again to go on"
+    print_error(message)
+    if as_json:
+        print_json({"ok": False, "error": message})
+    sys.exit(INTERRUPTED)
 
 
 @contextmanager
