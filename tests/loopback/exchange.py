@@ -1,7 +1,7 @@
 """An exchange of our own that answers like Binance's public REST API, so that an unmodified ccxt talks to it.
 
-Bars are made from their time alone, so that any page of them can be checked against any other. What goes wrong
-is put in by hand: answers that come before the real one, hours without a bar, bars that cannot be.
+Bars are made from their time alone, so that any page of them can be checked against any other. What goes
+wrong is put in by hand: answers that come before the real one, hours without a bar, bars that cannot be.
 """
 
 import json
@@ -29,9 +29,9 @@ class Fault:
 class LoopbackExchange:
     """What the exchange has, and what it was asked.
 
-    listed_ms: opening of its first bar. holes: [from, to) without bars, ms. changed: rows answered in place of
-    those of an opening. faults: answers to the next questions for bars. asked: `startTime` and `interval` of
-    each question for bars that was answered.
+    listed_ms: opening of its first bar. holes: [from, to) without bars, ms. changed: rows answered in place
+    of those of an opening. faults: answers to the next questions for bars. asked: `startTime` and `interval`
+    of each question for bars that was answered.
     """
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ def loopback_exchange() -> Iterator[LoopbackExchange]:
     exchange = LoopbackExchange()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the name http.server calls
+        def do_GET(self) -> None:
             address = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(address.query).items()}
             if address.path in MARKETS:

@@ -137,7 +137,7 @@ class Series(msgspec.Struct, frozen=True):
         Files that lie outside the bounds are not opened.
         """
         problems = Problems()
-        rules = RowRules(self.kind, problems, self.span_ns or None)
+        rules = RowRules(self.kind, problems, self.span_ns or None, jump=None)
         for part in self.files:
             if self._ends_by(part, after_ns):
                 continue

@@ -101,7 +101,7 @@ class Download:
         self._notes: list[str] = []
 
     def run(self) -> DownloadReport:
-        """Reads what is missing; what was read is kept even when it raises UsageError, Retryable, Terminal."""
+        """Reads what is missing. Raises UsageError, Retryable or Terminal; what came before it is kept."""
         wanted = self.wanted
         self.exchange.check_timeframe(wanted.timeframe)
         present = self.catalogue.present(wanted.dataset, self._key, wanted.timeframe)
@@ -295,7 +295,7 @@ class _Piece:
             )
 
     def _next_with_bars(self) -> int:
-        """Where to ask next after an empty answer: past the page, or, as days tell, where bars begin again."""
+        """Where to ask next after an empty answer: past the page, or where, by days, bars begin again."""
         after = self.cursor + self._limit * self._span
         if self._span >= NS_PER_DAY:
             return after

@@ -35,7 +35,7 @@ class MarketHistory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     hot_days: what a desk warms its indicators with when it starts. warm_days: the 60 days on which a
     challenger is judged, and the 30 before them that warm its indicators. cold_days: five years hold a rise
-    and a fall of most markets, and a year of minutes is some 25 MB; 0 is for ever.
+    and a fall of most markets, and a year of minutes is some 13 MB; 0 is for ever.
     """
 
     hot_days: int = 30
@@ -47,7 +47,8 @@ class MarketHistory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise UsageError(f"market_history.hot_days must be at least 1, got {self.hot_days}")
         if self.warm_days < self.hot_days:
             raise UsageError(
-                f"market_history.warm_days ({self.warm_days}) must not be less than hot_days ({self.hot_days})"
+                f"market_history.warm_days ({self.warm_days}) must not be less than hot_days "
+                f"({self.hot_days})"
             )
         if self.cold_days and self.cold_days < self.warm_days:
             raise UsageError(

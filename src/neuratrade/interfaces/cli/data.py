@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from neuratrade.app.looking import home_in_use
 from neuratrade.core.model.errors import UsageError
@@ -22,6 +22,9 @@ from neuratrade.interfaces.cli.output import (
     styled,
     table,
 )
+
+if TYPE_CHECKING:
+    from neuratrade.feeds.download import Wanted
 
 _SHOWN = 20
 
@@ -95,25 +98,19 @@ def _print_notes(notes: list[str]) -> None:
         console().print(styled("note", "yellow"), note)
 
 
-def download_data(
-    exchange: str,
-    symbol: str,
-    timeframe: str,
-    since: str,
-    until: str,
-    dataset: str,
-    asset: str,
-    url: str,
-    *,
-    as_json: bool,
-) -> None:
+def what_to_download(symbol: str, timeframe: str, since: str, until: str) -> "Wanted":
+    """Raises UsageError for times that cannot be read. until: empty for all there is."""
+    from neuratrade.feeds.download import Wanted
+
+    return Wanted(symbol, timeframe, time_of(since), time_of(until) if until else YEAR_2100_NS)
+
+
+def download_data(exchange: str, url: str, wanted: "Wanted", *, as_json: bool) -> None:
     """Downloads what is not there yet; when it is interrupted, says what is kept and how to go on."""
-    from neuratrade.feeds.download import Download, Wanted
+    from neuratrade.feeds.download import Download
     from neuratrade.feeds.exchange import Exchange
 
-    until_ns = time_of(until) if until else YEAR_2100_NS
-    wanted = Wanted(symbol, timeframe, time_of(since), until_ns, dataset, asset)
-    with closing(Exchange(exchange, url)) as opened, _progress(symbol, shown=not as_json) as progress:
+    with closing(Exchange(exchange, url)) as opened, _progress(wanted.symbol, shown=not as_json) as progress:
         download = Download(opened, _catalogue(), wanted, progress)
         try:
             report = download.run()

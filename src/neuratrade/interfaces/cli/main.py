@@ -278,7 +278,7 @@ def data_import(
 @data_app.command(
     "download", epilog="Example: neuratrade data download binance BTC/USDT --from 2025-03-01 --to 2025-04-01"
 )
-def data_download(
+def data_download(  # noqa: PLR0917 - an option of the command each
     exchange: Annotated[str, typer.Argument(help="As ccxt calls it, such as binance.")],
     symbol: Annotated[str, typer.Argument(help="Such as BTC/USDT, or BTC/USDT:USDT for its perpetual.")],
     since: Annotated[str, typer.Option("--from", help="First day (UTC), or a time with its zone.")],
@@ -293,9 +293,12 @@ def data_download(
 
     Needs no key. Interrupted, it keeps what it has; the same command goes on from there.
     """
-    from neuratrade.interfaces.cli.data import download_data
+    from msgspec.structs import replace
 
-    download_data(exchange, symbol, timeframe, since, until, dataset, asset, url, as_json=as_json)
+    from neuratrade.interfaces.cli.data import download_data, what_to_download
+
+    wanted = replace(what_to_download(symbol, timeframe, since, until), dataset=dataset, asset=asset)
+    download_data(exchange, url, wanted, as_json=as_json)
 
 
 @data_app.command("list", epilog="Example: neuratrade data list --json")
