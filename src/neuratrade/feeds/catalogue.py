@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 SHIPPED = "shipped"
 IMPORTED = "imported"
+PATIENCE_S = 30.0
+"""How long a download, which may have run for hours, waits for an import that writes to the same dataset."""
+
 _SHIPPED_FOLDER = Path(neuratrade.__file__).parent / "data" / SHIPPED
 
 
@@ -131,7 +134,8 @@ class Catalogue:
         Raises Disagrees when a bar says otherwise than one already there, UsageError when the dataset cannot
         be written; it is as it was then.
         """
-        return self._add(self._folder_to_write(dataset), SeriesKind.BARS, timeframe, frame, terms, asked)
+        folder = self._folder_to_write(dataset)
+        return self._add(folder, SeriesKind.BARS, timeframe, frame, terms, asked, PATIENCE_S)
 
     def present(self, dataset: str, key: str, timeframe: str) -> "DatasetWriter":
         """What a dataset holds of the bars of an instrument; nothing where there is no such dataset yet."""
@@ -148,7 +152,7 @@ class Catalogue:
             raise UsageError(f"dataset {SHIPPED!r} comes with the package; name another one")
         return self.root / _safe(dataset, "dataset")
 
-    def _add(
+    def _add(  # noqa: PLR0917 - one place for both ways in
         self,
         folder: Path,
         kind: SeriesKind,
@@ -156,10 +160,11 @@ class Catalogue:
         frame: "pl.DataFrame",
         terms: Instrument,
         asked: tuple[int, int] | None = None,
+        patience_s: float = 0.0,
     ) -> Added:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with exclusive(folder / ".lock"):
+            with exclusive(folder / ".lock", patience_s):
                 return DatasetWriter(folder, kind, terms.key, timeframe).add(frame, terms, asked)
         except OSError as error:
             raise UsageError(

@@ -2,11 +2,14 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from neuratrade.core.model.errors import UsageError
+
+_LOOK_EVERY_S = 0.05
 
 
 def write_atomically(path: Path, payload: bytes) -> None:
@@ -35,19 +38,26 @@ def make_folders(root: Path, inside: str) -> Path:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def exclusive(path: Path, patience_s: float = 0.0) -> Iterator[None]:
     """Hold a lock file that the system gives back when the process ends.
 
-    Raises UsageError when another has it.
+    patience_s: how long to wait for it. Raises UsageError when another has it for longer.
     """
+    until = time.monotonic() + patience_s
     with path.open("a+b") as file:
-        try:
-            _lock(file.fileno())
-        except OSError as error:
-            raise UsageError(
-                f"{path.parent}: another import is writing there; try again when it is done"
-            ) from error
+        while not _locked(file.fileno()):
+            if time.monotonic() >= until:
+                raise UsageError(f"{path.parent}: another import is writing there; try again when it is done")
+            time.sleep(_LOOK_EVERY_S)
         yield
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        _lock(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 if sys.platform == "win32":

@@ -298,8 +298,8 @@ def _without_gaps(columns: Columns, wanted: Selection, notes: list[str]) -> Colu
         return columns
     first = int(np.argmax(missing > 0))
     said = (
-        f"{key}: {int((missing > 0).sum()):,} gaps, {total:,} {timeframe_of(span_ns)} bars missing; the first "
-        f"is {int(missing[first]):,} from {iso_of(int(columns.ts[first]) + span_ns)}"
+        f"{key}: {int((missing > 0).sum()):,} gaps, {total:,} {timeframe_of(span_ns)} bars missing; the "
+        f"first is {int(missing[first]):,} from {iso_of(int(columns.ts[first]) + span_ns)}"
     )
     if wanted.gaps is Gaps.FAIL:
         raise UsageError(f"{said}; skip or fill gaps, or choose a range without them")
@@ -308,7 +308,7 @@ def _without_gaps(columns: Columns, wanted: Selection, notes: list[str]) -> Colu
         return columns
     if total > MOST_FILLED:
         raise UsageError(
-            f"{said}; that is more than can be filled ({MOST_FILLED:,}): skip gaps, or choose a shorter range"
+            f"{said}; more than can be filled ({MOST_FILLED:,}): skip gaps, or choose a shorter range"
         )
     notes.append(f"{said}; filled with the last close and no volume")
     return _filled(columns)

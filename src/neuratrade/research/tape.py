@@ -1,8 +1,8 @@
 """Bars from a tape of trades, all at once: what `core.bars.BarBuilder` makes of them one by one.
 
 Only spans that the tape holds from end to end become bars: the one it began in and the one it ended in do
-not. A span without a trade has no bar. Volumes are added as whole numbers of the finest step that occurs, so a
-sum does not depend on the order of its parts.
+not. A span without a trade has no bar. Volumes are added as whole numbers of the finest step that occurs, so
+that a sum does not depend on the order of its parts.
 """
 
 from typing import TYPE_CHECKING

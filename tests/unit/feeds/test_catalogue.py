@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -416,3 +417,17 @@ def test_terms_of_another_instrument_are_refused(catalogue: Catalogue, tmp_path:
         UsageError, match=r"is BTC/USDT@binanceusdm, the file was said to be SOL/USDT@binance"
     ):
         catalogue.import_file(tmp_path / "bars.csv", "SOL/USDT", "binance", instrument=terms)
+
+
+def test_a_download_waits_for_an_import_beside_it(catalogue: Catalogue) -> None:
+    bring_in(catalogue, bars(0, 2))
+    terms = catalogue.open("mine").instruments[0]
+    frame = bars(2, 2).with_columns(pl.col("ts") * 1_000_000)
+    held = exclusive(catalogue.root / "mine" / ".lock")
+    held.__enter__()
+    giving_back = threading.Timer(0.2, held.__exit__, (None, None, None))
+    giving_back.start()
+    try:
+        assert catalogue.add_bars("mine", terms, "1m", frame).rows == 4
+    finally:
+        giving_back.join()

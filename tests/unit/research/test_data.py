@@ -163,7 +163,7 @@ def test_gaps_are_filled_with_the_last_close_and_no_volume(catalogue: Catalogue,
 
 
 def test_a_silence_of_decades_is_not_filled(catalogue: Catalogue, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"is more than can be filled \(10,000,000\): skip gaps, or choose"):
+    with pytest.raises(UsageError, match=r"more than can be filled \(10,000,000\): skip gaps, or choose"):
         load_columns(file_of(tmp_path, bars([0, 1, 2, 20_000_000])), catalogue, Selection(gaps=Gaps.FILL))
 
 
