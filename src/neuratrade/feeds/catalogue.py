@@ -152,7 +152,7 @@ class Catalogue:
             raise UsageError(f"dataset {SHIPPED!r} comes with the package; name another one")
         return self.root / _safe(dataset, "dataset")
 
-    def _add(  # noqa: PLR0917 - one place for both ways in
+    def _add(
         self,
         folder: Path,
         kind: SeriesKind,
