@@ -7,7 +7,10 @@ that a sum does not depend on the order of its parts.
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from neuratrade.core.bars.timeframe import grid_offset
+from neuratrade.research.columns import Floats
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,11 +39,12 @@ def bars_of(trades: "pl.DataFrame", span_ns: int) -> "pl.DataFrame":
             high=pl.col("price").max(),
             low=pl.col("price").min(),
             close=pl.col("price").last(),
-            volume=pl.col("steps").sum() / step,
+            volume=pl.col("steps").sum(),
         )
         .collect()
     )
-    return bars.slice(1, max(bars.height - 2, 0))
+    volume = pl.Series("volume", _divided(bars["volume"], step))
+    return bars.with_columns(volume).slice(1, max(bars.height - 2, 0))
 
 
 def _whole(quantities: "pl.Series") -> "tuple[pl.Series, int]":
@@ -52,6 +56,11 @@ def _whole(quantities: "pl.Series") -> "tuple[pl.Series, int]":
         whole = (quantities * step).round()
         if float(whole.sum()) >= _EXACT:
             break
-        if (whole / step == quantities).all():
+        if (_divided(whole, step) == quantities.to_numpy()).all():
             return whole.cast(pl.Int64), step
     return quantities, 1
+
+
+def _divided(values: "pl.Series", step: int) -> Floats:
+    """By numpy: polars multiplies by 1/step instead, and 3 tenths are then not 0.3."""
+    return values.to_numpy() / np.float64(step)

@@ -89,9 +89,11 @@ def test_terms_the_catalogue_knows_are_taken(catalogue: Catalogue, tmp_path: Pat
 def test_the_same_file_again_changes_nothing(catalogue: Catalogue) -> None:
     bring_in(catalogue, bars(0, 10))
     before = contents(catalogue.root / "mine")
+    written_ns = (catalogue.root / "mine" / "dataset.json").stat().st_mtime_ns
     report = bring_in(catalogue, bars(0, 10))
-    assert (report.ok, report.added, report.rows) == (True, 0, 10)
+    assert (report.ok, report.added, report.rows, report.months) == (True, 0, 10, 0)
     assert contents(catalogue.root / "mine") == before
+    assert (catalogue.root / "mine" / "dataset.json").stat().st_mtime_ns == written_ns
 
 
 def test_a_part_of_what_is_there_changes_nothing(catalogue: Catalogue) -> None:
@@ -180,6 +182,9 @@ def test_only_months_that_change_are_written_again(catalogue: Catalogue) -> None
     assert (report.added, report.months) == (10, 1)
     kept = {name for name, held in contents(catalogue.root / "mine").items() if before.get(name) == held}
     assert [name[20:27] for name in kept if name.endswith(".parquet")] == ["2025-05"]
+    in_june_only = bring_in(catalogue, bars(20 * 1440, 1))
+    assert (in_june_only.added, in_june_only.rows, in_june_only.months) == (1, 21, 1)
+    assert len(list(catalogue.open("mine").series[0].events())) == 21
 
 
 def test_files_outside_of_the_bounds_are_not_opened(catalogue: Catalogue) -> None:

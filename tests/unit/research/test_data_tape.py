@@ -38,6 +38,12 @@ def test_they_are_the_same_bars_to_the_last_digit(tape: list[tuple[int, float, f
     assert made.rows() == expected
 
 
+def test_a_volume_is_the_sum_of_what_was_written_and_not_of_what_floats_hold() -> None:
+    ts = [T0, T0 + SPAN_NS, T0 + SPAN_NS + 1, T0 + 2 * SPAN_NS]
+    tape = pl.DataFrame({"ts": ts, "price": 1.0, "quantity": [1.0, 0.1, 0.2, 1.0]})
+    assert bars_of(tape, SPAN_NS)["volume"].to_list() == [0.3]
+
+
 def test_tiny_and_huge_quantities_together_still_add_up() -> None:
     """No whole number holds both: they are added as they are."""
     ts = [T0, T0 + SPAN_NS, T0 + SPAN_NS + 1, T0 + 2 * SPAN_NS]
