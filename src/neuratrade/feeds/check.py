@@ -128,8 +128,8 @@ class _Check:
 
     def _take(self, rows: Rows) -> None:
         ts = rows.frame["ts"].drop_nulls()
-        if self.kind is SeriesKind.BARS and self.rules.span_ns is None:
-            self.rules.span_ns = _usual_step(ts)
+        if self.kind is SeriesKind.BARS and not self.rows:
+            self._settle_span(_usual_step(ts))
         self.rules.judge(rows)
         self.rows += rows.frame.height
         if ts.len():
@@ -137,6 +137,16 @@ class _Check:
             self.last_ns = ts[-1]
         if self.keep and not self.problems.count:
             self.frames.append(rows.frame)
+
+    def _settle_span(self, usual: int | None) -> None:
+        """Bars read under a shorter name than theirs would pass as bars full of gaps."""
+        named = self.rules.span_ns
+        if named is not None and usual is not None and usual > named and usual % named == 0:
+            self.errors.append(
+                f"{self.path}: ts: most rows are {timeframe_of(usual)} apart, so these are no "
+                f"{timeframe_of(named)} bars; name {timeframe_of(usual)}"
+            )
+        self.rules.span_ns = named or usual
 
     def _report(self, table: Table) -> CheckReport:
         errors = self._lines(table, self.problems, len(self.errors)) + self.errors

@@ -1,7 +1,8 @@
 """Datasets: a folder with recorded market data, what is in it, and reading it as core events.
 
-A dataset is a folder: data files, `instruments.json`, and `dataset.json` that names each file's kind,
-instrument, timeframe, rows and span. Adding a dataset is adding a folder.
+A dataset is a folder: data files, `instruments.json`, and `dataset.json` that names each series with its
+kind, instrument, timeframe, rows and span. A series is one file, or one a month (what the catalogue writes).
+Adding a dataset is adding a folder.
 
 Numbers become `Decimal` by the shortest text that reads back as the same float, so a price of 0.1 is 0.1.
 Rows are read in bounded pieces: the memory needed does not grow with the file. A row that breaks a rule stops
@@ -27,7 +28,7 @@ from neuratrade.feeds.problems import Problems
 from neuratrade.feeds.rows import read_rows
 from neuratrade.feeds.rules import RowRules
 from neuratrade.feeds.table import CHUNK_ROWS, BadFile, open_table
-from neuratrade.feeds.times import TimeReader
+from neuratrade.feeds.times import TimeReader, time_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,16 +39,37 @@ INSTRUMENTS_FILE = "instruments.json"
 Event = Bar | Quote | Trade
 
 
+class PartDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of a series in several. rows: counted when 0. first, last: times of rows, ISO 8601 UTC."""
+
+    file: str
+    rows: int = 0
+    first: str = ""
+    last: str = ""
+    sha256: str = ""
+
+
+class Covered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A stretch that a venue was asked for in whole, ISO 8601 UTC: what is missing there never was.
+
+    until: the first instant that is not in it.
+    """
+
+    since: str
+    until: str
+
+
 class SeriesDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One file of a dataset.
+    """One series of a dataset, in one `file` or in `parts`, which follow each other in time.
 
     timeframe: for bars, else empty. rows: counted when 0. first, last (times of rows, ISO 8601 UTC), columns,
-    time_unit, sha256: for people and other programs; reading finds them out by itself.
+    time_unit, sha256: for people and other programs; reading finds them out by itself. covered: what a
+    download has asked for, so that it never asks again.
     """
 
     kind: SeriesKind
     instrument: str
-    file: str
+    file: str = ""
     timeframe: str = ""
     rows: int = 0
     first: str = ""
@@ -55,6 +77,8 @@ class SeriesDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     columns: tuple[str, ...] = ()
     time_unit: str = ""
     sha256: str = ""
+    parts: tuple[PartDescription, ...] = ()
+    covered: tuple[Covered, ...] = ()
 
 
 class DatasetDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,10 +91,21 @@ class DatasetDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     source: str = ""
 
 
-class Series(msgspec.Struct, frozen=True):
-    """One data file and what its rows are.
+class Part(msgspec.Struct, frozen=True):
+    """One file of a series. first_ns, last_ns: bounds of its rows' times; None where nobody said."""
 
-    span_ns: length of a bar; 0 for trades and quotes. rows: 0 if unknown.
+    path: Path
+    rows: int = 0
+    first_ns: int | None = None
+    last_ns: int | None = None
+
+
+class Series(msgspec.Struct, frozen=True):
+    """One market's rows of one kind.
+
+    path: its file, or the folder its parts lie in. span_ns: length of a bar; 0 for trades and quotes. rows: 0
+    if unknown. parts: its files in order of time; empty where `path` is the only one. covered: stretches
+    [since, until) that a venue was asked for in whole.
     """
 
     path: Path
@@ -78,6 +113,13 @@ class Series(msgspec.Struct, frozen=True):
     instrument: str
     span_ns: int = 0
     rows: int = 0
+    parts: tuple[Part, ...] = ()
+    covered: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def files(self) -> tuple[Part, ...]:
+        """Its files in order of time, one or many."""
+        return self.parts or (Part(self.path, self.rows),)
 
     def events(self, after_ns: int | None = None, until_ns: int | None = None) -> Iterator[Event]:
         """The rows in order whose event time lies in (after_ns, until_ns]; a bar's event time is its close.
@@ -87,21 +129,31 @@ class Series(msgspec.Struct, frozen=True):
         for frame in self.frames(after_ns, until_ns):
             yield from _EVENTS[self.kind](self, frame)
 
-    def frames(self, after_ns: int | None = None, until_ns: int | None = None) -> Iterator["pl.DataFrame"]:
-        """The same rows as columns in normal form (`ts` in ns UTC, floats), CHUNK_ROWS at a time."""
-        table = open_table(self.path)
+    def frames(
+        self, after_ns: int | None = None, until_ns: int | None = None, rows: int = CHUNK_ROWS
+    ) -> Iterator["pl.DataFrame"]:
+        """The same rows as columns in normal form (`ts` in ns UTC, floats), at most `rows` at a time.
+
+        Files that lie outside the bounds are not opened.
+        """
         problems = Problems()
-        rules = RowRules(self.kind, problems, self.span_ns or None)
-        for rows in read_rows(table, self.kind, problems, TimeReader()):
-            rules.judge(rows)
-            if problems.listed:
-                first = min(problems.listed, key=lambda problem: problem.row)
-                raise BadFile(f"{self.path}: {table.place(first.row)}: {first.field}: {first.message}")
-            begin, end = self._window(rows.frame["ts"], after_ns, until_ns)
-            for offset in range(begin, end, CHUNK_ROWS):
-                yield rows.frame.slice(offset, min(CHUNK_ROWS, end - offset))
-            if end < rows.frame.height:
+        rules = RowRules(self.kind, problems, self.span_ns or None, jump=None)
+        for part in self.files:
+            if self._ends_by(part, after_ns):
+                continue
+            if self._begins_after(part, until_ns):
                 return
+            table = open_table(part.path)
+            for piece in read_rows(table, self.kind, problems, TimeReader()):
+                rules.judge(piece)
+                if problems.listed:
+                    first = min(problems.listed, key=lambda problem: problem.row)
+                    raise BadFile(f"{part.path}: {table.place(first.row)}: {first.field}: {first.message}")
+                begin, end = self._window(piece.frame["ts"], after_ns, until_ns)
+                for offset in range(begin, end, rows):
+                    yield piece.frame.slice(offset, min(rows, end - offset))
+                if end < piece.frame.height:
+                    return
 
     def count(self, after_ns: int | None = None, until_ns: int | None = None) -> int:
         """How many rows `events` would give for the same bounds."""
@@ -126,6 +178,13 @@ class Series(msgspec.Struct, frozen=True):
             events.extend(_EVENTS[self.kind](self, frame.slice(min(first, frame.height))))
             first = max(first - frame.height, 0)
         return events
+
+    def _ends_by(self, part: Part, at_ns: int | None) -> bool:
+        # Descriptions hold times to the microsecond, cut off.
+        return at_ns is not None and part.last_ns is not None and part.last_ns + 999 + self.span_ns <= at_ns
+
+    def _begins_after(self, part: Part, at_ns: int | None) -> bool:
+        return at_ns is not None and part.first_ns is not None and part.first_ns + self.span_ns > at_ns
 
     def _window(self, ts: "pl.Series", after_ns: int | None, until_ns: int | None) -> tuple[int, int]:
         begin, end = 0, ts.len()
@@ -168,14 +227,41 @@ def open_dataset(folder: Path) -> Dataset:
             raise UsageError(
                 f"{folder / INSTRUMENTS_FILE}: {item.instrument} of {DATASET_FILE} is missing; add it"
             )
-        path = folder / item.file
-        if not path.is_file():
-            raise UsageError(
-                f"{folder / DATASET_FILE}: file {item.file} is not there; restore it or remove its entry"
-            )
-        span_ns = span_of(item.timeframe) if item.kind is SeriesKind.BARS else 0
-        series.append(Series(path, item.kind, item.instrument, span_ns, item.rows))
+        series.append(_series_of(folder, item))
     return Dataset(folder, description, instruments, tuple(series))
+
+
+def _series_of(folder: Path, item: SeriesDescription) -> Series:
+    named = f"{folder / DATASET_FILE}: series {item.kind} of {item.instrument}"
+    if bool(item.file) == bool(item.parts):
+        raise UsageError(f"{named}: name its file, or its parts, and not both")
+    parts = item.parts or (PartDescription(item.file),)
+    for part in parts:
+        if not (folder / part.file).is_file():
+            raise UsageError(
+                f"{folder / DATASET_FILE}: file {part.file} is not there; restore it or remove its entry"
+            )
+    span_ns = span_of(item.timeframe) if item.kind is SeriesKind.BARS else 0
+    if item.file:
+        return Series(folder / item.file, item.kind, item.instrument, span_ns, item.rows)
+    try:
+        return Series(
+            (folder / parts[0].file).parent,
+            item.kind,
+            item.instrument,
+            span_ns,
+            item.rows,
+            tuple(_part_of(folder, part) for part in parts),
+            tuple((time_of(span.since), time_of(span.until)) for span in item.covered),
+        )
+    except UsageError as error:
+        raise UsageError(f"{named}: {error}") from error
+
+
+def _part_of(folder: Path, part: PartDescription) -> Part:
+    first_ns = time_of(part.first) if part.first else None
+    last_ns = time_of(part.last) if part.last else None
+    return Part(folder / part.file, part.rows, first_ns, last_ns)
 
 
 def _describe(path: Path) -> DatasetDescription:

@@ -24,8 +24,8 @@ _MAY_BE_MISSING = frozenset(("bid", "ask", "bid_size", "ask_size"))
 class Rows(msgspec.Struct, frozen=True):
     """A piece of a file in normal form.
 
-    frame: `ts` (Int64, ns UTC), the fields of the kind (Float64), `side` (Boolean, true for a buying
-    aggressor); null where a cell could not be read. first_row: number of its first row, from 1.
+    frame: `ts` (Int64, ns UTC), the fields of the kind (Float64), `side` of trades (Boolean, true for a
+    buying aggressor); null where a cell could not be read. first_row: number of its first row, from 1.
     """
 
     frame: "pl.DataFrame"
@@ -81,7 +81,10 @@ def _normal_form(
         columns.append(_sides(frame[layout.columns["side"]], row, problems).alias("side"))
     if "buyer_is_maker" in layout.columns and "side" not in layout.columns:
         columns.append(~_sides(frame[layout.columns["buyer_is_maker"]], row, problems).alias("side"))
-    return pl.DataFrame(columns)
+    frame = pl.DataFrame(columns)
+    if layout.kind is SeriesKind.TRADES and "side" not in frame.columns:
+        return frame.with_columns(pl.lit(None, dtype=pl.Boolean).alias("side"))
+    return frame
 
 
 def _numbers(column: "pl.Series", field: str, first_row: int, problems: Problems) -> "pl.Series":

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from neuratrade.core.bars.timeframe import grid_offset, timeframe_of
 from neuratrade.feeds.layout import AMOUNTS, PRICES, SeriesKind
@@ -34,10 +35,17 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class RowRules:
-    """Judges the pieces of one file in order. `problems` are broken rules, `findings` and `gaps` remarks."""
+    """Judges the pieces of one file in order. `problems` are broken rules, `findings` and `gaps` remarks.
+
+    jump: a change beyond this fraction is a finding; None looks for none.
+    """
 
     def __init__(
-        self, kind: SeriesKind, problems: Problems, span_ns: int | None = None, jump: float = DEFAULT_JUMP
+        self,
+        kind: SeriesKind,
+        problems: Problems,
+        span_ns: int | None = None,
+        jump: float | None = DEFAULT_JUMP,
     ) -> None:
         self.kind = kind
         self.problems = problems
@@ -52,10 +60,12 @@ class RowRules:
 
     def judge(self, rows: Rows) -> None:
         """Hold one piece against every rule."""
-        rows = self._judge_numbers(rows)
+        clean = self.kind is SeriesKind.BARS and has_clean_numbers(rows.frame)
+        rows = rows if clean else self._judge_numbers(rows)
         self._judge_times(rows)
         if self.kind is SeriesKind.BARS:
-            self._judge_ranges(rows)
+            if not clean:
+                self._judge_ranges(rows)
             self._find_jumps(rows, "close")
         elif self.kind is SeriesKind.QUOTES:
             self._judge_quotes(rows)
@@ -82,6 +92,9 @@ class RowRules:
 
     def _judge_times(self, rows: Rows) -> None:
         ts = rows.frame["ts"]
+        if self.kind is SeriesKind.BARS and self.span_ns and self._follows_without_gap(ts, self.span_ns):
+            self._last_ts = ts[-1]
+            return
         before = _shifted(ts, self._last_ts)
         step = ts - before
         self._break(
@@ -95,6 +108,15 @@ class RowRules:
             self._judge_grid(rows, ts, before, step)
         if ts.len():
             self._last_ts = ts[-1]
+
+    def _follows_without_gap(self, ts: "pl.Series", span_ns: int) -> bool:
+        """Whether every bar opens where the one before it closed, beginning with the last piece's."""
+        if not ts.len() or ts.null_count():
+            return False
+        first = ts[0] - span_ns if self._last_ts is None else self._last_ts
+        if (ts[0] - grid_offset(span_ns)) % span_ns or ts[0] != first + span_ns:
+            return False
+        return bool((np.diff(ts.to_numpy()) == span_ns).all())
 
     def _judge_grid(self, rows: Rows, ts: "pl.Series", before: "pl.Series", step: "pl.Series") -> None:
         if self.span_ns is None:
@@ -129,6 +151,8 @@ class RowRules:
         )
 
     def _find_jumps(self, rows: Rows, field: str) -> None:
+        if self.jump is None:
+            return
         price = rows.frame[field]
         before = _shifted(price, self._last_price)
         change = price / before - 1
@@ -143,6 +167,19 @@ class RowRules:
 
     def _break(self, rows: Rows, bad: "pl.Series", field: str, describe: Callable[[int], str]) -> None:
         self.problems.add_where(bad, rows.first_row, field, describe)
+
+
+def has_clean_numbers(bars: "pl.DataFrame") -> bool:
+    """Whether no price, range or volume breaks a rule, found in one pass; what is wrong is not said.
+
+    A number that is none, or missing, compares false with everything.
+    """
+    high, low, volume = (bars[name].to_numpy() for name in ("high", "low", "volume"))
+    clean = (low > 0) & (high < np.inf) & (volume >= 0) & (volume < np.inf)
+    for name in ("open", "close"):
+        price = bars[name].to_numpy()
+        clean &= (low <= price) & (price <= high)
+    return bool(clean.all())
 
 
 def _saying(column: "pl.Series", words: str) -> Callable[[int], str]:

@@ -4,8 +4,11 @@ A time without a zone is refused, since it could be anybody's local time, and an
 look-ahead nobody sees. The first value of a file decides its unit; another unit further down is an error.
 """
 
+import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from neuratrade.core.model.errors import UsageError
 from neuratrade.feeds.layout import TIME_UNITS, YEAR_1990_NS, YEAR_2100_NS, unit_of
 from neuratrade.feeds.problems import Problems
 
@@ -14,6 +17,27 @@ if TYPE_CHECKING:
 
 ISO = "ISO 8601"
 ISO_EXAMPLE = "2025-05-13T00:00:00Z"
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def time_of(text: str) -> int:
+    """Nanoseconds UTC of a time a person wrote: a day (its first instant, UTC), or a time with its zone.
+
+    Raises UsageError for anything else, and outside of 1990 to 2100.
+    """
+    day_only = re.fullmatch(r"\d{4}-\d\d-\d\d", text.strip())
+    try:
+        at = datetime.fromisoformat(text.strip() + ("T00:00:00+00:00" if day_only else ""))
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no time; write 2025-03-01 or {ISO_EXAMPLE}") from error
+    if at.tzinfo is None:
+        raise UsageError(f"{text!r} has no time zone; write UTC as {ISO_EXAMPLE}")
+    at_ns = (at - _EPOCH) // timedelta(microseconds=1) * 1_000
+    if not YEAR_1990_NS <= at_ns < YEAR_2100_NS:
+        raise UsageError(f"{text!r} lies outside of 1990 to 2100; write 2025-03-01 or {ISO_EXAMPLE}")
+    return at_ns
 
 
 def time_column_error(name: str, dtype: "pl.DataType") -> str | None:

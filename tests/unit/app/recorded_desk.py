@@ -24,7 +24,7 @@ def short_data(home: Path, days: int) -> None:
         file = home / f"{asset.replace('/', '')}.parquet"
         home.mkdir(exist_ok=True)
         pl.read_parquet(series.path).head(days * 1440).write_parquet(file)
-        assert catalogue.import_bars(file, asset, venue, dataset=NAME).ok
+        assert catalogue.import_file(file, asset, venue, dataset=NAME).ok
 
 
 def opened(home: Path) -> Desk:

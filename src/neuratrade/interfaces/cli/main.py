@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 intent_app = typer.Typer(help="Propose a trade, or see the form a proposal has.", no_args_is_help=True)
 audit_app = typer.Typer(help="Prove that the journal is whole.", no_args_is_help=True)
-data_app = typer.Typer(help="Check, import and list recorded market data.", no_args_is_help=True)
+data_app = typer.Typer(help="Check, import, download and list recorded market data.", no_args_is_help=True)
 quarantine_app = typer.Typer(
     help="What is at a venue and nobody can explain.", invoke_without_command=True, no_args_is_help=False
 )
@@ -32,6 +32,7 @@ app.add_typer(quarantine_app, name="quarantine", epilog="Example: neuratrade qua
 researching.declare(app)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+Kind = Annotated[str, typer.Option(help="bars, trades or quotes.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; journaled.")]
 
 
@@ -252,27 +253,55 @@ def audit_verify(as_json: Json = False) -> None:
 def data_check(
     file: Annotated[str, typer.Argument(help="Parquet, CSV or Feather file.")],
     timeframe: Annotated[str, typer.Option(help="Such as 1m; found from the data by default.")] = "",
+    kind: Kind = "bars",
     as_json: Json = False,
 ) -> None:
     """Check a file of market data, row by row."""
     from neuratrade.interfaces.cli.data import check_data
 
-    check_data(file, timeframe, as_json=as_json)
+    check_data(file, timeframe, kind, as_json=as_json)
 
 
 @data_app.command("import", epilog="Example: neuratrade data import b.csv --asset SOL/USDT --venue binance")
 def data_import(
-    file: Annotated[str, typer.Argument(help="Parquet, CSV or Feather file of bars.")],
+    file: Annotated[str, typer.Argument(help="Parquet, CSV or Feather file.")],
     asset: Annotated[str, typer.Option(help="Such as BTC/USDT.")],
     venue: Annotated[str, typer.Option(help="Where it was recorded, such as binance.")],
     timeframe: Annotated[str, typer.Option(help="Such as 1m; found from the data by default.")] = "",
+    kind: Kind = "bars",
     dataset: Annotated[str, typer.Option(help="Dataset to add it to.")] = "imported",
     as_json: Json = False,
 ) -> None:
-    """Check a file of bars and add it to a dataset, whole or not at all."""
+    """Check a file and add it to a dataset, whole or not at all."""
     from neuratrade.interfaces.cli.data import import_data
 
-    import_data(file, asset, venue, timeframe, dataset, as_json=as_json)
+    import_data(file, asset, venue, timeframe, kind, dataset, as_json=as_json)
+
+
+@data_app.command(
+    "download", epilog="Example: neuratrade data download binance BTC/USDT --from 2025-03-01 --to 2025-04-01"
+)
+def data_download(  # noqa: PLR0917 - an option of the command each
+    exchange: Annotated[str, typer.Argument(help="As ccxt calls it, such as binance.")],
+    symbol: Annotated[str, typer.Argument(help="Such as BTC/USDT, or BTC/USDT:USDT for its perpetual.")],
+    since: Annotated[str, typer.Option("--from", help="First day (UTC), or a time with its zone.")],
+    until: Annotated[str, typer.Option("--to", help="First day no more wanted; default: now.")] = "",
+    timeframe: Annotated[str, typer.Option(help="Such as 1m or 4h.")] = "1m",
+    dataset: Annotated[str, typer.Option(help="Dataset to add it to.")] = "imported",
+    asset: Annotated[str, typer.Option(help="Name to keep it under; default: the symbol.")] = "",
+    url: Annotated[str, typer.Option(help="Another address for the exchange, such as a mirror.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Fetch history from an exchange, as far as it is not there yet.
+
+    Needs no key. Interrupted, it keeps what it has; the same command goes on from there.
+    """
+    from msgspec.structs import replace
+
+    from neuratrade.interfaces.cli.data import download_data, what_to_download
+
+    wanted = replace(what_to_download(symbol, timeframe, since, until), dataset=dataset, asset=asset)
+    download_data(exchange, url, wanted, as_json=as_json)
 
 
 @data_app.command("list", epilog="Example: neuratrade data list --json")
