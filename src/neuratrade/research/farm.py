@@ -62,7 +62,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What every worker holds: the plan the variants are made of, whose settings vary, how runs are measured."""
+    """What every worker holds: the plan, the strategy whose settings vary, and how runs are measured."""
 
     plan: BacktestPlan
     strategy: str

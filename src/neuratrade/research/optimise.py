@@ -111,7 +111,7 @@ def optimise(
         raise UsageError(f"{trials} trials search nothing; give 1 or more")
     if not columns or not any(len(bars) for bars in columns.values()):
         raise UsageError("there are no bars to search on")
-    wanted = list(fixed) or _all_of(question.space, trials)
+    wanted = _different(question.space, fixed) or _all_of(question.space, trials)
     with ExitStack() as ends:
         study = ends.enter_context(open_study(question, question.name(columns), storage))
         if farm is None:
@@ -127,6 +127,15 @@ def _farm(columns: Mapping[str, Columns], processes: int | None, cluster: bool) 
     from neuratrade.research.cluster import Cluster
 
     return Cluster(columns, processes)
+
+
+def _different(space: Space, fixed: Sequence[Mapping[str, Value]]) -> list[Mapping[str, Value]]:
+    found: list[Mapping[str, Value]] = []
+    for values in fixed:
+        exact = space.holding(values)
+        if exact not in found:
+            found.append(exact)
+    return found
 
 
 def _all_of(space: Space, trials: int) -> list[Mapping[str, Value]]:
@@ -189,7 +198,7 @@ class _Search:
         return 0 if len(done) >= 4 * self._wanted else max(self._wanted - different, 0)
 
     def _run(self, batch: Sequence[int]) -> None:
-        alive = self._admit(batch)
+        alive, again = self._admit(batch)
         for stage, part in enumerate(self._question.stages):
             last = stage == len(self._question.stages) - 1
             end_ns = self._start_ns + round((self._end_ns - self._start_ns) * part)
@@ -208,17 +217,28 @@ class _Search:
                     del alive[number]
                     self._study.prune(number, outcomes[number].scores, part)
                     self._ended(number, outcomes[number])
+        for number, earlier in again.items():
+            self._repeat(number, earlier)
 
-    def _admit(self, batch: Sequence[int]) -> dict[int, dict[str, Value]]:
-        """Settings of the trials that have to run: those that are new, and that the strategy takes."""
+    def _repeat(self, number: int, earlier: int) -> None:
+        self._study.repeat(number, earlier)
+        self._tell(number)
+
+    def _admit(self, batch: Sequence[int]) -> tuple[dict[int, dict[str, Value]], dict[int, int]]:
+        """Settings of the trials that have to run, those that are new and that the strategy takes; and the
+        trials of this batch that are the same as one of these.
+        """
         alive: dict[int, dict[str, Value]] = {}
+        again: dict[int, int] = {}
         proposals: dict[int, str] = {}
         for number in batch:
             values = self._study.values(number)
             earlier = self._study.same_as(number)
+            if earlier in alive:
+                again[number] = earlier
+                continue
             if earlier is not None:
-                self._study.repeat(number, earlier)
-                self._tell(number)
+                self._repeat(number, earlier)
                 continue
             try:
                 variant = with_values(self._question.plan, self._question.space.strategy, values)
@@ -228,10 +248,10 @@ class _Search:
                 continue
             alive[number], proposals[number] = values, variant.strategy_sha256
         if self._log is not None and alive:
-            who = f"{self._study.name}"
-            ids = self._log.begin(self._start_ns, self._end_ns, list(proposals.values()), who)
+            names = list(proposals.values())
+            ids = self._log.begin(self._start_ns, self._end_ns, names, self._study.name)
             self._logged.update(zip(proposals, ids, strict=True))
-        return alive
+        return alive, again
 
     def _finish(self, outcome: Outcome) -> None:
         if outcome.refused:

@@ -135,6 +135,14 @@ class Space(msgspec.Struct, frozen=True):
         for chosen in itertools.product(*places):
             yield {d.name: d.at(place) for d, place in zip(self.dimensions, chosen, strict=True)}
 
+    def holding(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """`values`, if each is one of this space. Raises UsageError naming the one that is not."""
+        exact = self.on_grid(values)
+        for dimension in self.dimensions:
+            if exact[dimension.name] != values[dimension.name]:
+                raise UsageError(f"{dimension.name} = {values[dimension.name]} is not a value of {dimension}")
+        return exact
+
     def on_grid(self, found: Mapping[str, object]) -> dict[str, Value]:
         """Values a sampler or a file gave (floats, text), as exact values of this space.
 

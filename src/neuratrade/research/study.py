@@ -7,6 +7,7 @@ number. Optuna is imported only when a search begins.
 
 import hashlib
 import math
+import statistics
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -89,7 +90,7 @@ def open_study(question: Asked, name: str, storage: str) -> Iterator["Study"]:
                 storage=_storage(storage, ends),
                 study_name=name,
                 direction="maximize",
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP),
+                pruner=optuna.pruners.NopPruner(),
                 load_if_exists=True,
             )
         except Exception as error:  # drivers and SQLAlchemy raise what they like for an address
@@ -138,8 +139,7 @@ class Study:
     def enqueue(self, fixed: Sequence[Mapping[str, Value]]) -> None:
         """Settings to run before anything is drawn; those the study has already are left out."""
         for values in fixed:
-            exact = self._space.on_grid(values)
-            params = {name: _param(value) for name, value in exact.items()}
+            params = {name: _param(value) for name, value in values.items()}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self._kept.enqueue_trial(params, skip_if_exists=True)
@@ -148,7 +148,7 @@ class Study:
         """Draws new trials; their numbers."""
         import optuna
 
-        found = []
+        found: list[int] = []
         for _ in range(count):
             number = len(self._kept.get_trials(deepcopy=False))
             digest = hashlib.sha256(f"{self.name} {self._seed} {number}".encode()).digest()
@@ -156,6 +156,7 @@ class Study:
                 seed=int.from_bytes(digest[:4], "big"), n_startup_trials=_STARTUP
             )
             found.append(self._kept.ask(self._distributions()).number)
+            self._note(found[-1], batch=found[0])
         return found
 
     def unfinished(self) -> list[int]:
@@ -182,14 +183,23 @@ class Study:
         return None
 
     def falls_behind(self, number: int, value: float, part: float) -> bool:
-        """Notes the value on a part of the period, and says whether it lies below the median there."""
+        """Notes the value on a part of the period, and says whether it lies below the median there.
+
+        The median is that of trials finished before this one's batch was drawn. Optuna's own pruner also
+        looks at those of the same batch, and would then depend on which of them was faster.
+        """
         import optuna
 
-        trial = optuna.trial.Trial(self._kept, self._frozen(number)._trial_id)  # noqa: SLF001
         step = round(part * 1000)
-        if step not in self._frozen(number).intermediate_values:
-            trial.report(value, step)
-        return bool(trial.should_prune())
+        trial = self._frozen(number)
+        if step not in trial.intermediate_values:
+            optuna.trial.Trial(self._kept, trial._trial_id).report(value, step)  # noqa: SLF001
+        others = [
+            earlier.intermediate_values[step]
+            for earlier in self._kept.get_trials(deepcopy=False)[: trial.user_attrs.get("batch", number)]
+            if earlier.state.name == "COMPLETE" and step in earlier.intermediate_values
+        ]
+        return len(others) >= _STARTUP and value < statistics.median(others)
 
     def complete(self, number: int, judged: Judged, scores: Scores, run_s: float) -> None:
         """Ends a trial that ran over the whole period."""
@@ -228,7 +238,7 @@ class Study:
             trial.report(value, step)
         for key, over in before.constraints.items():
             trial.set_constraint(key, over)
-        self._note(number, **before.user_attrs, duplicate_of=earlier)
+        self._note(number, **{**before.user_attrs, "duplicate_of": earlier})
         if before.state.name == "COMPLETE":
             self._kept.tell(number, before.value)
         else:
