@@ -300,8 +300,8 @@ def best_of(trials: Sequence[TrialDone]) -> TrialDone | None:
 
 
 def period_of(plan: BacktestPlan, columns: Mapping[str, Columns]) -> tuple[int, int]:
-    """The period a plan is judged on, ns UTC, (start, end]."""
-    first = min(int(bars.close_ns[0]) for bars in columns.values() if len(bars)) - 1
+    """The period a plan is judged on, ns UTC, (start, end]; whole days where the bars are."""
+    first = min(int(bars.ts[0]) for bars in columns.values() if len(bars))
     last = max(int(bars.close_ns[-1]) for bars in columns.values() if len(bars))
     start_ns = first if plan.start_ns is None else plan.start_ns
     end_ns = last if plan.end_ns is None else plan.end_ns
