@@ -12,9 +12,10 @@ import numpy as np
 
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.decimals import ZERO
-from neuratrade.core.model.intent import OpenIntent
+from neuratrade.core.model.intent import OpenIntent, Stop
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import Fill
+from neuratrade.core.risk.intake import entry_rest_ns
 from neuratrade.research.columns import Columns, Floats, Times
 from neuratrade.research.result import Equity, Refused, TradeDone
 
@@ -70,6 +71,12 @@ def _refused(fact: f.IntentJudged, intent: OpenIntent) -> Refused:
         target_price=intent.take_profits[0].price if intent.take_profits else None,
         refused_by=tuple(layer.name for layer in blocking),
         reasons=tuple(layer.reason for layer in blocking),
+        order_type=intent.order_type.value,
+        ladder=tuple((rung.price, rung.fraction) for rung in intent.take_profits),
+        trail_fraction=intent.protection.trail_fraction if isinstance(intent.protection, Stop) else None,
+        entry_rest_ns=entry_rest_ns(intent),
+        max_hold_ns=intent.max_hold_ns,
+        sliced=intent.execution is not None,
     )
 
 

@@ -51,7 +51,12 @@ class Refused(msgspec.Struct, frozen=True):
 
     refused_by: names of the layers that blocked it. reasons: in words, in the same order. outcome_fraction:
     net result of one unit, of its entry price; None where its entry would not have filled, or the data ended
-    first. outcome_reason: how it would have ended (TP, SL, TIME), empty for None.
+    first. outcome_reason: how it would have ended (TP, SL, TRAIL, TIME), empty for None.
+
+    What its bracket was: order_type of the entry (market, limit, stop). ladder: price and share of the
+    position of each rung. trail_fraction: distance of the trail, None without one. entry_rest_ns: how long
+    the entry might have rested. max_hold_ns: time exit after the fill, None without one. sliced: the entry
+    was to be cut into child orders.
     """
 
     intent_id: str
@@ -66,6 +71,12 @@ class Refused(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...]
     outcome_fraction: float | None = None
     outcome_reason: str = ""
+    order_type: str = "limit"
+    ladder: tuple[tuple[Decimal, Decimal], ...] = ()
+    trail_fraction: Decimal | None = None
+    entry_rest_ns: int = 0
+    max_hold_ns: int | None = None
+    sliced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
