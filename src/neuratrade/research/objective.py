@@ -13,16 +13,26 @@ from enum import StrEnum
 import msgspec
 
 from neuratrade.core.model.errors import UsageError
+from neuratrade.research.metrics.measure import DAYS_PER_YEAR, measure
 from neuratrade.research.result import BacktestResult
 
 Scores = Mapping[str, float]
 """Figures of one run by name; nan where one is not defined, such as a Sharpe without movement."""
 
 Measure = Callable[[BacktestResult], Scores]
-"""Reckons the figures of a run. A function of a module, so that worker processes can be given it."""
+"""Reckons the figures of a run, those an objective names at least. A function of a module, or a partial of
+one, so that worker processes can be given it."""
 
-NEEDED = ("sharpe", "sortino", "calmar", "total_return", "expectancy", "max_drawdown", "trades")
-"""Names every measure gives."""
+
+def measured(result: BacktestResult, days_per_year: float = DAYS_PER_YEAR) -> Scores:
+    """Every figure of `metrics.measure` that is one number, by its name there; nan for one not defined."""
+    metrics = measure(result, days_per_year=days_per_year)
+    found: dict[str, float] = {}
+    for field in msgspec.structs.fields(metrics):
+        value = getattr(metrics, field.name)
+        if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+            found[field.name] = math.nan if value is None else float(value)
+    return found
 
 
 class Goal(StrEnum):

@@ -21,14 +21,14 @@ import neuratrade
 from neuratrade.core.model.errors import UsageError
 from neuratrade.research.columns import Columns
 from neuratrade.research.farm import FIELDS, Farm, Outcome, Task, Work, farm_of
-from neuratrade.research.objective import Measure, Objective
+from neuratrade.research.objective import Measure, Objective, measured
 from neuratrade.research.plan import BacktestPlan
 from neuratrade.research.space import Space, Value
 from neuratrade.research.study import Study, TrialDone, TrialState, open_study
 from neuratrade.research.trials import TrialLog
 from neuratrade.research.variants import with_values
 
-DAILY_SHARPE = "daily_sharpe"
+DAILY_SHARPE = "sharpe_per_day"
 """The figure the log of trials keeps, where a measure gives it."""
 
 
@@ -91,7 +91,7 @@ def optimise(
     columns: Mapping[str, Columns],
     *,
     trials: int = 50,
-    measure: Measure,
+    measure: Measure = measured,
     storage: str = "",
     fixed: Sequence[Mapping[str, Value]] = (),
     processes: int | None = None,

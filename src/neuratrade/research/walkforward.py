@@ -21,7 +21,7 @@ from msgspec.structs import replace as changed
 from neuratrade.research.backtest import run_backtest
 from neuratrade.research.columns import Columns
 from neuratrade.research.farm import Farm, farm_of
-from neuratrade.research.objective import Measure, Scores
+from neuratrade.research.objective import Measure, Scores, measured
 from neuratrade.research.optimise import DAILY_SHARPE, Optimised, Progress, Question, optimise, period_of
 from neuratrade.research.plan import BacktestPlan
 from neuratrade.research.result import BacktestResult, Equity
@@ -61,9 +61,9 @@ class WalkForward:
     """What a walk-forward came to.
 
     stitched: all tests as one run; scores: its figures. stability: by setting. in_sample, out_of_sample:
-    means of the objective over windows where both are defined. kept: out_of_sample over in_sample, None unless
-    in_sample is above zero; well below 1 says that training promised what tests did not hold. notes: windows
-    without a choice. interrupted: windows that were done are here.
+    means of the objective over windows where both are defined. kept: out_of_sample over in_sample, None
+    unless in_sample is above zero; well below 1 says that training promised what tests did not hold.
+    notes: windows without a choice. interrupted: windows that were done are here.
     """
 
     windows: tuple[WindowDone, ...]
@@ -83,7 +83,7 @@ def walkforward(
     windows: Windows,
     *,
     trials: int = 50,
-    measure: Measure,
+    measure: Measure = measured,
     storage: str = "",
     processes: int | None = None,
     farm: Farm | None = None,

@@ -3,8 +3,6 @@
 The limits that would stand still after a few losses are lifted, so that runs have trades to measure.
 """
 
-import math
-from collections.abc import Mapping
 from decimal import Decimal
 
 import numpy as np
@@ -19,7 +17,6 @@ from neuratrade.core.strategies.dna import AssetDna, Dna
 from neuratrade.core.strategies.registry import default_settings
 from neuratrade.research.columns import Columns
 from neuratrade.research.plan import BacktestPlan
-from neuratrade.research.result import BacktestResult
 
 DAY_NS = 24 * 60 * NS_PER_MINUTE
 BEGIN_NS = 1_700_006_400 * 10**9
@@ -75,27 +72,3 @@ def plan(strategy: str = "rsi_rule", thresholds: dict[str, dict[str, Decimal]] |
         regime=RegimeParams(window=100),
         assumed_volume_24h=Decimal(10_000_000_000),
     )
-
-
-def simple_measure(result: BacktestResult) -> Mapping[str, float]:
-    """The few figures a search needs, reckoned plainly."""
-    value = result.equity.value
-    first = float(result.plan.cash)
-    closes = value[95::96]
-    daily = np.diff(np.concatenate(([first], closes))) / np.concatenate(([first], closes[:-1]))
-    moved = len(daily) > 1 and float(daily.std()) > 0
-    sharpe = float(daily.mean() / daily.std(ddof=1)) if moved else math.nan
-    peak = np.maximum.accumulate(np.concatenate(([first], value)))
-    drawdown = float(((peak - np.concatenate(([first], value))) / peak).max())
-    total = float(result.final_equity) / first - 1
-    pnl = [float(trade.pnl) for trade in result.trades]
-    return {
-        "sharpe": sharpe * math.sqrt(365),
-        "daily_sharpe": sharpe,
-        "sortino": sharpe,
-        "calmar": total / drawdown if drawdown else math.nan,
-        "total_return": total,
-        "expectancy": sum(pnl) / len(pnl) if pnl else math.nan,
-        "max_drawdown": drawdown,
-        "trades": float(len(pnl)),
-    }
