@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, create_model
 from neuratrade.app.dna_values import asset_name, moment, number, switch, whole, whole_decimal, word
 from neuratrade.core.model.intent import EntryType, Lane
 from neuratrade.core.risk.limits import CEILING_NAMES, DEFAULTS, TIGHTER_WHEN_HIGHER
-from neuratrade.core.strategies.dna import LIMIT_KEYS as LIMIT_KEYS
+from neuratrade.core.strategies.dna import LIMIT_KEYS
 from neuratrade.core.strategies.registry import KINDS
 from neuratrade.core.strategies.rule import Parameter
 

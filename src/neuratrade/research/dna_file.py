@@ -57,8 +57,8 @@ def _strategy(settings: StrategyDna) -> Iterator[str]:
     default = default_settings(settings.name)
     if settings.entry_expiry_minutes is None and default.entry_expiry_minutes is not None:
         raise UsageError(
-            f"{settings.name}: a DNA file cannot say that entries rest without end; give entry_expiry_minutes "
-            f"(the default is {default.entry_expiry_minutes})"
+            f"{settings.name}: a DNA file cannot say that entries rest without end; "
+            f"give entry_expiry_minutes (the default is {default.entry_expiry_minutes})"
         )
     yield f"  {settings.name}:"
     yield f"    timeframe_minutes: {settings.timeframe_minutes}"

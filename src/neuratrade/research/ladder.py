@@ -50,11 +50,11 @@ class LadderLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class RungEvidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a challenger did on one step, since it reached it.
 
-    rung: where it did it. from_ns, to_ns: UTC; on replay to_ns is when the gate decided. trades: closed (in shadow: as if). net: result after all
-    costs, reporting currency; champion_net: the champion's over the same days, None where it was not
-    measured. drawdown: deepest fall, fraction of equity. orders: sent to a venue. gate_passed: the promotion
-    gate's decision, asked for on replay. breaches: what else was broken (a limit, an unprotected position),
-    in words.
+    rung: where it did it. from_ns, to_ns: UTC; on replay to_ns is when the gate decided. trades: closed (in
+    shadow: as if). net: result after all costs, reporting currency; champion_net: the champion's over the
+    same days, None where it was not measured. drawdown: deepest fall, fraction of equity. orders: sent to a
+    venue. gate_passed: the promotion gate's decision, asked for on replay. breaches: what else was broken (a
+    limit, an unprotected position), in words.
     """
 
     rung: Rung
@@ -180,13 +180,7 @@ def breaches_of(rung: Rung, evidence: RungEvidence, limits: LadderLimits) -> tup
 
 def _missing(standing: Standing, evidence: RungEvidence, limits: LadderLimits, at_ns: int) -> tuple[str, ...]:
     """What is still asked for before the next step, one sentence each."""
-    found: list[str] = []
-    if evidence.rung is not standing.rung:
-        found.append(f"the evidence is of {evidence.rung}, and the challenger is on {standing.rung}")
-    if standing.rung is not Rung.REPLAY and evidence.from_ns < standing.since_ns:
-        found.append(f"the evidence begins before the {standing.rung} step was reached")
-    if evidence.from_ns > evidence.to_ns or evidence.to_ns > at_ns:
-        found.append("the evidence ends before it begins, or in the future")
+    found = _untimely(standing, evidence, at_ns)
     match standing.rung:
         case Rung.REPLAY:
             if not evidence.gate_passed:
@@ -208,6 +202,18 @@ def _missing(standing: Standing, evidence: RungEvidence, limits: LadderLimits, a
         case Rung.FULL:
             pass
     return tuple(found)
+
+
+def _untimely(standing: Standing, evidence: RungEvidence, at_ns: int) -> list[str]:
+    """Why the evidence is not of this step."""
+    found: list[str] = []
+    if evidence.rung is not standing.rung:
+        found.append(f"the evidence is of {evidence.rung}, and the challenger is on {standing.rung}")
+    if standing.rung is not Rung.REPLAY and evidence.from_ns < standing.since_ns:
+        found.append(f"the evidence begins before the {standing.rung} step was reached")
+    if evidence.from_ns > evidence.to_ns or evidence.to_ns > at_ns:
+        found.append("the evidence ends before it begins, or in the future")
+    return found
 
 
 def _least(found: list[str], evidence: RungEvidence, days: int, trades: int) -> None:

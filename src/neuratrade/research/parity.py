@@ -1,8 +1,8 @@
 """Do two indicator libraries say the same? Native kernels against TA-Lib, over the same bars.
 
 For each output of each indicator both have: how many bars were compared, whether both begin at the same bar,
-and the largest difference. A difference is judged against the size of the indicator itself, since a value near
-zero (a MACD at its crossing) makes any relative difference look like a disaster.
+and the largest difference. A difference is judged against the size of the indicator itself, since a value
+near zero (a MACD at its crossing) makes any relative difference look like a disaster.
 """
 
 from collections.abc import Iterator

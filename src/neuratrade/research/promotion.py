@@ -63,19 +63,19 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
     daily, champion_daily: net returns of each day of the window, fractions, the same days in the same order;
     no champion where nothing trades yet. end_ns: when the window ends; as_of_ns: now. max_drawdown: fraction,
-    on every bar. tried: everything ever tried on days of the window, this one counting (`TrialLog.tried`).
-    rung: where the challenger stands.
+    on every bar. None: not a number, and nothing that holds one passes. tried: everything ever tried on days
+    of the window, this one counting (`TrialLog.tried`). rung: where the challenger stands.
     """
 
     challenger: str
-    daily: tuple[float, ...]
+    daily: tuple[float | None, ...]
     trades: int
-    max_drawdown: float
+    max_drawdown: float | None
     tried: Tried
     end_ns: int
     as_of_ns: int
     champion: str | None = None
-    champion_daily: tuple[float, ...] | None = None
+    champion_daily: tuple[float | None, ...] | None = None
     days_per_year: float = 365.0
     rung: Rung = Rung.REPLAY
 
@@ -141,7 +141,7 @@ def judge_challenger(evidence: Evidence, limits: GateLimits = DEFAULT_LIMITS) ->
     """Whether the challenger passes, check by check. Pure: the same evidence gives the same decision."""
     daily = np.array(evidence.daily, dtype=np.float64)
     checks = (
-        _window(evidence, limits),
+        _window(daily, limits),
         _fresh(evidence),
         _sharpe(daily, evidence, limits),
         _drawdown(evidence, limits),
@@ -159,9 +159,8 @@ def judge_challenger(evidence: Evidence, limits: GateLimits = DEFAULT_LIMITS) ->
     return Decision(passed, checks, next_rung(evidence.rung) if passed else None, departures(limits))
 
 
-def _window(evidence: Evidence, limits: GateLimits) -> Check:
-    finite = all(math.isfinite(value) for value in evidence.daily)
-    seen = len(evidence.daily)
+def _window(daily: Floats, limits: GateLimits) -> Check:
+    finite, seen = bool(np.isfinite(daily).all()), len(daily)
     told = f"{seen} daily returns, and the window is the last {limits.days} days"
     if not finite:
         told = "a daily return is no number; the run they come from cannot be judged"
@@ -187,7 +186,7 @@ def _sharpe(daily: Floats, evidence: Evidence, limits: GateLimits) -> Check:
 
 
 def _drawdown(evidence: Evidence, limits: GateLimits) -> Check:
-    seen = evidence.max_drawdown
+    seen = math.nan if evidence.max_drawdown is None else evidence.max_drawdown
     return Check(
         "max_drawdown", 0 <= seen < limits.max_drawdown, f"{seen:.2%}", f"< {limits.max_drawdown:.2%}",
         f"drawdown {seen:.2%}, below {limits.max_drawdown:.2%} is asked for",

@@ -13,7 +13,6 @@ from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.intent import EntryType, Lane
 from neuratrade.core.risk.limits import Limits, tightened
 
-
 LIMIT_KEYS = {
     "risk_per_trade_pct": "risk_per_trade_fraction",
     "max_position_pct": "position_fraction",
