@@ -11,6 +11,7 @@ import statistics
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import optuna
 
 _SQLITE = "sqlite:///"
+_BATCH, _ENDED = "batch", "ended"
 _STARTUP = 10
 """Trials drawn at random before the sampler begins to learn, and finished before any is dropped."""
 
@@ -83,7 +85,10 @@ def open_study(question: Asked, name: str, storage: str) -> Iterator["Study"]:
     with ExitStack() as ends:
         if storage.startswith(_SQLITE):
             path = Path(storage.removeprefix(_SQLITE))
-            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UsageError(f"the storage {storage} cannot be used: {error}") from error
             ends.enter_context(_alone(path, name))
         try:
             kept = optuna.create_study(
@@ -105,7 +110,19 @@ def _storage(url: str, ends: ExitStack) -> Any:
 
     storage = optuna.storages.RDBStorage(url)
     ends.callback(storage.engine.dispose)
+    if url.startswith(_SQLITE):
+        from sqlalchemy import event
+
+        # A commit for each note of a trial, synced, takes longer than many a trial. What a loss of power can
+        # take so is the last trials, which then run again; a crash of the process takes none.
+        event.listen(storage.engine, "connect", _without_sync)
+        storage.engine.dispose()
     return storage
+
+
+def _without_sync(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
 
 
 @contextmanager
@@ -126,8 +143,47 @@ def _without_password(url: str) -> str:
     return f"{scheme}{sign}{login.partition(':')[0]}{at}{host}" if at else url
 
 
+class Ended(msgspec.Struct, frozen=True):
+    """How a trial ended, as the storage keeps it: a user attribute of the trial."""
+
+    scores: dict[str, float | None] = {}
+    value: float | None = None
+    broken: dict[str, float] = {}
+    reason: str = ""
+    duplicate_of: int | None = None
+    run_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A trial under way or done. batch: number of the first trial drawn with it. parts: value by stage."""
+
+    trial_id: int
+    values: dict[str, Value]
+    batch: int
+    parts: dict[int, float] = field(default_factory=dict)
+    ended: Ended | None = None
+    done: TrialDone | None = None
+
+
+def _done(number: int, values: dict[str, Value], state: TrialState, ended: Ended) -> TrialDone:
+    return TrialDone(
+        number=number,
+        values=values,
+        state=state,
+        value=ended.value,
+        scores={name: math.nan if value is None else value for name, value in ended.scores.items()},
+        broken=tuple(ended.broken),
+        reason=ended.reason,
+        duplicate_of=ended.duplicate_of,
+    )
+
+
 class Study:
-    """The trials of one search."""
+    """The trials of one search.
+
+    Only this object changes the study while it is open, so it knows its trials without asking the storage.
+    """
 
     def __init__(self, kept: "optuna.Study", space: Space, seed: int, name: str, storage: str) -> None:
         self.name = name
@@ -135,6 +191,10 @@ class Study:
         self._kept = kept
         self._space = space
         self._seed = seed
+        self._seen: dict[int, _Seen] = {}
+        for trial in kept.get_trials(deepcopy=False):
+            if trial.state.name != "WAITING":
+                self._seen[trial.number] = self._read(trial)
 
     def enqueue(self, fixed: Sequence[Mapping[str, Value]]) -> None:
         """Settings to run before anything is drawn; those the study has already are left out."""
@@ -150,37 +210,33 @@ class Study:
 
         found: list[int] = []
         for _ in range(count):
-            number = len(self._kept.get_trials(deepcopy=False))
-            digest = hashlib.sha256(f"{self.name} {self._seed} {number}".encode()).digest()
+            digest = hashlib.sha256(f"{self._seed} {len(self._seen)}".encode()).digest()
             self._kept.sampler = optuna.samplers.TPESampler(
                 seed=int.from_bytes(digest[:4], "big"), n_startup_trials=_STARTUP
             )
-            found.append(self._kept.ask(self._distributions()).number)
-            self._note(found[-1], batch=found[0])
+            trial = self._kept.ask(self._distributions())
+            found.append(trial.number)
+            trial.set_user_attr(_BATCH, found[0])
+            self._seen[trial.number] = _Seen(trial._trial_id, self._space.on_grid(trial.params), found[0])  # noqa: SLF001
         return found
 
     def unfinished(self) -> list[int]:
         """Trials that were drawn and did not end; one that was not wholly drawn is given up."""
-        import optuna
-
-        running = self._kept.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
-        names = {dimension.name for dimension in self._space.dimensions}
-        for trial in running:
-            if set(trial.params) != names:
-                self.fail(trial.number, "the search stopped while these settings were drawn")
-        return [trial.number for trial in running if set(trial.params) == names]
+        running = [number for number, seen in self._seen.items() if seen.done is None]
+        for number in running:
+            if not self._seen[number].values:
+                self.fail(number, "the search stopped while these settings were drawn")
+        return [number for number in running if self._seen[number].values]
 
     def values(self, number: int) -> dict[str, Value]:
         """The settings of a trial."""
-        return self._space.on_grid(self._frozen(number).params)
+        return self._seen[number].values
 
     def same_as(self, number: int) -> int | None:
         """An earlier trial with the same settings, or None."""
-        wanted = self.values(number)
-        for trial in self._kept.get_trials(deepcopy=False)[:number]:
-            if len(trial.params) == len(wanted) and self._space.on_grid(trial.params) == wanted:
-                return trial.number
-        return None
+        wanted = self._seen[number].values
+        earlier = (one for one in sorted(self._seen) if one < number)
+        return next((one for one in earlier if self._seen[one].values == wanted), None)
 
     def falls_behind(self, number: int, value: float, part: float) -> bool:
         """Notes the value on a part of the period, and says whether it lies below the median there.
@@ -188,98 +244,78 @@ class Study:
         The median is that of trials finished before this one's batch was drawn. Optuna's own pruner also
         looks at those of the same batch, and would then depend on which of them was faster.
         """
-        import optuna
-
-        step = round(part * 1000)
-        trial = self._frozen(number)
-        if step not in trial.intermediate_values:
-            optuna.trial.Trial(self._kept, trial._trial_id).report(value, step)  # noqa: SLF001
+        seen, step = self._seen[number], round(part * 1000)
+        if step not in seen.parts:
+            self._kept._storage.set_trial_intermediate_value(seen.trial_id, step, value)  # noqa: SLF001
+            seen.parts[step] = value
         others = [
-            earlier.intermediate_values[step]
-            for earlier in self._kept.get_trials(deepcopy=False)[: trial.user_attrs.get("batch", number)]
-            if earlier.state.name == "COMPLETE" and step in earlier.intermediate_values
+            earlier.parts[step]
+            for earlier in (self._seen[one] for one in self._seen if one < seen.batch)
+            if earlier.done is not None
+            and earlier.done.state is TrialState.COMPLETE
+            and step in earlier.parts
         ]
         return len(others) >= _STARTUP and value < statistics.median(others)
 
     def complete(self, number: int, judged: Judged, scores: Scores, run_s: float) -> None:
         """Ends a trial that ran over the whole period."""
-        import optuna
-
-        trial = optuna.trial.Trial(self._kept, self._frozen(number)._trial_id)  # noqa: SLF001
-        for place, over in enumerate(judged.broken.values()):
-            trial.set_constraint(str(place), over)
-        self._note(number, scores=_json(scores), broken=list(judged.broken), run_s=round(run_s, 6))
-        self._note(number, value_known=judged.value is not None)
-        self._kept.tell(number, 0.0 if judged.value is None else judged.value)
+        ended = Ended(scores=_json(scores), broken=judged.broken, run_s=round(run_s, 6), value=judged.value)
+        self._end(number, TrialState.COMPLETE, ended)
 
     def prune(self, number: int, scores: Scores, part: float) -> None:
         """Ends a trial that fell behind."""
         reason = f"below the median of the others after {part:.0%} of the period"
-        self._note(number, scores=_json(scores), reason=reason)
-        self._end(number, "PRUNED")
+        self._end(number, TrialState.PRUNED, Ended(scores=_json(scores), reason=reason))
 
     def refuse(self, number: int, reason: str) -> None:
         """Ends a trial the strategy does not take; the sampler learns to stay away from it."""
-        self._note(number, reason=reason, refused=True)
-        self._end(number, "PRUNED")
+        self._end(number, TrialState.REFUSED, Ended(reason=reason))
 
     def fail(self, number: int, reason: str) -> None:
         """Ends a trial whose run broke."""
-        self._note(number, reason=reason)
-        self._end(number, "FAIL")
+        self._end(number, TrialState.FAILED, Ended(reason=reason))
 
     def repeat(self, number: int, earlier: int) -> None:
         """Ends a trial with what an equal one came to."""
-        import optuna
-
-        before = self._frozen(earlier)
-        trial = optuna.trial.Trial(self._kept, self._frozen(number)._trial_id)  # noqa: SLF001
-        for step, value in before.intermediate_values.items():
-            trial.report(value, step)
-        for key, over in before.constraints.items():
-            trial.set_constraint(key, over)
-        self._note(number, **{**before.user_attrs, "duplicate_of": earlier})
-        if before.state.name == "COMPLETE":
-            self._kept.tell(number, before.value)
-        else:
-            self._end(number, "PRUNED" if before.state.name == "PRUNED" else "FAIL")
+        first = self._seen[earlier]
+        for step, value in first.parts.items():
+            self.falls_behind(number, value, step / 1000)
+        if first.done is not None and first.ended is not None:
+            self._end(number, first.done.state, msgspec.structs.replace(first.ended, duplicate_of=earlier))
 
     def trials(self) -> tuple[TrialDone, ...]:
         """Every finished trial, by number."""
-        return tuple(
-            self._done(trial) for trial in self._kept.get_trials(deepcopy=False) if trial.state.is_finished()
-        )
+        done = (self._seen[number].done for number in sorted(self._seen))
+        return tuple(trial for trial in done if trial is not None)
 
-    def _done(self, trial: "optuna.trial.FrozenTrial") -> TrialDone:
-        notes = trial.user_attrs
-        state = {"COMPLETE": TrialState.COMPLETE, "PRUNED": TrialState.PRUNED}.get(
-            trial.state.name, TrialState.FAILED
-        )
-        complete = state is TrialState.COMPLETE
-        whole = len(trial.params) == len(self._space.dimensions)
-        return TrialDone(
-            number=trial.number,
-            values=self._space.on_grid(trial.params) if whole else {},
-            state=TrialState.REFUSED if notes.get("refused") else state,
-            value=trial.value if complete and notes.get("value_known") else None,
-            scores={name: math.nan if v is None else v for name, v in notes.get("scores", {}).items()},
-            broken=tuple(notes.get("broken", ())),
-            reason=notes.get("reason", ""),
-            duplicate_of=notes.get("duplicate_of"),
-        )
-
-    def _frozen(self, number: int) -> "optuna.trial.FrozenTrial":
-        return self._kept.get_trials(deepcopy=False)[number]
-
-    def _note(self, number: int, **notes: object) -> None:
-        trial_id = self._frozen(number)._trial_id  # noqa: SLF001
-        for key, value in notes.items():
-            self._kept._storage.set_trial_user_attr(trial_id, key, value)  # noqa: SLF001
-
-    def _end(self, number: int, state: str) -> None:
+    def _end(self, number: int, state: TrialState, ended: Ended) -> None:
+        """Keeps how a trial ended, and tells the sampler."""
         import optuna
 
-        self._kept.tell(number, state=optuna.trial.TrialState[state])
+        seen, storage = self._seen[number], self._kept._storage  # noqa: SLF001
+        trial = optuna.trial.Trial(self._kept, seen.trial_id)
+        for place, over in enumerate(ended.broken.values()):
+            trial.set_constraint(str(place), over)
+        storage.set_trial_user_attr(seen.trial_id, _ENDED, msgspec.to_builtins(ended) | {"state": str(state)})
+        if state is TrialState.COMPLETE:
+            self._kept.tell(trial, 0.0 if ended.value is None else ended.value)
+        else:
+            kind = "FAIL" if state is TrialState.FAILED else "PRUNED"
+            self._kept.tell(trial, state=optuna.trial.TrialState[kind])
+        seen.ended, seen.done = ended, _done(number, seen.values, state, ended)
+
+    def _read(self, trial: "optuna.trial.FrozenTrial") -> "_Seen":
+        """A trial as the storage has it."""
+        whole = len(trial.params) == len(self._space.dimensions)
+        values = self._space.on_grid(trial.params) if whole else {}
+        batch = trial.user_attrs.get(_BATCH, trial.number)
+        seen = _Seen(trial._trial_id, values, batch, dict(trial.intermediate_values))  # noqa: SLF001
+        if trial.state.is_finished():
+            kept = dict(trial.user_attrs.get(_ENDED, {"state": "failed", "reason": "ended elsewhere"}))
+            state = TrialState(kept.pop("state"))
+            seen.ended = msgspec.convert(kept, Ended)
+            seen.done = _done(trial.number, values, state, seen.ended)
+        return seen
 
     def _distributions(self) -> dict[str, "optuna.distributions.BaseDistribution"]:
         from optuna.distributions import CategoricalDistribution, FloatDistribution

@@ -99,9 +99,10 @@ class TrialLog:
             with closing(sqlite3.connect(self.path, timeout=_BUSY_S)) as database, database:
                 database.execute("PRAGMA synchronous = FULL")
                 yield database
-        except sqlite3.OperationalError as error:
-            raise Retryable(f"{self.path} cannot be used now ({error}); nothing was counted") from error
         except sqlite3.DatabaseError as error:
+            # SQLITE_ERROR is a table of another shape; every other operational error may pass.
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname != "SQLITE_ERROR":
+                raise Retryable(f"{self.path} cannot be used now ({error}); nothing was counted") from error
             raise UsageError(
                 f"{self.path} is no log of trials ({error}); move it away to begin a new one, and know that "
                 "what it counted is forgotten then"

@@ -61,10 +61,22 @@ def test_a_file_that_is_no_log_is_refused_and_kept(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_log_of_another_shape_is_told_and_nothing_is_counted(tmp_path: Path) -> None:
+def test_a_log_another_process_holds_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = log(tmp_path)
+    monkeypatch.setattr("neuratrade.research.trials._BUSY_S", 0.01)
+    with sqlite3.connect(book.path) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Retryable, match="cannot be used now .*locked.* nothing was counted"):
+            book.begin(0, 1, ["a"], "x")
+        other.rollback()
+    other.close()
+    assert book.tried(0, 1).proposals == 0
+
+
+def test_a_log_of_another_shape_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "trials.db"
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE trial (id INTEGER PRIMARY KEY)")
     database.close()
-    with pytest.raises(Retryable, match="cannot be used now .* nothing was counted"):
+    with pytest.raises(UsageError, match="is no log of trials .*no column"):
         TrialLog(path).begin(0, 1, ["a"], "x")
