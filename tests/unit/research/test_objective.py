@@ -40,7 +40,9 @@ def test_a_drawdown_at_its_limit_and_trades_at_theirs_are_held() -> None:
     assert Objective(Goal.SHARPE, 0.08, 40).judge(SCORES).can_win
 
 
-@pytest.mark.parametrize(("text", "limit"), [("max_drawdown <= 0.1", 0.1), ("max_drawdown<=10%", 0.1), ("", None)])
+@pytest.mark.parametrize(
+    ("text", "limit"), [("max_drawdown <= 0.1", 0.1), ("max_drawdown<=10%", 0.1), ("", None)]
+)
 def test_constraints_are_read_as_people_write_them(text: str, limit: float | None) -> None:
     assert objective_of("calmar", text) == Objective(Goal.CALMAR, limit, 30)
 

@@ -40,7 +40,9 @@ def test_the_best_trial_lies_near_the_top_of_the_hill_and_learning_beats_the_fir
     assert found.best is not None
     assert abs(float(found.best.values["buy_level_points"]) - 31) < 1
     first, last = found.trials[:10], found.trials[-16:]
-    mean = [sum(abs(float(t.values["buy_level_points"]) - 31) for t in part) / len(part) for part in (first, last)]
+    mean = [
+        sum(abs(float(t.values["buy_level_points"]) - 31) for t in part) / len(part) for part in (first, last)
+    ]
     assert mean[1] < mean[0] * 0.7
 
 
@@ -100,7 +102,9 @@ def test_a_question_that_differs_in_anything_is_another_study() -> None:
 
 def test_a_repeated_draw_is_answered_from_the_trial_before_it_and_does_not_run() -> None:
     farm = ScriptedFarm()
-    found = searched(farm, trials=11, asked=question({"buy_level_points": "30:32:0.2", "order_type": "market"}))
+    found = searched(
+        farm, trials=11, asked=question({"buy_level_points": "30:32:0.2", "order_type": "market"})
+    )
     assert len(farm.seen) >= 11
     twice = [trial for trial in found.trials if trial.duplicate_of is not None]
     ran = {task.key for task in farm.seen}

@@ -54,19 +54,30 @@ def test_floats_of_a_sampler_come_back_as_the_exact_value_of_the_grid() -> None:
 
 def test_a_value_beside_the_grid_is_not_moved_onto_it_in_silence() -> None:
     space = space_of("rsi_rule", {"buy_level_points": "20:40:1"})
-    with pytest.raises(UsageError, match=r"buy_level_points = 20.5 is not a value of buy_level_points=20:40:1"):
+    with pytest.raises(
+        UsageError, match=r"buy_level_points = 20.5 is not a value of buy_level_points=20:40:1"
+    ):
         space.holding({"buy_level_points": Decimal("20.5")})
 
 
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"buy_levl_points": "20:40"}, "rsi_rule has no setting 'buy_levl_points'; did you mean buy_level_points?"),
+        (
+            {"buy_levl_points": "20:40"},
+            "rsi_rule has no setting 'buy_levl_points'; did you mean buy_level_points?",
+        ),
         ({"qqqq": "1:2"}, "rsi_rule has no setting 'qqqq'; choose from rsi_period_bars, "),
-        ({"rsi_period_bars": "1:30"}, "rsi_period_bars: found 1; allowed is a whole number from 2 to 200 (bars of"),
+        (
+            {"rsi_period_bars": "1:30"},
+            "rsi_period_bars: found 1; allowed is a whole number from 2 to 200 (bars of",
+        ),
         ({"rsi_period_bars": "7:201"}, "found 201; allowed is a whole number from 2 to 200"),
         ({"rsi_period_bars": "7.5:30"}, "found 7.5; allowed is a whole number"),
-        ({"rsi_period_bars": "7:30:0.5"}, "rsi_period_bars=7:30:0.5: the step is a whole number of 1 or more"),
+        (
+            {"rsi_period_bars": "7:30:0.5"},
+            "rsi_period_bars=7:30:0.5: the step is a whole number of 1 or more",
+        ),
         ({"buy_level_points": "20:40:0"}, "the step is a number above zero"),
         ({"buy_level_points": "20:40:-1"}, "the step is a number above zero"),
         ({"buy_level_points": "40:20"}, "the range ends below its start; write buy_level_points=20:40"),

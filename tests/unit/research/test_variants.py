@@ -73,7 +73,10 @@ def test_the_plan_it_began_with_stays_as_it_was_and_the_variant_has_another_hash
     [
         ({"buy_level_points": Decimal(80)}, "buy_level_points (80) must lie below sell_level_points (70)"),
         ({"buy_levels": Decimal(30)}, "rsi_rule has no setting 'buy_levels'; did you mean buy_level_points?"),
-        ({"rsi_period_bars": Decimal(1)}, "rsi_period_bars: found 1; allowed is a whole number from 2 to 200"),
+        (
+            {"rsi_period_bars": Decimal(1)},
+            "rsi_period_bars: found 1; allowed is a whole number from 2 to 200",
+        ),
         ({"rsi_period_bars": Decimal("7.5")}, "rsi_period_bars: found 7.5"),
         ({"buy_level_points": Decimal("NaN")}, "buy_level_points: found NaN"),
         ({"buy_level_points": "30"}, "buy_level_points: found 30; allowed is a number"),
