@@ -29,10 +29,10 @@ def at(rung: Rung, since_ns: int = 0) -> Standing:
     return Standing(champion=OLD, challenger=NEW, rung=rung, since_ns=since_ns)
 
 
-def did(rung: Rung, **changes: object) -> RungEvidence:
+def did(on: Rung, **changes: object) -> RungEvidence:
     """Evidence that is enough for any step."""
     plain = RungEvidence(
-        rung=rung,
+        rung=on,
         dna_sha256=NEW,
         from_ns=0,
         to_ns=10 * DAY,
