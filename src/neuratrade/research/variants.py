@@ -18,6 +18,7 @@ from neuratrade.research.plan import BacktestPlan
 from neuratrade.research.space import EXIT_SETTINGS, Value, settings_of
 
 _MINUTES = ("max_hold_time_minutes", "entry_expiry_minutes", "timeframe_minutes")
+_FURTHEST = {setting.name: setting.high for setting in EXIT_SETTINGS}
 _CONFIDENCE = ("confidence_floor", "confidence_cap")
 
 
@@ -34,6 +35,7 @@ def dna_with(dna: Dna, strategy: str, values: Mapping[str, Value]) -> Dna:
     """`dna` with these settings of one strategy. Raises like `with_values`."""
     for name, value in values.items():
         _check(strategy, name, value)
+    values = {name: value if isinstance(value, str) else _shortest(value) for name, value in values.items()}
     traded = dna.assets_of(strategy)
     if not traded:
         raise UsageError(f"no asset of this DNA trades {strategy}; name it under one of the entries")
@@ -110,6 +112,7 @@ def _exit(before: ExitDna, values: Mapping[str, Value]) -> ExitDna:
             Target(Distance(pct=reach), rung.fraction)
             for reach, rung in zip(_ladder(targets, Decimal(values["target_pct"])), targets, strict=True)
         )
+    _check_ladder(targets)
     trailing = Decimal(values["trailing_pct"]) if "trailing_pct" in values else before.trailing_pct
     return ExitDna(stop, targets, trailing)
 
@@ -120,8 +123,23 @@ def _ladder(targets: tuple[Target, ...], nearest: Decimal) -> list[Decimal]:
     return [nearest if place == 0 else _rounded(nearest * far / reach[0]) for place, far in enumerate(reach)]
 
 
+def _check_ladder(targets: tuple[Target, ...]) -> None:
+    for unit, name in (("atr", "target_atr"), ("pct", "target_pct")):
+        furthest = max((getattr(rung.distance, unit) or Decimal(0) for rung in targets), default=Decimal(0))
+        high = _FURTHEST[name]
+        if furthest > high:
+            raise UsageError(
+                f"{name}: the furthest target would lie at {furthest}; allowed is {high} at most"
+            )
+
+
 def _rounded(reach: Decimal) -> Decimal:
-    return reach.quantize(Decimal("0.000001"))
+    return _shortest(reach.quantize(Decimal("0.000001")))
+
+
+def _shortest(value: Decimal) -> Decimal:
+    """A number without zeros behind it: 30 and 30.0 are one setting, and must have one hash."""
+    return value.quantize(Decimal(1)) if value == value.to_integral_value() else value.normalize()
 
 
 def _check_hold(traded: tuple[AssetDna, ...], values: Mapping[str, Value]) -> None:

@@ -1,6 +1,7 @@
 """Whatever the range: values lie on its grid and inside it. Whatever the windows: they share nothing."""
 
 from decimal import Decimal
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +62,6 @@ def test_windows_share_no_test_day_and_no_training_reaches_its_test(
         assert begin <= window.train_start_ns
         assert window.test_end_ns <= begin + days * DAY
         assert not anchored or window.train_start_ns == begin
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before.test_end_ns <= after.test_start_ns
     assert found[-1].test_end_ns + (step or test) * DAY > begin + days * DAY

@@ -1,4 +1,4 @@
-"""A farm that answers from a formula instead of running backtests: it speaks the port, and can be cut short."""
+"""A farm that answers from a formula instead of backtests: it speaks the port, and can be cut short."""
 
 from collections.abc import Callable, Iterator, Sequence
 

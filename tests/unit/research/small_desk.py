@@ -47,8 +47,8 @@ def bars(days: int = 12, seed: int = 7) -> dict[str, Columns]:
     high, low = np.maximum(opened, close) + reach, np.minimum(opened, close) - reach
     ts = BEGIN_NS + SPAN_NS * np.arange(n, dtype=np.int64)
     volume = np.full(n, 400.0)
-    rounded = [np.round(column, 1) for column in (opened, high, low, close)]
-    return {BTC.key: Columns(BTC, SPAN_NS, ts, *rounded, volume)}
+    opened, high, low, close = (np.round(column, 1) for column in (opened, high, low, close))
+    return {BTC.key: Columns(BTC, SPAN_NS, ts, opened, high, low, close, volume)}
 
 
 def plan(strategy: str = "rsi_rule", thresholds: dict[str, dict[str, Decimal]] | None = None) -> BacktestPlan:

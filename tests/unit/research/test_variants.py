@@ -65,7 +65,18 @@ def test_the_plan_it_began_with_stays_as_it_was_and_the_variant_has_another_hash
     variant = with_values(base, "rsi_rule", {"buy_level_points": Decimal(31)})
     assert base.strategy_sha256 == before
     assert variant.strategy_sha256 != before
-    assert with_values(base, "rsi_rule", {"buy_level_points": Decimal(30)}).strategy_sha256 == before
+    for same in ("30", "30.0", "30.000"):
+        assert with_values(base, "rsi_rule", {"buy_level_points": Decimal(same)}).strategy_sha256 == before
+
+
+def test_a_ladder_whose_furthest_target_would_lie_out_of_reach_is_refused() -> None:
+    base = plan("momentum")
+    rungs = tuple(Target(Distance(atr=Decimal(reach)), Decimal("0.5")) for reach in ("1.5", "3"))
+    settings = base.dna.strategies["momentum"]
+    settings = replace(settings, exit=replace(settings.exit, targets=rungs))
+    dna = replace(base.dna, strategies={"momentum": settings})
+    with pytest.raises(UsageError, match="the furthest target would lie at 22; allowed is 20 at most"):
+        dna_with(dna, "momentum", {"target_atr": Decimal(11)})
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_a_version_whose_writing_was_cut_short_is_not_there(
 
 def test_a_number_another_process_took_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     book = store(tmp_path)
-    real, other = Path.rename, []
+    real, other = Path.rename, list[Path]()
 
     def first_one_loses(self: Path, target: Path) -> Path:
         if not other:
@@ -134,7 +134,7 @@ def test_a_line_that_is_no_refusal_is_named_and_a_torn_last_one_left_out(tmp_pat
     path.write_bytes(whole + whole[:50])
     assert len(book.refusals()) == 1
     path.write_bytes(whole + b"{}\n")
-    with pytest.raises(UsageError, match="refused.jsonl line 2 is no refusal"):
+    with pytest.raises(UsageError, match=r"refused.jsonl line 2 is no refusal"):
         book.refusals()
 
 
