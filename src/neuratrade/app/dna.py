@@ -21,13 +21,14 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from neuratrade.app.dna_schema import DNA_FILE, LIMIT_KEYS, given
+from neuratrade.app.dna_schema import DNA_FILE, given
 from neuratrade.app.dna_values import nearest, shown
 from neuratrade.app.strict_yaml import Document, Mark, Place, dotted, read_document, where
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.intent import EntryType, Lane
 from neuratrade.core.strategies.dna import (
+    LIMIT_KEYS,
     AssetDna,
     CalibrationBucket,
     Distance,

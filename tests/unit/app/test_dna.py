@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from neuratrade.app.dna import DnaRefused, default_dna, dna_sha256, load_dna
-from neuratrade.app.dna_schema import DNA_FILE, LIMIT_KEYS
+from neuratrade.app.dna_schema import DNA_FILE
 from neuratrade.core.model.intent import EntryType, Lane
 from neuratrade.core.risk.limits import CEILING_NAMES, DEFAULTS, NAMES, over_ceiling
+from neuratrade.core.strategies.dna import LIMIT_KEYS
 from neuratrade.core.strategies.registry import KINDS, build_strategies, default_settings
 
 LEAST = """\

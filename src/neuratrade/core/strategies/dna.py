@@ -13,6 +13,26 @@ from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.intent import EntryType, Lane
 from neuratrade.core.risk.limits import Limits, tightened
 
+LIMIT_KEYS = {
+    "risk_per_trade_pct": "risk_per_trade_fraction",
+    "max_position_pct": "position_fraction",
+    "max_leverage_ratio": "leverage",
+    "max_stop_distance_pct": "stop_distance_fraction",
+    "max_slippage_pct": "slippage_fraction",
+    "max_drawdown_24h_pct": "drawdown_24h_fraction",
+    "max_session_drawdown_pct": "session_drawdown_fraction",
+    "max_daily_loss_pct": "daily_loss_fraction",
+    "max_trades_per_day_count": "trades_per_day",
+    "max_scalp_trades_per_day_count": "scalp_trades_per_day",
+    "max_concurrent_positions_count": "concurrent",
+    "max_order_usd": "order_usd",
+    "max_total_usd": "total_usd",
+    "min_confidence": "confidence",
+    "kelly_fraction": "kelly_fraction",
+    "kelly_min_sample_count": "kelly_min_outcomes",
+}
+"""Keys of `risk` in a DNA file, and the limit each one tightens."""
+
 
 class Distance(msgspec.Struct, frozen=True):
     """How far a level lies from the entry: `atr` average true ranges, or `pct` of the entry price.
