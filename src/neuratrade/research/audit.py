@@ -25,7 +25,7 @@ CUTS = 24
 SPOKEN_CUTS = 40
 SETTLED = 1e-6
 """Relative difference from which on two histories count as the same."""
-STARTS = (1, 2, 4, 8)
+STARTS = (1, 2, 4, 8, 16, 32, 64)
 """How many times its warm-up an indicator is given before its value is held to the whole history's."""
 
 
@@ -172,7 +172,7 @@ def _warm_up(strategy: Strategy, spec: IndicatorSpec, bars: Columns, provider: I
     whole = provider.batch(spec, bar_table_of(bars))
     settled, first_worst = None, 0.0
     for times in STARTS:
-        history = declared * times
+        history = declared * times + 1
         worst = _worst_after(spec, bars, whole, history, provider)
         if times == STARTS[0]:
             first_worst = worst

@@ -2,10 +2,10 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from neuratrade.app.kernels import choose_cache
 from neuratrade.core.model.errors import Retryable
@@ -282,8 +282,14 @@ def list_backtests(*, as_json: bool) -> None:
     console().print(listed)
 
 
+class Tell(Protocol):
+    """Draws how far something is; `word` follows the bar."""
+
+    def __call__(self, done: int, total: int, word: str = "") -> None: ...
+
+
 @contextmanager
-def progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+def progress(what: str, *, quiet: bool) -> Iterator[Tell | None]:
     """A bar on stderr while something long runs; nothing where nobody looks."""
     if quiet or not sys.stderr.isatty():
         yield None
@@ -291,7 +297,17 @@ def progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] |
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[word]}"),
+    )
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as drawn:
-        task = drawn.add_task(what, total=None)
-        yield lambda done, total: drawn.update(task, completed=done, total=total)
+        task = drawn.add_task(what, total=None, word="")
+
+        def tell(done: int, total: int, word: str = "") -> None:
+            drawn.update(task, completed=done, total=total, word=word)
+
+        yield tell

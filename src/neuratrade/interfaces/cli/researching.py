@@ -1,46 +1,93 @@
 """The commands of research as the command line declares them; what they do is imported when one is used."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from neuratrade.app.backtesting import Ask
+    from neuratrade.interfaces.cli.searching import Search
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+Data = Annotated[str, typer.Option(help="A dataset (see `data list`) or a file of bars or trades.")]
+Since = Annotated[str, typer.Option("--from", help="First day or time; what lies before is history.")]
+Until = Annotated[str, typer.Option("--to", help="Last day or time.")]
+Params = Annotated[list[str] | None, typer.Option(help="NAME=VALUE, several by commas.")]
+Limits = Annotated[list[str] | None, typer.Option(help="A limit of the gate, NAME=VALUE.")]
+Cash = Annotated[str, typer.Option(help="What it starts with; default 100000.")]
+Fees = Annotated[str, typer.Option(help="Basis points, or maker/taker; default the instrument's.")]
+Spread = Annotated[str, typer.Option(help="Basis points of the price; default 2.")]
+Slippage = Annotated[str, typer.Option(help="Basis points when taking; default 1.")]
+Latency = Annotated[int | None, typer.Option(min=0, max=60_000, help="Milliseconds; default 50.")]
+Participation = Annotated[str, typer.Option(help="Share of a bar's volume we may take; default 0.1.")]
+Funding = Annotated[str, typer.Option(help="Basis points every 8 hours, perpetuals.")]
+Borrow = Annotated[str, typer.Option(help="Percent a year for what is sold short.")]
+Symbols = Annotated[list[str] | None, typer.Option(help="Only this asset; may be given again.")]
+Timeframe = Annotated[str, typer.Option(help="Bars to use; default the finest there are.")]
+Gaps = Annotated[str, typer.Option(help="Where bars are missing: skip, fill or fail.")]
+Asset = Annotated[str, typer.Option(help="What a bare file holds, such as BTC/USDT.")]
+Venue = Annotated[str, typer.Option(help="Where a bare file was recorded.")]
+LongOnly = Annotated[bool, typer.Option("--long-only", help="Never sell short.")]
+Name = Annotated[str, typer.Argument(help="A strategy's name.")]
+Space = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=LOW:HIGH[:STEP] or NAME=A|B; several by commas. Default: all parameters."),
+]
+Goal = Annotated[str, typer.Option(help="sharpe, sortino, calmar, total_return or expectancy.")]
+Constraint = Annotated[str, typer.Option(help="Such as 'max_drawdown <= 0.1'.")]
+LeastTrades = Annotated[int, typer.Option(min=1, help="A trial with fewer trades cannot win.")]
+Trials = Annotated[int, typer.Option(min=1, max=100_000, help="Different settings to try.")]
+Seed = Annotated[int, typer.Option(help="The same seed tries the same settings.")]
+Storage = Annotated[str, typer.Option(help="File or URL of the study; default in the desk's home.")]
+Jobs = Annotated[int | None, typer.Option(min=1, max=256, help="Processes; default one a core.")]
 
 
 def declare(app: typer.Typer) -> None:
     """Adds the commands to the program."""
-    app.command(epilog="Example: neuratrade backtest rsi_rule --data BTCUSDT_1m.parquet --html report.html")(
-        backtest
-    )
-    app.command(epilog="Example: neuratrade backtests --json")(backtests)
+    for command, example in (
+        (backtest, "neuratrade backtest rsi_rule --data BTCUSDT_1m.parquet --html report.html"),
+        (backtests, "neuratrade backtests --json"),
+        (optimize, "neuratrade optimize rsi_rule --data imported --space buy_level_points=20:40 --trials 50"),
+        (walkforward, "neuratrade walkforward rsi_rule --data imported --train-days 20 --test-days 5"),
+        (promote, "neuratrade promote rsi_rule --params buy_level_points=25 --data imported --who anna"),
+    ):
+        app.command(epilog=f"Example: {example}")(command)
+
+
+def _ask(**typed: object) -> "Ask":
+    """What was typed, once the heavy half may be imported."""
+    from neuratrade.app.kernels import choose_cache
+
+    choose_cache()
+    from neuratrade.app.backtesting import Ask
+
+    lists = {name: tuple(value or ()) for name, value in typed.items() if isinstance(value, list | None)}
+    lists.pop("latency_ms", None)
+    return Ask(**typed | lists)  # type: ignore[arg-type]  # as declared above, each by its own type
 
 
 def backtest(
     strategy: Annotated[str, typer.Argument(help="A strategy's name, or a DNA file (.yaml).")],
     *,
-    data: Annotated[str, typer.Option(help="A dataset (see `data list`) or a file of bars or trades.")],
-    since: Annotated[
-        str, typer.Option("--from", help="First day or time; what lies before is history.")
-    ] = "",
-    until: Annotated[str, typer.Option("--to", help="Last day or time.")] = "",
-    params: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, several by commas.")] = None,
-    limit: Annotated[list[str] | None, typer.Option(help="A limit of the gate, NAME=VALUE.")] = None,
-    cash: Annotated[str, typer.Option(help="What it starts with; default 100000.")] = "",
-    fees: Annotated[str, typer.Option(help="Basis points, or maker/taker; default the instrument's.")] = "",
-    spread: Annotated[str, typer.Option(help="Basis points of the price; default 2.")] = "",
-    slippage: Annotated[str, typer.Option(help="Basis points when taking; default 1.")] = "",
-    latency: Annotated[int | None, typer.Option(min=0, max=60_000, help="Milliseconds; default 50.")] = None,
-    participation: Annotated[
-        str, typer.Option(help="Share of a bar's volume we may take; default 0.1.")
-    ] = "",
-    funding: Annotated[str, typer.Option(help="Basis points every 8 hours, perpetuals.")] = "",
-    borrow: Annotated[str, typer.Option(help="Percent a year for what is sold short.")] = "",
-    symbol: Annotated[list[str] | None, typer.Option(help="Only this asset; may be given again.")] = None,
-    timeframe: Annotated[str, typer.Option(help="Bars to use; default the finest there are.")] = "",
-    gaps: Annotated[str, typer.Option(help="Where bars are missing: skip, fill or fail.")] = "skip",
-    asset: Annotated[str, typer.Option(help="What a bare file holds, such as BTC/USDT.")] = "",
-    venue: Annotated[str, typer.Option(help="Where a bare file was recorded.")] = "",
-    long_only: Annotated[bool, typer.Option("--long-only", help="Never sell short.")] = False,
+    data: Data,
+    since: Since = "",
+    until: Until = "",
+    params: Params = None,
+    limit: Limits = None,
+    cash: Cash = "",
+    fees: Fees = "",
+    spread: Spread = "",
+    slippage: Slippage = "",
+    latency: Latency = None,
+    participation: Participation = "",
+    funding: Funding = "",
+    borrow: Borrow = "",
+    symbol: Symbols = None,
+    timeframe: Timeframe = "",
+    gaps: Gaps = "skip",
+    asset: Asset = "",
+    venue: Venue = "",
+    long_only: LongOnly = False,
     html: Annotated[str, typer.Option(help="Write the report to this file.")] = "",
     audit: Annotated[bool, typer.Option("--audit", help="Look for look-ahead instead of trading.")] = False,
     every_bar: Annotated[bool, typer.Option("--every-bar", help="Live through every bar; slow.")] = False,
@@ -51,19 +98,13 @@ def backtest(
 
     The gate, the brackets and the books are those of the desk; every departure from its defaults is printed.
     """
-    from neuratrade.app.kernels import choose_cache
-
-    choose_cache()
-    from neuratrade.app.backtesting import Ask
-    from neuratrade.interfaces.cli.backtest import run_backtest_command
-
-    ask = Ask(
+    ask = _ask(
         strategy=strategy,
         data=data,
         since=since,
         until=until,
-        parameters=tuple(params or ()),
-        limits=tuple(limit or ()),
+        parameters=params,
+        limits=limit,
         cash=cash,
         fees=fees,
         spread_bps=spread,
@@ -72,18 +113,196 @@ def backtest(
         participation=participation,
         funding_bps=funding,
         borrow_pct=borrow,
-        symbols=tuple(symbol or ()),
+        symbols=symbol,
         timeframe=timeframe,
         gaps=gaps,
         asset=asset,
         venue=venue,
         long_only=long_only,
     )
+    from neuratrade.interfaces.cli.backtest import run_backtest_command
+
     run_backtest_command(ask, html, audited=audit, every_bar=every_bar, keep=keep, as_json=as_json)
 
 
 def backtests(as_json: Json = False) -> None:
     """The backtests kept so far."""
+    from neuratrade.app.kernels import choose_cache
+
+    choose_cache()
     from neuratrade.interfaces.cli.backtest import list_backtests
 
     list_backtests(as_json=as_json)
+
+
+def optimize(
+    strategy: Name,
+    *,
+    data: Data,
+    space: Space = None,
+    objective: Goal = "sharpe",
+    constraint: Constraint = "",
+    min_trades: LeastTrades = 30,
+    trials: Trials = 50,
+    seed: Seed = 0,
+    storage: Storage = "",
+    jobs: Jobs = None,
+    cluster: Annotated[bool, typer.Option("--cluster", help="Run the trials on Ray.")] = False,
+    since: Since = "",
+    until: Until = "",
+    params: Params = None,
+    limit: Limits = None,
+    cash: Cash = "",
+    fees: Fees = "",
+    slippage: Slippage = "",
+    symbol: Symbols = None,
+    gaps: Gaps = "skip",
+    asset: Asset = "",
+    venue: Venue = "",
+    as_json: Json = False,
+) -> None:
+    """Search the settings of a strategy.
+
+    Interrupted, it keeps its trials; the same command goes on from there.
+    """
+    ask = _ask(
+        strategy=strategy,
+        data=data,
+        since=since,
+        until=until,
+        parameters=params,
+        limits=limit,
+        cash=cash,
+        fees=fees,
+        slippage_bps=slippage,
+        symbols=symbol,
+        gaps=gaps,
+        asset=asset,
+        venue=venue,
+    )
+    from neuratrade.interfaces.cli.searching import optimise_command
+
+    search = _search(space, objective, constraint, min_trades, trials, seed, storage, jobs)
+    optimise_command(ask, search, cluster=cluster, as_json=as_json)
+
+
+def walkforward(
+    strategy: Name,
+    *,
+    data: Data,
+    train_days: Annotated[int, typer.Option(min=1, help="Days to train on.")] = 30,
+    test_days: Annotated[int, typer.Option(min=1, help="Days to test on, behind them.")] = 10,
+    step_days: Annotated[int, typer.Option(min=0, help="Days between tests; 0: one test.")] = 0,
+    anchored: Annotated[bool, typer.Option("--anchored", help="Always train from the start.")] = False,
+    embargo_bars: Annotated[int, typer.Option(min=0, help="Bars left out before a test.")] = 0,
+    space: Space = None,
+    objective: Goal = "sharpe",
+    constraint: Constraint = "",
+    min_trades: LeastTrades = 10,
+    trials: Trials = 20,
+    seed: Seed = 0,
+    storage: Storage = "",
+    jobs: Jobs = None,
+    since: Since = "",
+    until: Until = "",
+    params: Params = None,
+    limit: Limits = None,
+    cash: Cash = "",
+    fees: Fees = "",
+    slippage: Slippage = "",
+    symbol: Symbols = None,
+    gaps: Gaps = "skip",
+    asset: Asset = "",
+    venue: Venue = "",
+    html: Annotated[str, typer.Option(help="Write the report of the stitched tests here.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Optimise on one window, test on the next, and again.
+
+    What is joined from the tests is what the search would have earned.
+    """
+    ask = _ask(
+        strategy=strategy,
+        data=data,
+        since=since,
+        until=until,
+        parameters=params,
+        limits=limit,
+        cash=cash,
+        fees=fees,
+        slippage_bps=slippage,
+        symbols=symbol,
+        gaps=gaps,
+        asset=asset,
+        venue=venue,
+    )
+    from neuratrade.interfaces.cli.searching import walkforward_command
+    from neuratrade.research.windows import Windows
+
+    windows = Windows(
+        train_days=train_days,
+        test_days=test_days,
+        step_days=step_days,
+        anchored=anchored,
+        embargo_bars=embargo_bars,
+    )
+    search = _search(space, objective, constraint, min_trades, trials, seed, storage, jobs)
+    walkforward_command(ask, search, windows, html, as_json=as_json)
+
+
+def promote(
+    strategy: Name,
+    *,
+    data: Data,
+    params: Params = None,
+    who: Annotated[str, typer.Option(help="Who proposes it; kept with the decision.")] = "a person",
+    champion: Annotated[str, typer.Option(help="DNA file it challenges; default the shipped one.")] = "",
+    threshold: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of the promotion gate, such as days=30.")
+    ] = None,
+    as_of: Annotated[str, typer.Option(help="Time at which the data must be fresh; default now.")] = "",
+    limit: Limits = None,
+    cash: Cash = "",
+    fees: Fees = "",
+    slippage: Slippage = "",
+    symbol: Symbols = None,
+    gaps: Gaps = "skip",
+    asset: Asset = "",
+    venue: Venue = "",
+    as_json: Json = False,
+) -> None:
+    """Judge a challenger against the champion.
+
+    Passing writes a new DNA version and grants one step of the ladder; exits 1 when it does not pass.
+    """
+    ask = _ask(
+        strategy=strategy,
+        data=data,
+        parameters=params,
+        limits=limit,
+        cash=cash,
+        fees=fees,
+        slippage_bps=slippage,
+        symbols=symbol,
+        gaps=gaps,
+        asset=asset,
+        venue=venue,
+    )
+    from neuratrade.interfaces.cli.searching import promote_command
+
+    promote_command(ask, champion, tuple(threshold or ()), who, as_of, as_json=as_json)
+
+
+def _search(  # noqa: PLR0917 - one group of options
+    space: list[str] | None,
+    objective: str,
+    constraint: str,
+    min_trades: int,
+    trials: int,
+    seed: int,
+    storage: str,
+    jobs: int | None,
+) -> "Search":
+    from neuratrade.interfaces.cli.searching import Search
+
+    return Search(tuple(space or ()), objective, constraint, min_trades, trials, seed, storage, jobs)
