@@ -49,7 +49,7 @@ def test_the_best_trial_lies_near_the_top_of_the_hill_and_learning_beats_the_fir
 def test_one_seed_gives_one_search_and_another_seed_another() -> None:
     assert plain(searched(ScriptedFarm())) == plain(searched(ScriptedFarm()))
     first = searched(ScriptedFarm(), trials=8).trials
-    assert len({str(trial.values) for trial in first}) == 8
+    assert len(first) == len({str(trial.values) for trial in first}) == 8
     other = searched(ScriptedFarm(), asked=question(seed=1))
     assert [t.values for t in other.trials] != [t.values for t in searched(ScriptedFarm()).trials]
 
