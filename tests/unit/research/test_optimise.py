@@ -48,11 +48,13 @@ def test_the_best_trial_lies_near_the_top_of_the_hill_and_learning_beats_the_fir
 
 def test_one_seed_gives_one_search_and_another_seed_another() -> None:
     assert plain(searched(ScriptedFarm())) == plain(searched(ScriptedFarm()))
+    first = searched(ScriptedFarm(), trials=8).trials
+    assert len(first) == len({str(trial.values) for trial in first}) == 8
     other = searched(ScriptedFarm(), asked=question(seed=1))
     assert [t.values for t in other.trials] != [t.values for t in searched(ScriptedFarm()).trials]
 
 
-@pytest.mark.parametrize("stop_after", [9, 30])
+@pytest.mark.parametrize("stop_after", [9, 43])
 def test_a_search_that_was_interrupted_goes_on_and_ends_as_if_it_had_not_been(
     tmp_path: Path, stop_after: int
 ) -> None:
@@ -117,9 +119,11 @@ def test_a_repeat_takes_over_value_scores_and_constraints() -> None:
     space = {"buy_level_points": "30:33:1", "stop_atr": "2:4:1"}
     farm = ScriptedFarm(lambda task: figures(float(task.values["buy_level_points"]), trades=5))
     asked = replace(question(space, min_trades=30), batch=11)
-    found = searched(farm, trials=11, asked=asked)
+    told: list[Progress] = []
+    found = optimise(asked, BARS, trials=11, farm=farm, progress=told.append)
     twice = [trial for trial in found.trials if trial.duplicate_of is not None]
-    assert twice
+    assert {trial.number for trial in twice} <= {one.ended.number for one in told}
+    assert any((trial.duplicate_of or 0) // 11 == trial.number // 11 for trial in twice)
     for trial in twice:
         first = found.trials[trial.duplicate_of or 0]
         assert (trial.value, trial.scores, trial.broken) == (first.value, first.scores, first.broken)

@@ -56,6 +56,16 @@ def test_without_a_champion_there_is_none_to_beat() -> None:
     assert failed(replace(STRONG, champion=None, champion_daily=None)) == []
 
 
+def test_a_better_record_that_may_be_luck_does_not_beat_the_champion() -> None:
+    draw = np.random.default_rng(9).normal(0.0, 0.006, 60)
+    champion = tuple(((draw - draw.mean()) * NOISE.std() / draw.std() + 0.0037).tolist())
+    decision = judge_challenger(replace(STRONG, champion_daily=champion))
+    check = decision.checks[6]
+    assert 0.5 < float(check.seen) < 0.95
+    assert not check.passed
+    assert "of a higher Sharpe than the champion's (difference " in check.told
+
+
 @dataclass(frozen=True)
 class Alone:
     """Evidence that is weak in one thing only."""
