@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from neuratrade.app.dna import load_dna
+from neuratrade.core.indicators.choice import Library
 from neuratrade.core.model.account import Account
 from neuratrade.core.model.decimals import BASIS_POINTS
 from neuratrade.core.model.errors import UsageError
@@ -53,6 +54,8 @@ class Ask:
     fees: str = ""
     spread_bps: str = ""
     slippage_bps: str = ""
+    impact_bps: str = ""
+    commission: str = ""
     latency_ms: int | None = None
     participation: str = ""
     funding_bps: str = ""
@@ -63,6 +66,7 @@ class Ask:
     asset: str = ""
     venue: str = ""
     long_only: bool = False
+    indicators: str = Library.NATIVE.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def prepare(ask: Ask, catalogue: Catalogue) -> Prepared:
         venue=ask.venue,
     )
     loaded = load_columns(_source(ask.data), catalogue, chosen)
-    contracts = tuple(_with_fees(bars.instrument, ask.fees) for bars in loaded.columns.values())
+    contracts = tuple(_with_fees(bars.instrument, ask) for bars in loaded.columns.values())
     columns = {
         item.key: _on_terms(bars, item) for item, bars in zip(contracts, loaded.columns.values(), strict=True)
     }
@@ -107,6 +111,7 @@ def prepare(ask: Ask, catalogue: Catalogue) -> Prepared:
         costs=_costs(ask),
         carry=_carry(ask),
         limits=_limits(ask.limits, DEFAULTS if dna is None else dna.risk.tighten(DEFAULTS)),
+        indicators=_library(ask.indicators),
         start_ns=start_ns,
         end_ns=end_ns,
     )
@@ -195,10 +200,19 @@ def _gaps(text: str) -> Gaps:
         raise UsageError(f"--gaps {text!r}: choose {', '.join(Gaps)}") from None
 
 
-def _with_fees(contract: Instrument, text: str) -> Instrument:
-    if not text:
+def _library(text: str) -> Library:
+    try:
+        return Library(text)
+    except ValueError:
+        raise UsageError(f"--indicators {text!r}: choose {', '.join(Library)}") from None
+
+
+def _with_fees(contract: Instrument, ask: Ask) -> Instrument:
+    if ask.commission:
+        contract = replace(contract, commission=amount(ask.commission, "--commission (a unit)"))
+    if not ask.fees:
         return contract
-    maker, _, taker = text.partition("/")
+    maker, _, taker = ask.fees.partition("/")
     most = Decimal(_LARGEST_BPS)
     maker_bps = amount(maker.strip(), "--fees (basis points)", most=most)
     taker_bps = amount(taker.strip(), "--fees (basis points)", most=most) if taker else maker_bps
@@ -246,6 +260,8 @@ def _costs(ask: Ask) -> PaperCosts:
         )
     if ask.slippage_bps:
         changes["slippage_bps"] = amount(ask.slippage_bps, "--slippage (basis points)", most=most)
+    if ask.impact_bps:
+        changes["impact_bps"] = amount(ask.impact_bps, "--impact (basis points)", most=most)
     if ask.latency_ms is not None:
         changes["latency_ms"] = ask.latency_ms
     if ask.participation:

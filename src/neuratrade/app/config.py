@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from neuratrade.app.dna_values import nearest, number, refusal, shown, whole, word
 from neuratrade.app.strict_yaml import Document, Place, dotted, read_document, where
 from neuratrade.app.trading_day import time_of_day, zone_name
+from neuratrade.core.indicators.choice import Library
 from neuratrade.core.model.account import AccountKind
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.risk.limits import (
@@ -25,6 +26,7 @@ from neuratrade.core.risk.limits import (
     parse_limit,
 )
 from neuratrade.core.risk.posture import Phase, Posture, Profile
+from neuratrade.feeds.market_history import MarketHistory
 from neuratrade.venues.paper.costs import PaperCosts
 
 FILE_NAME = "neuratrade.yaml"
@@ -120,8 +122,22 @@ class RiskBlock(Block):
     phase: Annotated[str, word(*Phase)] = Phase.MATURE.value
 
 
+class HistoryBlock(Block):
+    """How long recorded candles are kept near at hand, days; see `feeds/market_history.py`."""
+
+    hot_days: Annotated[int, whole(1, 36_500, "days")] = MarketHistory().hot_days
+    warm_days: Annotated[int, whole(1, 36_500, "days")] = MarketHistory().warm_days
+    cold_days: Annotated[int, whole(0, 36_500, "days")] = MarketHistory().cold_days
+
+    def policy(self) -> MarketHistory:
+        """The policy. Raises UsageError for windows that do not follow each other."""
+        return MarketHistory(self.hot_days, self.warm_days, self.cold_days)
+
+
 class Config(Block):
-    """Everything a desk can be told in its file. dna: path of a DNA file, the shipped one by default."""
+    """Everything a desk can be told in its file. dna: path of a DNA file, the shipped one by default.
+    indicators: the library that computes them.
+    """
 
     operator_id: Text = "operator"
     account: AccountBlock = AccountBlock()
@@ -131,6 +147,8 @@ class Config(Block):
     risk: RiskBlock = RiskBlock()
     day: DayBlock = DayBlock()
     paper: PaperBlock = PaperBlock()
+    indicators: Annotated[str, word(*Library)] = Library.NATIVE.value
+    market_history: HistoryBlock = HistoryBlock()
 
     def tightened(self) -> Limits:
         """The default limits with this file's tighter ones."""
@@ -149,10 +167,12 @@ def load_config(path: Path) -> Config:
         return Config()
     document = read_document(path)
     try:
-        return Config.model_validate(document.root)
+        config = Config.model_validate(document.root)
+        config.market_history.policy()
     except ValidationError as error:
         lines = [line for detail in error.errors() for line in _lines(document, detail)]
         raise UsageError("\n".join(lines)) from None
+    return config
 
 
 def _refuse_misplaced(path: Path) -> None:

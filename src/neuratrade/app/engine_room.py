@@ -10,7 +10,7 @@ from neuratrade.app.trading_day import trading_days
 from neuratrade.core.bars.timeframe import timeframe_of
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.supervision import LIVE_EVERY_NS, PAPER_EVERY_NS
-from neuratrade.core.indicators.native import NativeProvider
+from neuratrade.core.indicators.choice import Library, provider_of
 from neuratrade.core.model.account import Account, AccountKind
 from neuratrade.core.model.approval import Signer
 from neuratrade.core.model.errors import UsageError
@@ -49,6 +49,7 @@ class Setup:
     phase: Phase
     day_zone: str
     day_begins: str
+    indicators: Library = Library.NATIVE
 
     @classmethod
     def from_config(cls, config: Config, dna: Dna, dataset: Dataset) -> "Setup":
@@ -70,6 +71,7 @@ class Setup:
             phase=Phase(config.risk.phase),
             day_zone=config.day.zone,
             day_begins=config.day.begins,
+            indicators=Library(config.indicators),
         )
 
     @classmethod
@@ -91,6 +93,7 @@ class Setup:
             phase=Phase(config["phase"]),
             day_zone=config["day_zone"],
             day_begins=config["day_begins"],
+            indicators=Library(config.get("indicators", Library.NATIVE)),
         )
 
     def as_config(self) -> dict[str, str]:
@@ -106,6 +109,7 @@ class Setup:
             "phase": self.phase.value,
             "day_zone": self.day_zone,
             "day_begins": self.day_begins,
+            "indicators": self.indicators.value,
         }
 
     def limits_text(self) -> dict[str, str]:
@@ -132,7 +136,7 @@ def engine_config(
         instruments={item.key: item for item in dataset.instruments},
         strategies=strategies,
         dna=setup.dna,
-        provider=NativeProvider(),
+        provider=provider_of(setup.indicators, [spec for item in strategies for spec in item.indicators]),
         signer=signer,
         base_span_ns=span_ns,
         gate_span_ns=GATE_SPAN_NS,

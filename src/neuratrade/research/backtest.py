@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.engine import Engine
-from neuratrade.core.indicators.native import NativeProvider
+from neuratrade.core.indicators.choice import provider_of
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.facts import Fact, RunStarted, TradingState
@@ -185,13 +185,14 @@ def _result(
 
 
 def _config(plan: BacktestPlan, span_ns: int) -> EngineConfig:
+    strategies = build_strategies(plan.dna)
     return EngineConfig(
         account_id=plan.account.account_id,
         operator_id="backtest",
         instruments={item.key: item for item in plan.instruments},
-        strategies=build_strategies(plan.dna),
+        strategies=strategies,
         dna=plan.dna,
-        provider=NativeProvider(),
+        provider=provider_of(plan.indicators, [spec for item in strategies for spec in item.indicators]),
         signer=None,
         base_span_ns=span_ns,
         gate_span_ns=plan.gate_span_ns,

@@ -42,8 +42,8 @@ class Tape(NamedTuple):
 
     ts: openings, ns. takes: whether a bar's volume takes at least one lot. tick: quote currency per unit;
     scale: ten to the number of its decimal places. worse: share of the price that taking costs on top
-    (slippage and half the spread). maker, taker: fees as fractions of notional. half_ns: the way to the
-    venue, or back.
+    (slippage and half the spread). maker, taker: fees as fractions of notional; commission: beside them, of
+    the price of a unit, each way. half_ns: the way to the venue, or back.
     """
 
     ts: Times
@@ -58,6 +58,7 @@ class Tape(NamedTuple):
     worse: float
     maker: float
     taker: float
+    commission: float
     fee_in_base: bool
     through: bool
     half_ns: int
@@ -275,5 +276,5 @@ def live(tape: Tape, order: Order) -> tuple[int, float]:
     reason, value = _leave(tape, order, place, filled, entry, 1.0 - short)
     if reason == NONE:
         return NONE, np.nan
-    paid = (fee - short) * entry + tape.taker * value
+    paid = (fee - short) * entry + tape.taker * value + 2.0 * tape.commission
     return reason, ((value - entry) * order.sign - paid) / entry

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from neuratrade.core.indicators.choice import Library
 from neuratrade.core.model.account import Account
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import NS_PER_MINUTE
@@ -56,6 +57,7 @@ class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile = Profile.MEDIUM
     boldest: Posture = Posture.BALANCED
     phase: Phase = Phase.MATURE
+    indicators: Library = Library.NATIVE
     start_ns: int | None = None
     end_ns: int | None = None
 
@@ -77,7 +79,17 @@ class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-_NAMED = ("costs", "carry", "regime", "gate_span_ns", "assumed_volume_24h", "profile", "boldest", "phase")
+_NAMED = (
+    "costs",
+    "carry",
+    "regime",
+    "gate_span_ns",
+    "assumed_volume_24h",
+    "profile",
+    "boldest",
+    "phase",
+    "indicators",
+)
 
 
 def _told(ours: object, default: object) -> str:

@@ -129,6 +129,7 @@ def _tape(bars: Columns, costs: PaperCosts, end_ns: int | None) -> Tape:
         worse=float(costs.slippage_bps / BASIS_POINTS + costs.spread_fraction / 2),
         maker=float(contract.maker_fee_bps / BASIS_POINTS),
         taker=float(contract.taker_fee_bps / BASIS_POINTS),
+        commission=float(contract.commission / contract.multiplier),
         fee_in_base=contract.fee_in_base and not contract.is_derivative,
         through=costs.through,
         half_ns=costs.latency_ms * NS_PER_MS // 2,

@@ -60,7 +60,7 @@ def _quote(quote: Quote, known: Collection[str]) -> bool:
 def _terms(contract: Instrument) -> bool:
     """Whether a contract can be traded by these terms: its grids are steps, its worth is not nothing."""
     least = (contract.min_quantity, contract.min_notional, contract.initial_margin)
-    others = (contract.maker_fee_bps, contract.taker_fee_bps, contract.price_floor)
+    others = (contract.maker_fee_bps, contract.taker_fee_bps, contract.commission, contract.price_floor)
     return is_price(contract.tick, contract.lot, contract.multiplier) and is_amount(*least, *others)
 
 

@@ -32,7 +32,8 @@ class Instrument(msgspec.Struct, frozen=True):
     tick: price step, quote currency per unit of base. lot: quantity step, units of base or contracts.
     min_notional: smallest order value in the quote currency.
     multiplier: quote currency per contract and point (futures: tick value / tick); 1 for the others.
-    maker_fee_bps, taker_fee_bps: basis points of notional. fee_in_base: buys pay their fee in base.
+    maker_fee_bps, taker_fee_bps: basis points of notional. commission: quote currency per unit or contract
+    traded, each way, beside them. fee_in_base: buys pay their basis points in base.
     initial_margin: fraction of notional a derivative position ties up. maintenance_margin: fraction below
     which the venue closes it; None where it never does.
     price_floor, price_ceiling: bounds a price must keep (binary outcomes: 0 and 1).
@@ -51,6 +52,7 @@ class Instrument(msgspec.Struct, frozen=True):
     maker_fee_bps: Decimal = ZERO
     taker_fee_bps: Decimal = ZERO
     fee_in_base: bool = False
+    commission: Decimal = ZERO
     initial_margin: Decimal = ONE
     maintenance_margin: Decimal | None = None
     price_floor: Decimal = ZERO

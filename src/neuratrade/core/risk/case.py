@@ -58,7 +58,7 @@ def lay_out(intent: OpenIntent, view: GateView, limits: Limits) -> Case:
     if contract is not None:
         worth = _unit_notional(intent, view, contract, bounded=resting and sign > 0)
         if spread is not None:
-            trip = _round_trip_cost(contract, spread, resting=resting)
+            trip = _round_trip_cost(contract, spread, worth, resting=resting)
         if worth is not None and trip is not None:
             risk = _unit_risk(intent, contract, entry, worth * trip)
     equity = fallen = taken = None
@@ -107,13 +107,19 @@ def _target_gain(intent: OpenIntent, entry: Decimal, sign: int) -> Decimal:
     return gain if sign > 0 else -gain
 
 
-def _round_trip_cost(contract: Instrument, spread: Decimal, *, resting: bool) -> Decimal:
-    """Both fees and one spread.
+def _round_trip_cost(
+    contract: Instrument, spread: Decimal, worth: Decimal | None, *, resting: bool
+) -> Decimal | None:
+    """Both fees, both commissions and one spread, as a fraction of what a unit is worth; None: not known.
 
     A resting limit entry pays the maker fee; every exit is counted as taking. A crossed book costs no spread.
     """
     entry_bps = contract.maker_fee_bps if resting else contract.taker_fee_bps
     fees = (entry_bps + contract.taker_fee_bps) / BASIS_POINTS
+    if contract.commission:
+        if worth is None:
+            return None
+        fees += 2 * contract.commission / worth
     return fees + spread if spread > ZERO else fees
 
 

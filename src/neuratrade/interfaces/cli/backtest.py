@@ -282,6 +282,34 @@ def list_backtests(*, as_json: bool) -> None:
     console().print(listed)
 
 
+def compare_indicators(
+    data: str, symbols: tuple[str, ...], timeframe: str, asset: str, venue: str, *, as_json: bool
+) -> None:
+    """Prints native against TA-Lib, an indicator a line; exits 1 when one differs."""
+    from neuratrade.app.looking import home_in_use
+    from neuratrade.feeds.catalogue import Catalogue
+    from neuratrade.research.data import Selection, load_columns
+    from neuratrade.research.parity import parity_report
+
+    chosen = Selection(timeframe=timeframe, symbols=symbols, asset=asset, venue=venue)
+    path = Path(data).expanduser()
+    loaded = load_columns(path if path.exists() else data, Catalogue(home_in_use().root / "data"), chosen)
+    found = {key: parity_report(bars) for key, bars in loaded.columns.items()}
+    agree = all(item.agrees for items in found.values() for item in items)
+    if as_json:
+        print_json({"agree": agree, "parity": found})
+    else:
+        columns = ("instrument", "indicator", "output", "bars", "largest difference", "verdict")
+        listed = table("native against TA-Lib", *columns, right=columns[3:5])
+        for key, items in found.items():
+            for item in items:
+                largest = f"{item.max_absolute:.3g}"
+                listed.add_row(key, item.indicator, item.output, str(item.bars), largest, item.verdict)
+        console().print(listed)
+    if not agree:
+        sys.exit(FAILED)
+
+
 class Tell(Protocol):
     """Draws how far something is; `word` follows the bar."""
 

@@ -18,6 +18,8 @@ Cash = Annotated[str, typer.Option(help="What it starts with; default 100000.")]
 Fees = Annotated[str, typer.Option(help="Basis points, or maker/taker; default the instrument's.")]
 Spread = Annotated[str, typer.Option(help="Basis points of the price; default 2.")]
 Slippage = Annotated[str, typer.Option(help="Basis points when taking; default 1.")]
+Impact = Annotated[str, typer.Option(help="Basis points that taking a bar's whole volume would cost more.")]
+Commission = Annotated[str, typer.Option(help="Quote currency per unit or contract, each way.")]
 Latency = Annotated[int | None, typer.Option(min=0, max=60_000, help="Milliseconds; default 50.")]
 Participation = Annotated[str, typer.Option(help="Share of a bar's volume we may take; default 0.1.")]
 Funding = Annotated[str, typer.Option(help="Basis points every 8 hours, perpetuals.")]
@@ -47,6 +49,7 @@ def declare(app: typer.Typer) -> None:
     for command, example in (
         (backtest, "neuratrade backtest rsi_rule --data BTCUSDT_1m.parquet --html report.html"),
         (backtests, "neuratrade backtests --json"),
+        (parity, "neuratrade parity --data imported --json"),
         (optimize, "neuratrade optimize rsi_rule --data imported --space buy_level_points=20:40 --trials 50"),
         (walkforward, "neuratrade walkforward rsi_rule --data imported --train-days 20 --test-days 5"),
         (promote, "neuratrade promote rsi_rule --params buy_level_points=25 --data imported --who anna"),
@@ -78,6 +81,8 @@ def backtest(
     fees: Fees = "",
     spread: Spread = "",
     slippage: Slippage = "",
+    impact: Impact = "",
+    commission: Commission = "",
     latency: Latency = None,
     participation: Participation = "",
     funding: Funding = "",
@@ -88,6 +93,7 @@ def backtest(
     asset: Asset = "",
     venue: Venue = "",
     long_only: LongOnly = False,
+    indicators: Annotated[str, typer.Option(help="Who computes them: native or talib.")] = "native",
     html: Annotated[str, typer.Option(help="Write the report to this file.")] = "",
     audit: Annotated[bool, typer.Option("--audit", help="Look for look-ahead instead of trading.")] = False,
     every_bar: Annotated[bool, typer.Option("--every-bar", help="Live through every bar; slow.")] = False,
@@ -109,6 +115,8 @@ def backtest(
         fees=fees,
         spread_bps=spread,
         slippage_bps=slippage,
+        impact_bps=impact,
+        commission=commission,
         latency_ms=latency,
         participation=participation,
         funding_bps=funding,
@@ -119,6 +127,7 @@ def backtest(
         asset=asset,
         venue=venue,
         long_only=long_only,
+        indicators=indicators,
     )
     from neuratrade.interfaces.cli.backtest import run_backtest_command
 
@@ -133,6 +142,27 @@ def backtests(as_json: Json = False) -> None:
     from neuratrade.interfaces.cli.backtest import list_backtests
 
     list_backtests(as_json=as_json)
+
+
+def parity(
+    *,
+    data: Data,
+    symbol: Symbols = None,
+    timeframe: Timeframe = "",
+    asset: Asset = "",
+    venue: Venue = "",
+    as_json: Json = False,
+) -> None:
+    """Our indicators beside TA-Lib's, on recorded data.
+
+    Exits 1 when one of them differs.
+    """
+    from neuratrade.app.kernels import choose_cache
+
+    choose_cache()
+    from neuratrade.interfaces.cli.backtest import compare_indicators
+
+    compare_indicators(data, tuple(symbol or ()), timeframe, asset, venue, as_json=as_json)
 
 
 def optimize(

@@ -28,6 +28,7 @@ from neuratrade.venues.paper.costs import PaperCosts
 from neuratrade.venues.paper.prices import (
     Phase,
     Tape,
+    after_impact,
     limit_price,
     market_base,
     stop_base,
@@ -270,7 +271,8 @@ class PaperExchange:
             side=side,
             quantity=abs(held),
             price=price,
-            fee=contract.notional(held, price) * contract.taker_fee_bps / BASIS_POINTS,
+            fee=contract.notional(held, price) * contract.taker_fee_bps / BASIS_POINTS
+            + contract.commission * abs(held),
             fee_currency=contract.quote,
             liquidity=Liquidity.TAKER,
             at_ns=at_ns,
@@ -413,7 +415,19 @@ class PaperExchange:
         quantity = min(order.remaining, takeable(tape, request.side, contract, self.costs))
         if quantity <= 0:
             return
+        if liquidity is Liquidity.TAKER and self.costs.impact_bps:
+            price = self._moved(request, tape, contract, price, quantity)
         self._fill(order, contract, quantity, price, liquidity, at_ns)
+
+    def _moved(
+        self, request: OrderRequest, tape: Tape, contract: Instrument, price: Decimal, quantity: Decimal
+    ) -> Decimal:
+        """The price after our own taking, never beyond the order's limit."""
+        moved = after_impact(contract, self.costs, tape, request.side, price, quantity)
+        limit = request.limit_price
+        if limit is None:
+            return moved
+        return min(moved, limit) if request.side is Side.BUY else max(moved, limit)
 
     def _price(self, order: Resting, tape: Tape, contract: Instrument) -> tuple[Decimal, Liquidity] | None:
         request, costs = order.request, self.costs
@@ -448,6 +462,9 @@ class PaperExchange:
         in_base = contract.fee_in_base and request.side is Side.BUY
         bps = contract.maker_fee_bps if liquidity is Liquidity.MAKER else contract.taker_fee_bps
         paid = quantity if in_base else contract.notional(quantity, price)
+        fee = paid * bps / BASIS_POINTS
+        if contract.commission and not in_base:
+            fee += contract.commission * quantity
         order.fills += 1
         fill = Fill(
             trade_id=f"{request.client_order_id[:16]}-{order.fills}",
@@ -457,7 +474,7 @@ class PaperExchange:
             side=request.side,
             quantity=quantity,
             price=price,
-            fee=paid * bps / BASIS_POINTS,
+            fee=fee,
             fee_currency=contract.base if in_base else contract.quote,
             liquidity=liquidity,
             at_ns=at_ns,

@@ -46,6 +46,25 @@ def taking_price(contract: Instrument, costs: PaperCosts, side: Side, base: Deci
     return ceil_to(raw, contract.tick) if side is Side.BUY else floor_to(raw, contract.tick)
 
 
+def after_impact(
+    contract: Instrument, costs: PaperCosts, tape: Tape, side: Side, price: Decimal, quantity: Decimal
+) -> Decimal:
+    """`price` moved against us by what taking `quantity` of the bar or quote does to it, on the tick grid."""
+    there = _traded(tape, side)
+    if not costs.impact_bps or there <= 0:
+        return price
+    worse = costs.impact_bps / BASIS_POINTS * min(quantity / there, ONE)
+    raw = price * (ONE + worse * side.sign)
+    return ceil_to(raw, contract.tick) if side is Side.BUY else floor_to(raw, contract.tick)
+
+
+def _traded(tape: Tape, side: Side) -> Decimal:
+    """What could be traded with: the side of the quote, or the bar's volume."""
+    if tape.quote is not None:
+        return tape.quote.ask_size if side is Side.BUY else tape.quote.bid_size
+    return ZERO if tape.bar is None else tape.bar.volume
+
+
 def market_base(tape: Tape, side: Side) -> tuple[Decimal, bool] | None:
     """Where a market order trades now, and whether half a spread is still to be added; None = nowhere."""
     if tape.quote is not None:
