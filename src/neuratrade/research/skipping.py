@@ -7,7 +7,7 @@ on the bar before a strategy speaks, since the gate sizes by the last one. Every
 work on the bars that are driven: decisions, orders, fills and books come out as if every bar had been.
 """
 
-import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -29,6 +29,7 @@ from neuratrade.venues.paper.exchange import PaperExchange
 from neuratrade.venues.paper.waiting import margin_room, resting_ranges
 
 Places = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 @kernel
@@ -38,6 +39,37 @@ def _first_touch(low: Floats, high: Floats, first: int, last: int, below: float,
         if low[place] <= below or high[place] >= above:
             return place
     return last
+
+
+@kernel
+def _worth_marking(
+    worth: Floats, is_hour: Flags, rest: float, peak: float, deepest: float, found: Places
+) -> int:
+    """Places of the highest worth in each hour, and of the deepest fall of rest + worth with its peak.
+
+    A fall counts that comes near the deepest so far: one mark too many changes nothing.
+    """
+    count, best, best_at = 0, -np.inf, -1
+    top, top_at, fell_at, from_at, worst = peak, -1, -1, -1, deepest * 0.999999
+    for place in range(worth.shape[0]):
+        if is_hour[place] and best_at >= 0:
+            found[count] = best_at
+            count += 1
+            best, best_at = -np.inf, -1
+        if worth[place] > best:
+            best, best_at = worth[place], place
+        value = rest + worth[place]
+        if value > top:
+            top, top_at = value, place
+        if 1.0 - value / top > worst:
+            worst, fell_at, from_at = 1.0 - value / top, place, top_at
+    found[count] = best_at
+    count += 1
+    for place in (fell_at, from_at):
+        if place >= 0:
+            found[count] = place
+            count += 1
+    return count
 
 
 @dataclass(slots=True)
@@ -75,7 +107,7 @@ class Timeline:
 
     def first_after(self, at_ns: int) -> int:
         """The first instant after a time."""
-        return int(np.searchsorted(self.close_ns, at_ns, side="right"))
+        return int(self.close_ns.searchsorted(at_ns, side="right"))
 
 
 def _track(bars: Columns, reader: ArrayReader | None, instants: Times) -> Track:
@@ -105,6 +137,8 @@ class Drive:
         self._tracks = {track.key: track for track in timeline.tracks}
         self._days = _turns(timeline.close_ns, NS_PER_DAY)
         self._hours = _turns(timeline.close_ns, NS_PER_HOUR)
+        self._is_hour: Flags = np.zeros(len(timeline.close_ns), dtype=np.bool_)
+        self._is_hour[self._hours] = True
         self._words = _Words(timeline)
 
     def live(self, instant: int) -> None:
@@ -197,7 +231,7 @@ class Drive:
             marks.update(hours[-1:])
         else:
             marks.update(self._extremes(holdings, instant, following))
-            if self._words.speaks_at(following):
+            if self._words.speaks_at(following) or following == len(self._line.close_ns) - 1:
                 marks.add(following - 1)
         for place in sorted(marks):
             self._mark(place, holdings)
@@ -209,41 +243,29 @@ class Drive:
         # Only the tick: what is due at this very instant comes after it, with the next bar.
         self._desk.take(ClockTick(int(self._line.close_ns[instant])))
 
-    def _extremes(self, holdings: dict[str, float], instant: int, following: int) -> set[int]:
+    def _extremes(self, holdings: dict[str, float], instant: int, following: int) -> list[int]:
         """Where equity was highest in each hour, and lowest where that is a new depth."""
         first = instant + 1
         if first == following:
-            return set()
-        worth = np.zeros(following - first)
-        for key, units in holdings.items():
-            track = self._tracks[key]
-            closes = track.bars.close[track.upto[first:following]]
-            worth += closes * (units * float(track.bars.instrument.multiplier))
-        bounds = [first, *_between(self._hours, instant, following), following]
-        found = set()
-        for begin, end in itertools.pairwise(bounds):
-            if begin < end:
-                found.add(begin + int(worth[begin - first : end - first].argmax()))
-        found.update(first + place for place in self._deepest(worth, holdings, instant))
-        return found
-
-    def _deepest(self, worth: Floats, holdings: dict[str, float], instant: int) -> list[int]:
-        """Where the deepest drawdown so far ended, and the peak it began from, if it lies in here."""
-        (account,) = self._engine.state.accounts.values()
-        now = 0.0
-        for key, units in holdings.items():
-            track = self._tracks[key]
-            now += (
-                float(track.bars.close[track.upto[instant]]) * units * float(track.bars.instrument.multiplier)
-            )
-        equity, peak = float(account.equity), float(account.peak)
-        path = equity - now + worth
-        if (peak - float(path.min())) < 0.999999 * float(account.max_drawdown) * peak and path.max() <= peak:
             return []
-        peaks = np.maximum(np.maximum.accumulate(path), peak)
-        fell = 1.0 - path / peaks
-        deepest = int(fell.argmax())
-        return [deepest, int(path[: deepest + 1].argmax())]
+        now, worth = 0.0, np.zeros(following - first)
+        for key, units in holdings.items():
+            track = self._tracks[key]
+            scale = units * float(track.bars.instrument.multiplier)
+            now += float(track.bars.close[track.upto[instant]]) * scale
+            worth += track.bars.close[track.upto[first:following]] * scale
+        (account,) = self._engine.state.accounts.values()
+        found = np.empty(following - first + 3, dtype=np.int64)
+        count = _worth_marking(
+            worth,
+            self._is_hour[first:following],
+            float(account.equity) - now,
+            float(account.peak),
+            float(account.max_drawdown),
+            found,
+        )
+        places: list[int] = (found[:count] + first).tolist()
+        return places
 
     def _show(self, track: Track, place: int) -> None:
         """Tells engine and venue the close of a bar that was passed over."""
@@ -263,8 +285,8 @@ class _Words:
     """When strategies speak, by instrument and strategy."""
 
     def __init__(self, timeline: Timeline) -> None:
-        self._lists: list[tuple[str, str, bool, Places]] = []
-        spoken: list[Places] = []
+        self._lists: list[tuple[str, str, bool, list[int]]] = []
+        self._every: set[int] = set()
         for track in timeline.tracks:
             if track.reader is None:
                 continue
@@ -275,10 +297,8 @@ class _Words:
                 by_name.setdefault(strategy.name, []).append(int(track.instant_of[word.place]))
                 flat[strategy.name] = strategy.while_flat
             for name, instants in by_name.items():
-                found = np.unique(np.array(instants, dtype=np.int64))
-                self._lists.append((track.key, name, flat[name], found))
-                spoken.append(found)
-        self._every = set(np.concatenate(spoken).tolist()) if spoken else set()
+                self._every.update(instants)
+                self._lists.append((track.key, name, flat[name], sorted(set(instants))))
         self._never = len(timeline.close_ns)
 
     def next_after(self, instant: int, engine: Engine) -> int:
@@ -288,9 +308,9 @@ class _Words:
         for key, name, while_flat, instants in self._lists:
             if while_flat and (key, name) in busy:
                 continue
-            place = int(np.searchsorted(instants, instant, side="right"))
+            place = bisect_right(instants, instant)
             if place < len(instants):
-                found = min(found, int(instants[place]))
+                found = min(found, instants[place])
         return found
 
     def speaks_at(self, instant: int) -> bool:
@@ -298,14 +318,14 @@ class _Words:
         return instant in self._every
 
 
-def _turns(close_ns: Times, every_ns: int) -> Places:
+def _turns(close_ns: Times, every_ns: int) -> list[int]:
     """The first instant of each hour or day."""
     number = close_ns // every_ns
-    return np.asarray(np.flatnonzero(np.diff(number, prepend=number[:1] - 1)))
-
-
-def _between(turns: Places, instant: int, following: int) -> list[int]:
-    """Those strictly between two instants."""
-    first, last = np.searchsorted(turns, (instant + 1, following))
-    found: list[int] = turns[first:last].tolist()
+    found: list[int] = np.flatnonzero(np.diff(number, prepend=number[:1] - 1)).tolist()
     return found
+
+
+def _between(turns: list[int], instant: int, following: int) -> list[int]:
+    """Those strictly between two instants."""
+    first = bisect_right(turns, instant)
+    return turns[first : bisect_left(turns, following, first)]
