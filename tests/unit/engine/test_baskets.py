@@ -9,6 +9,7 @@ from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.state import DeskState, state_bytes
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
+from neuratrade.core.model.approval import Verdict
 from neuratrade.core.model.intent import (
     BasketIntent,
     CloseIntent,
@@ -628,3 +629,19 @@ def test_the_ledger_and_the_baskets_say_the_same() -> None:
     floor = whole_story("loss cap")
     account = floor.state.accounts["paper"]
     assert account.balances["USDT"] - CASH == moved(floor).pnl
+
+
+def test_a_basket_that_nothing_cuts_is_approved_at_its_own_scale() -> None:
+    judged = Floor().post(basket())
+    (scale,) = (layer for layer in judged.layers if layer.name == "basket_scale")
+    assert (scale.verdict, scale.reason, scale.observed) == (Verdict.APPROVE, "", "1")
+
+
+def test_a_restart_leaves_a_basket_that_stands_as_it_is() -> None:
+    floor = standing()
+    floor.crash_after(f.BasketMoved)
+    floor.recover()
+    floor.settle()
+    assert phases(floor)[-1] is PHASE.OPEN
+    assert not any(isinstance(fact, f.TriggerFired) for fact in floor.facts)
+    assert floor.state.baskets["pair"].legs == ["long", "short"]

@@ -177,3 +177,16 @@ def test_what_was_left_too_much_is_bought_back_and_no_target_comes_in_between() 
         assert not any(isinstance(item, f.TriggerFired) for item in step.facts)
     hand.seconds(2)
     assert (hand.order(EXIT).request.side, hand.order(EXIT).request.quantity) == (Side.BUY, D("0.5"))
+
+
+def test_an_entry_thought_absent_that_turns_up_while_the_desk_is_halted_is_taken_away() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.unknown(ENTRY)
+    coid = hand.coid(ENTRY)
+    hand.gone(ENTRY)
+    assert not hand.state.brackets
+    hand.step(e.Halt(hand.now_ns, "ana", "enough", f.KillPolicy.CANCEL_ENTRIES))
+    hand.step(f.OrderAccepted(hand.now_ns, coid, "there after all"))
+    assert [type(item) for item in hand.commands] == [c.CancelOrder]
+    assert hand.order(ENTRY).asked == "cancel"
