@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ PACKAGE = "neuratrade"
 
 
 class Watcher:
-    """The plugin. tests: only these, with the seconds of processor time each took. Sources may note their calls in CALLS."""
+    """The plugin. tests: only these, with the processor seconds of each. Sources may note calls in CALLS."""
 
     def __init__(self, request: dict[str, Any], answer: int) -> None:
         self.tests: dict[str, float] | None = request.get("tests")
@@ -95,9 +96,9 @@ class Watcher:
 
 
 def _processor_s() -> float:
-    """Used by this process and by those it started and waited for: on a busy machine the same as on an idle one."""
-    used = os.times()
-    return used.user + used.system + used.children_user + used.children_system
+    """Used by this process and those it waited for: on a busy machine the same as on an idle one."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(item.ru_utime + item.ru_stime for item in used)
 
 
 def _file(nodeid: str) -> str:

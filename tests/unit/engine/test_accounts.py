@@ -407,3 +407,33 @@ def test_with_isolated_margin_a_position_answers_for_itself(quantity: int, level
 def test_what_needs_no_maintenance_is_never_liquidated() -> None:
     account, _ = margined(MarginMode.CROSS, 40)
     assert liquidation_of_position(account, {PERP.key: PERP}, PERP.key) is None
+
+
+def test_units_held_through_a_position_and_the_accounts_own_currency_need_no_conversion() -> None:
+    hand = Hand()
+    hand.enter(intent("spot", instrument=SPOT, quantity=4, targets=()))
+    open_whole(hand, intent("perp", quantity=1))
+    account = account_of(hand)
+    assert account.balances["ETH"] == 4
+    assert hand.engine.markets.conversions(account) == []
+    hand.step(f.CashMoved(hand.now_ns, "paper", "ETH", D(1), "deposit"))
+    (rate_of_more,) = hand.engine.markets.conversions(account)
+    assert rate_of_more is not None
+    assert rate_of_more.source == SPOT.key
+
+
+def test_what_is_quoted_in_the_accounts_own_currency_is_converted_at_no_age() -> None:
+    hand = Hand()
+    seen = gate_view(hand.state, intent(), hand.engine.config, hand.engine.markets, hand.now_ns + 7)
+    assert (seen.conversion, seen.conversion_age_ns) == (D(1), 0)
+
+
+def test_an_intent_for_what_nobody_knows_is_refused() -> None:
+    hand = Hand()
+    stranger = replace(intent(), instrument="NOBODY@test")
+    step = hand.step(e.IntentArrived(stranger, hand.now_ns))
+    (judged,) = (fact for fact in step.facts if isinstance(fact, f.IntentJudged))
+    assert not judged.approved
+    elsewhere = hand.step(e.IntentArrived(replace(intent("b"), account_id="nobody"), hand.now_ns))
+    (judged,) = (fact for fact in elsewhere.facts if isinstance(fact, f.IntentJudged))
+    assert not judged.approved

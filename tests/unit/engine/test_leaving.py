@@ -520,3 +520,20 @@ def test_a_part_that_was_to_be_sold_in_a_closed_market_is_sold_at_the_opening_on
     assert hand.order(STOP).quantity == D("0.6")
     hand.seconds(150)
     assert hand.bracket.held == D("0.6")
+
+
+def test_a_session_that_is_told_again_changes_nothing() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    assert hand.step(f.SessionMoved(hand.now_ns, PERP.key, True)).facts == []
+    shut(hand)
+    assert hand.step(f.SessionMoved(hand.now_ns, PERP.key, False)).facts == []
+
+
+def test_a_cancel_by_hand_is_taken_also_while_all_of_it_is_leaving() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    close(hand)
+    assert hand.leaving()
+    word = CancelIntent("stop", "paper", "op", "a", "no more of it", hand.now_ns)
+    assert judged(hand, e.IntentArrived(word, hand.now_ns)).approved

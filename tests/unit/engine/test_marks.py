@@ -252,3 +252,27 @@ def test_word_of_a_connection_nobody_has_is_counted_and_changes_nothing() -> Non
     strays = hand.engine.strays
     step = hand.step(e.ConnectionChanged("somebody", hand.now_ns, connected=True))
     assert (step.facts, step.commands, hand.engine.strays) == ([], [], strays + 1)
+
+
+def test_of_two_hours_with_one_peak_the_later_one_is_kept() -> None:
+    hand = holding({})
+    hand.now_ns = T0 + NS_PER_HOUR
+    mark(hand, 100, 0)
+    assert hand.state.accounts["paper"].hour_peaks == [(T0 // NS_PER_HOUR + 1, D(100_000))]
+
+
+@pytest.mark.parametrize(("equity", "state"), [("-0.5", REDUCING), ("0.05", RUNNING)])
+def test_below_zero_each_peak_is_looked_at_since_the_lowest_shows_the_deepest_fall(
+    equity: str, state: f.TradingState
+) -> None:
+    hand = Hand(
+        {"daily_loss_fraction": "5", "session_drawdown_fraction": "50", "drawdown_24h_fraction": "50"}
+    )
+    hand.tick()
+    account = hand.state.accounts["paper"]
+    account.day_start_equity = D("0.1")
+    account.balances["USDT"] = D(equity)
+    for _ in range(2):
+        hand.now_ns += NS_PER_SECOND
+        hand.engine.step(e.ClockTick(hand.now_ns))
+    assert state_of(hand) is state

@@ -15,7 +15,7 @@ from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole, OrderStatus
 from tests.simulation.hand import Hand
 from tests.simulation.snapshots import begun, listed, look, look_twice, strange_fill, strange_order
-from tests.simulation.world import PERP, D, desk_engine, fill_of, intent, run_started
+from tests.simulation.world import ACCOUNT, PERP, D, desk_engine, fill_of, intent, run_started
 
 ENTRY, STOP, TARGET = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET
 
@@ -530,3 +530,38 @@ def test_a_stop_that_is_listed_among_the_plain_orders_was_reached_and_is_looked_
     assert looked_up(step) == [coid]
     hand.step(f.OrderTriggered(hand.now_ns, coid))
     assert looked_up(look(hand, plain=(rests,), conditional=())) == [], "that is known by now"
+
+
+def test_executions_that_are_booked_as_they_are_listed_are_not_asked_about() -> None:
+    hand = holding()
+    (done,) = [fact for fact in hand.facts if isinstance(fact, f.OrderFilled)]
+    assert looked_up(look(hand, fills=(done.fill,))) == []
+
+
+def with_another_account(hand: Hand) -> None:
+    """The desk trades a second account at the same venue, beside the one there is."""
+    for state in (hand.state, hand._twin):
+        first = state.accounts["paper"]
+        state.accounts["second"] = type(first)(msgspec.structs.replace(ACCOUNT, account_id="second"), {})
+
+
+def test_a_look_at_one_account_says_nothing_about_orders_of_another() -> None:
+    hand = holding()
+    with_another_account(hand)
+    empty = {"plain": (), "conditional": (), "positions": {}, "balances": {}}
+    step = look(hand, account_id="second", **empty)
+    assert looked_up(step) == []
+    stop = listed(hand.order(STOP))
+    step = look(hand, account_id="second", **(empty | {"conditional": (stop,)}))
+    assert [fact.reference for fact in step.facts if isinstance(fact, f.Quarantined)] == [
+        f"second:{stop.client_order_id}"
+    ]
+
+
+def test_an_order_without_any_name_is_quarantined_as_what_it_buys_or_sells() -> None:
+    hand = begun()
+    item = msgspec.structs.replace(strange_order(), client_order_id="", venue_order_id="")
+    look(hand, extra=(item,))
+    (kept,) = hand.state.quarantine.values()
+    assert kept.reference == f"{PERP.key} buy"
+    assert kept.detail.endswith("venue id unnamed")

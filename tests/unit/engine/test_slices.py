@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from neuratrade.core.engine.slices import schedule, share_of, smallest_child
+from neuratrade.core.engine.slices import execution_report, schedule, share_of, smallest_child
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
@@ -593,3 +593,31 @@ def test_a_cut_that_cannot_be_carried_out_is_refused(
     assert judged.envelope is None
     assert [layer.reason for layer in judged.layers if layer.verdict.blocks] == [reason]
     assert hand.state.brackets == {}
+
+
+def test_a_rest_that_the_venue_just_takes_is_a_part_of_its_own() -> None:
+    hand = begun(Iceberg(D("0.1")), "0.153", order_type=EntryType.LIMIT)
+    assert smallest_child(hand.bracket.intent, PERP) == D("0.053")
+    take(hand, "0.1")
+    assert children(hand) == [D("0.1"), D("0.053")]
+
+
+def test_exactly_five_hundred_parts_are_not_too_many() -> None:
+    proposal = sliced(Iceberg(D("0.1")), 50, order_type=EntryType.LIMIT)
+    report = execution_report(proposal, PERP, D(50))
+    assert report is not None
+    assert not report.verdict.blocks
+    more = execution_report(proposal, PERP, D("50.001"))
+    assert more is not None
+    assert more.verdict.blocks
+
+
+def test_of_a_part_that_could_not_be_found_only_what_it_did_not_fill_is_given_up() -> None:
+    hand = begun(Iceberg(D(10)), 30, order_type=EntryType.LIMIT)
+    take(hand, 4)
+    hand.not_found(ENTRY)
+    hand.seconds(3)
+    hand.not_found(ENTRY)
+    hand.seconds(5)
+    take(hand, 10)
+    assert children(hand) == [10, 10, 10]

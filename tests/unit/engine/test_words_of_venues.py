@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from neuratrade.core.engine.sense import is_amount, is_price
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.commands import LookUpOrder
@@ -154,3 +155,14 @@ def test_a_liquidation_in_an_account_nobody_knows_changes_nothing(known: bool) -
     step = hand.step(f.Liquidated(hand.now_ns, fill))
     assert any(isinstance(fact, f.Liquidated) for fact in step.facts) is known
     assert (step.facts == []) is not known
+
+
+@pytest.mark.parametrize(
+    ("number", "taken"),
+    [("9.99E18", True), ("1E18", True), ("1E19", False), ("1E-30", True), ("9.9E-31", False)],
+)
+def test_prices_have_at_most_nineteen_digits_before_the_point_and_thirty_places(
+    number: str, taken: bool
+) -> None:
+    assert is_price(D(number)) is taken
+    assert is_amount(D(number)) is taken
