@@ -101,7 +101,7 @@ class Worker:
 
 
 def _test_files(root: Path, places: set[str]) -> list[str]:
-    """The test files in these folders and among these files, in order of path."""
+    """The test files in these folders, and the files and tests among these places, in order of path."""
     found: set[Path] = set()
     for place in places:
         path = root / place

@@ -104,3 +104,18 @@ def test_a_day_that_begins_lets_the_desk_trade_wherever_it_went_down() -> None:
         hand.quote(89)
         hand.tick()
         assert state_of(hand) is RUNNING
+
+
+def test_a_flatten_that_was_cut_short_waits_for_the_exit_under_way_and_leaves_what_that_leaves() -> None:
+    hand = Hand()
+    hand.enter(intent(targets=((110, "0.5"),)))
+    hand.quote(110)
+    hand.cancelled(STOP)
+    hand.step(e.Halt(hand.now_ns, "ana", "enough", f.KillPolicy.FLATTEN_ALL))
+    hand.crash_after(f.OperatorActed)
+    hand.recover()
+    assert hand.leaving()
+    assert not [fact for fact in hand.tick().facts if isinstance(fact, f.TimerSet)]
+    hand.fill(OrderRole.TARGET, "0.5", 110)
+    hand.tick()
+    assert hand.bracket.exit_reason is f.CloseReason.KILL

@@ -548,7 +548,7 @@ def with_another_account(hand: Hand) -> None:
 def test_a_look_at_one_account_says_nothing_about_orders_of_another() -> None:
     hand = holding()
     with_another_account(hand)
-    empty = {"plain": (), "conditional": (), "positions": {}, "balances": {}}
+    empty: dict[str, object] = {"plain": (), "conditional": (), "positions": {}, "balances": {}}
     step = look(hand, account_id="second", **empty)
     assert looked_up(step) == []
     stop = listed(hand.order(STOP))
