@@ -437,3 +437,14 @@ def test_an_intent_for_what_nobody_knows_is_refused() -> None:
     elsewhere = hand.step(e.IntentArrived(replace(intent("b"), account_id="nobody"), hand.now_ns))
     (judged,) = (fact for fact in elsewhere.facts if isinstance(fact, f.IntentJudged))
     assert not judged.approved
+
+
+def test_what_a_stop_of_one_bracket_sold_untold_is_not_missed_in_another() -> None:
+    hand = Hand(checked=False)
+    open_whole(hand, intent("a", quantity=2, lane=Lane.MOMENTUM))
+    open_whole(hand, intent("b", quantity=2))
+    one, other = (hand.state.brackets[name].stop_orders[-1] for name in ("a", "b"))
+    hand.step(f.OrderCancelled(hand.now_ns, other, "", D(1)))
+    hand.step(f.OrderCancelled(hand.now_ns, one, "", D(0)))
+    stops = {name: hand.state.brackets[name].stop_orders[-1] for name in ("a", "b")}
+    assert {name: hand.state.orders[coid].quantity for name, coid in stops.items()} == {"a": 2, "b": 1}

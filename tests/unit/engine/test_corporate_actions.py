@@ -637,19 +637,21 @@ def test_what_is_in_quarantine_moves_to_the_successor_and_nothing_else_does() ->
     }
 
 
-def test_the_old_contract_stays_while_another_account_has_it() -> None:
+@pytest.mark.parametrize("kept", ["foreign", "dust", "positions"])
+def test_the_old_contract_stays_while_another_account_has_it(kept: str) -> None:
     hand = Hand()
     hand.enter(long(SPOT))
     hand.step(f.SessionMoved(hand.now_ns, SPOT.key, False))
     for state in (hand.state, hand._twin):
-        other = type(state.accounts["paper"])(Account("other", "test", "USDT"), {"USDT": D(5)}, foreign={})
-        other.foreign[SPOT.key] = D(1)
+        there: dict[str, object] = {SPOT.key: Position(D(1)) if kept == "positions" else D(1)}
+        other = type(state.accounts["paper"])(Account("other", "test", "USDT"), {"USDT": D(5)})
+        setattr(other, kept, there)
         state.accounts["other"] = other
     hand.step(renaming(hand))
     assert hand.state.instruments[SPOT.key] == SPOT
     assert hand.state.instruments[RENAMED.key] == RENAMED
     assert hand.state.shut == {SPOT.key, RENAMED.key}
-    assert hand.state.accounts["other"].foreign == {SPOT.key: D(1)}
+    assert list(getattr(hand.state.accounts["other"], kept)) == [SPOT.key]
 
 
 def test_a_contract_that_is_open_has_an_open_successor() -> None:

@@ -107,3 +107,17 @@ def test_a_person_who_halts_a_halted_desk_holds_it_also_when_it_starts_over() ->
     hand.step(run_started())
     assert hand.state.trading_state is f.TradingState.HALTED
     assert hand.state.latched
+
+
+def test_a_way_out_that_was_tried_a_moment_ago_is_not_hurried_by_every_tick() -> None:
+    hand = Hand()
+    hand.enter(intent(targets=()))
+    halt(hand, FLATTEN)
+    hand.cancelled(STOP)
+    hand.expired(EXIT)
+    hand.accept(STOP)
+    tried = sum(isinstance(fact, f.TriggerFired) for fact in hand.facts)
+    hand.wait(999)
+    assert not [fact for fact in hand.tick().facts if isinstance(fact, f.TriggerFired)]
+    hand.wait(1)
+    assert sum(isinstance(fact, f.TriggerFired) for fact in hand.facts) == tried + 1

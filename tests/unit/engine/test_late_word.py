@@ -190,3 +190,18 @@ def test_an_entry_thought_absent_that_turns_up_while_the_desk_is_halted_is_taken
     hand.step(f.OrderAccepted(hand.now_ns, coid, "there after all"))
     assert [type(item) for item in hand.commands] == [c.CancelOrder]
     assert hand.order(ENTRY).asked == "cancel"
+
+
+def test_a_stop_that_turns_up_while_the_exit_works_is_taken_away_and_the_exit_goes_on() -> None:
+    hand = Hand(checked=False)
+    hand.enter(intent(targets=()))
+    lost = hand.coid(STOP)
+    hand.step(e.IntentArrived(CloseIntent("c", "paper", "op", "a", "", hand.now_ns), hand.now_ns))
+    hand.gone(STOP)
+    hand.accept(EXIT)
+    hand.step(f.OrderAccepted(hand.now_ns, lost, "V"))
+    assert hand.leaving()
+    assert [item.client_order_id for item in hand.commands if isinstance(item, c.CancelOrder)] == [lost]
+    hand.fill(EXIT, 1, 99)
+    hand.step(f.OrderCancelled(hand.now_ns, lost, "", D(0)))
+    assert hand.closed.reason is f.CloseReason.MANUAL

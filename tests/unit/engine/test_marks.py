@@ -276,3 +276,18 @@ def test_below_zero_each_peak_is_looked_at_since_the_lowest_shows_the_deepest_fa
         hand.now_ns += NS_PER_SECOND
         hand.engine.step(e.ClockTick(hand.now_ns))
     assert state_of(hand) is state
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "believed"), [((0, 1000), False), ((0, 998, 1), False), ((0, 999, 1), True)]
+)
+def test_a_jump_is_believed_by_the_third_price_that_agrees_over_a_second_and_not_before(
+    after_ms: tuple[int, ...], believed: bool
+) -> None:
+    hand = Hand()
+    hand.quote(100)
+    for pause in after_ms:
+        hand.wait(pause)
+        hand.quote(150)
+    assert hand.engine.markets.doubts(PERP.key) is not believed
+    assert hand.engine.markets.price_of(PERP.key) == D("150.05" if believed else "100.05")

@@ -420,3 +420,46 @@ def test_a_stop_that_was_reached_is_taken_away_once_what_it_guarded_is_sold_else
     assert hand.state.orders[older].missing == D("0.5")
     liquidate(hand, "0.5")
     assert cancelled(hand) == [newer]
+
+
+def test_the_terms_a_venue_tells_of_a_stop_in_doubt_prove_that_it_works() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    hand.unknown(STOP)
+    assert not hand.bracket.protected
+    hand.amended(STOP, 1, 95)
+    assert hand.order(STOP).status is OrderStatus.WORKING
+    assert hand.bracket.protected
+
+
+def test_a_stop_was_reached_when_it_first_filled_however_often_it_fills() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    hand.fill(STOP, "0.3", 95)
+    first_ns = hand.now_ns
+    hand.seconds(1)
+    hand.fill(STOP, "0.3", 95)
+    assert hand.order(STOP).triggered_ns == first_ns
+
+
+def test_where_nothing_is_amended_a_further_stop_waits_until_the_one_before_it_works() -> None:
+    hand = Hand(rules=replace(PAPER_RULES, amends_stops=False))
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.5", 100)
+    hand.fill(ENTRY, "0.3", 100)
+    assert len(hand.bracket.stop_orders) == 1
+    hand.accept(STOP)
+    assert [hand.state.orders[coid].quantity for coid in hand.bracket.stop_orders] == [D("0.5"), D("0.3")]
+
+
+def test_what_stays_bare_is_looked_at_every_five_seconds_and_once_it_leaves_every_minute() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    hand.seconds(5)
+    assert hand.leaving()
+    assert hand.state.timers["protect:a"] == hand.now_ns + 5 * NS_PER_SECOND
+    hand.seconds(5)
+    assert hand.state.timers["protect:a"] == hand.now_ns + 60 * NS_PER_SECOND
