@@ -645,3 +645,64 @@ def test_a_restart_leaves_a_basket_that_stands_as_it_is() -> None:
     assert phases(floor)[-1] is PHASE.OPEN
     assert not any(isinstance(fact, f.TriggerFired) for fact in floor.facts)
     assert floor.state.baskets["pair"].legs == ["long", "short"]
+
+
+@pytest.mark.parametrize(("count", "taken"), [(2, True), (10, True), (11, False)])
+def test_a_basket_has_two_to_ten_legs(count: int, taken: bool) -> None:
+    legs = [long(1, Stop(D(95)), f"leg{place}") for place in range(count)]
+    judged = Floor().post(basket(*legs, cap=1000))
+    assert judged.approved is taken
+    assert judged.quantity == (1 if taken else 0)
+
+
+def test_small_legs_and_small_caps_make_a_basket_too() -> None:
+    one = long("0.5", hedge("two", "0.5"), "one")
+    two = replace(long("0.5", hedge("one", "0.5"), "two"), direction=Direction.SHORT)
+    assert Floor().post(basket(one, two, cap="1")).approved
+    assert blocks(Floor().post(basket(one, two, cap="0.99")))[0][0] == "basket_loss"
+
+
+@pytest.mark.parametrize("quantity", ["NaN", "Infinity", "-0.5"])
+def test_a_leg_whose_quantity_is_no_amount_is_refused_like_one_without(quantity: str) -> None:
+    judged = Floor().post(basket(long(), short(D(quantity))))
+    assert [reason for _, reason in blocks(judged)] == [
+        "leg short: it states no quantity, so the legs have no ratio"
+    ]
+
+
+def test_a_leg_in_what_nobody_knows_and_a_basket_of_an_account_nobody_knows_are_refused() -> None:
+    unknown = replace(short(), instrument="NOBODY@test")
+    judged = Floor().post(basket(long(), unknown))
+    assert (judged.approved, judged.quantity) == (False, 0)
+    assert {reason.partition(":")[0] for _, reason in blocks(judged)} == {"leg short"}
+    legs = tuple(replace(leg, account_id="nobody") for leg in (long(), short()))
+    floor = Floor()
+    assert not floor.post(BasketIntent("pair", "nobody", "op", legs, D(200), T0)).approved
+    assert floor.state.brackets == {}
+
+
+def test_a_basket_is_cut_to_the_share_of_the_leg_that_is_cut_most_wherever_it_stands() -> None:
+    legs = [long(quantity, Stop(D(95)), f"leg{quantity}") for quantity in (20, 60, 40)]
+    floor = entered(*legs, limits={"order_usd": "3000"}, cap=10_000)
+    assert [floor.leg(f"leg{quantity}").quantity for quantity in (20, 60, 40)] == [10, 30, 20]
+    whole = next(fact for fact in floor.facts if isinstance(fact, f.IntentJudged))
+    assert whole.quantity == D("0.5")
+
+
+def test_what_a_stop_may_lose_counts_for_each_unit_of_each_leg() -> None:
+    legs = [long(2, Stop(D(95)), "two"), long(3, Stop(D(90)), "three")]
+    judged = Floor().post(basket(*legs, cap=1000))
+    (loss,) = (layer for layer in judged.layers if layer.name == "basket_loss")
+    # 2 * 5 + 3 * 10, and the fees both ways on top.
+    assert 40 < D(loss.observed) < 41
+    assert loss.limit == "1000"
+    assert Floor().post(basket(*legs, cap=D(loss.observed))).approved
+    assert not Floor().post(basket(*legs, cap=40)).approved
+
+
+def test_the_risk_of_one_trade_limits_a_basket_whose_cap_is_higher() -> None:
+    limits = {"risk_per_trade_fraction": "0.0015"}
+    judged = Floor(limits).post(basket(cap=1_000_000))
+    (loss,) = (layer for layer in judged.layers if layer.name == "basket_loss")
+    assert (loss.observed, loss.limit) == ("200", "150")
+    assert not judged.approved
