@@ -673,7 +673,7 @@ def test_a_leg_whose_quantity_is_no_amount_is_refused_like_one_without(quantity:
 def test_a_leg_in_what_nobody_knows_and_a_basket_of_an_account_nobody_knows_are_refused() -> None:
     unknown = replace(short(), instrument="NOBODY@test")
     judged = Floor().post(basket(long(), unknown))
-    assert (judged.approved, judged.quantity) == (False, 0)
+    assert (judged.approved, judged.quantity) == (False, D(0))
     assert {reason.partition(":")[0] for _, reason in blocks(judged)} == {"leg short"}
     legs = tuple(replace(leg, account_id="nobody") for leg in (long(), short()))
     floor = Floor()

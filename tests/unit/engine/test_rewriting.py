@@ -80,10 +80,10 @@ def test_a_roll_moves_every_level_and_value_of_a_bracket_by_its_amount_and_no_qu
     half_done(bracket)
     bracket.base_fees = D(0)
     apply(state, ROLL)
-    assert (bracket.quantity, bracket.entered, bracket.exited, bracket.held) == (10, 8, 2, 6)
-    assert (bracket.entry_value, bracket.exit_value) == (800 + 3 * 8, 220 + 3 * 2)
-    assert (bracket.stop_price, bracket.best_price, bracket.exit_level) == (98, 107, 4)
-    assert (bracket.intent.instrument, bracket.intent.trigger_price) == (NEXT.key, 103)
+    assert (bracket.quantity, bracket.entered, bracket.exited, bracket.held) == (D(10), D(8), D(2), D(6))
+    assert (bracket.entry_value, bracket.exit_value) == (D(800 + 3 * 8), D(220 + 3 * 2))
+    assert (bracket.stop_price, bracket.best_price, bracket.exit_level) == (D(98), D(107), D(4))
+    assert (bracket.intent.instrument, bracket.intent.trigger_price) == (NEXT.key, D(103))
 
 
 def test_thirds_of_a_holding_that_paid_a_fee_in_kind_are_what_it_holds() -> None:
@@ -148,11 +148,11 @@ def test_what_another_bracket_account_or_instrument_has_stays_as_it_is() -> None
         BINARY, trigger_price=D("0.5"), protection=DefinedRisk(D(5)), take_profits=()
     )
     apply(state, SPLIT)
-    assert (bracket.quantity, order.quantity, order.listed_as) == (10, 10, "")
+    assert (bracket.quantity, order.quantity, order.listed_as) == (D(10), D(10), "")
     other = replace(bracket.intent, account_id="other", instrument=SPOT.key)
     bracket.intent = other
     apply(state, replace(SPLIT, action_id="y"))
-    assert (bracket.quantity, order.quantity, order.listed_as) == (10, 10, "")
+    assert (bracket.quantity, order.quantity, order.listed_as) == (D(10), D(10), "")
 
 
 # orders
@@ -164,8 +164,8 @@ def test_every_number_of_an_order_is_in_the_new_terms() -> None:
     order.asked_quantity, order.asked_most = D(7), D(8)
     order.executions = {"t": Execution(D(4), D(100), D("0.3"), "USDT", T0)}
     apply(state, SPLIT)
-    assert (order.quantity, order.filled, order.stated) == (20, 8, 12)
-    assert (order.asked_quantity, order.asked_most, order.stop_price) == (14, 16, D("47.5"))
+    assert (order.quantity, order.filled, order.stated) == (D(20), D(8), D(12))
+    assert (order.asked_quantity, order.asked_most, order.stop_price) == (D(14), D(16), D("47.5"))
     assert order.executions == {"t": Execution(D(8), D(50), D("0.3"), "USDT", T0)}
     assert order.request.quantity == 10, "what was asked for once is history"
 
@@ -174,12 +174,12 @@ def test_a_dividend_leaves_an_order_as_it_rests_and_only_an_entry_has_to_go() ->
     state, _, order = books()
     order.stop_price = D(95)
     apply(state, DIVIDEND)
-    assert (order.quantity, order.stop_price, order.listed_as) == (10, 95, SPOT.key)
+    assert (order.quantity, order.stop_price, order.listed_as) == (D(10), D(95), SPOT.key)
     state, _, order = books()
     order.request = replace(order.request, role=OrderRole.STOP)
     order.stop_price = D(95)
     apply(state, DIVIDEND)
-    assert (order.stop_price, order.listed_as) == (95, "")
+    assert (order.stop_price, order.listed_as) == (D(95), "")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_split_of_what_is_owned_adds_units_and_of_a_derivative_only_contracts(
         account.positions[item.key] = Position(D(6), lots=lots)
         apply(state, acted(f.ActionKind.SPLIT, item, ratio=D(2)))
         position = account.positions[item.key]
-        assert [(lot.quantity, lot.price) for lot in position.lots] == [(4, 50), (8, 55)]
+        assert [(lot.quantity, lot.price) for lot in position.lots] == [(D(4), D(50)), (D(8), D(55))]
         assert position.quantity == 12
         assert account.balances[item.base] == 2 * units
 
@@ -257,7 +257,7 @@ def test_a_roll_moves_the_cost_of_both_sides_and_no_units() -> None:
         account.positions[f"{FUTURE.key}/{side}"] = Position(D(units), lots=[Lot(D(units), D(100))])
     apply(state, replace(ROLL, successor=replace(NEXT, base="ESZ")))
     held = {key: (item.quantity, item.lots[0].price) for key, item in account.positions.items()}
-    assert held == {f"{NEXT.key}/LONG": (6, 103), f"{NEXT.key}/SHORT": (-2, 103)}
+    assert held == {f"{NEXT.key}/LONG": (D(6), D(103)), f"{NEXT.key}/SHORT": (D(-2), D(103))}
     assert "ESZ" not in account.balances
 
 
