@@ -99,6 +99,11 @@ def test_slices_are_floored_merged_where_too_small_and_add_up(
     assert sum(slot.quantity for slot in slots) == D(quantity)
 
 
+def test_no_slice_is_planned_for_nothing_even_where_nothing_is_too_small() -> None:
+    slots = schedule(Vwap((D(0), D(1), D(0), D(1)), 30), D(4), PERP, D(0))
+    assert [slot.quantity for slot in slots] == [D(2), D(2)]
+
+
 def test_a_slice_shares_what_those_before_it_did_not_get_with_those_after_it() -> None:
     slots = schedule(Twap(4, 30), D(4), PERP, D("0.05"))
     # The first got nothing: 4 is free for the three that are left, of which this one takes its third.
