@@ -706,3 +706,12 @@ def test_the_risk_of_one_trade_limits_a_basket_whose_cap_is_higher() -> None:
     (loss,) = (layer for layer in judged.layers if layer.name == "basket_loss")
     assert (loss.observed, loss.limit) == ("200", "150")
     assert not judged.approved
+
+
+def test_a_leg_that_lost_any_part_of_itself_hedges_no_other_any_more() -> None:
+    floor = standing(long(50, Stop(D(95))), short(), cap=1000)
+    assert not any(isinstance(fact, f.TriggerFired) for fact in floor.facts)
+    floor.fill_leg("long", STOP, "0.5", 95)
+    assert phases(floor)[-1] is PHASE.LEAVING
+    floor.settle()
+    assert set(closings(floor)) == {"long", "short"}

@@ -170,3 +170,11 @@ def test_without_equity_nothing_is_said_of_an_entry(equity: int | None) -> None:
 
 def test_an_entry_in_a_contract_that_nobody_liquidates_has_no_liquidation_price() -> None:
     assert liquidated_at(entry(1), view(500), contract=PERP) is None
+
+
+def test_a_liquidation_price_may_be_however_small() -> None:
+    assert liquidation_of_position(account(199, BTC=(2, 100)), CONTRACTS, PERP.key) == D(1) / D("1.96")
+
+
+def test_however_little_equity_there_is_an_entry_is_backed_by_it() -> None:
+    assert liquidated_at(entry("0.01"), view("0.5")) == D(50) / D("0.98")
