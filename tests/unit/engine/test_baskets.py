@@ -715,3 +715,15 @@ def test_a_leg_that_lost_any_part_of_itself_hedges_no_other_any_more() -> None:
     assert phases(floor)[-1] is PHASE.LEAVING
     floor.settle()
     assert set(closings(floor)) == {"long", "short"}
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_legs_are_left_at_their_last_price_and_where_none_is_known_at_their_stop(blind: bool) -> None:
+    floor = standing(long(50, Stop(D(95))), short(), cap=1000)
+    floor.show(FUTURE, 100)
+    if blind:
+        floor.engine = desk_engine(floor.state)
+    floor.fill_leg("long", STOP, "0.5", 95)
+    fired = {fact.bracket_id: fact.level for fact in floor.facts if isinstance(fact, f.TriggerFired)}
+    mid = D(100) + FUTURE.tick / 2
+    assert fired == {"long": D(95) if blind else D(100), "short": D(0) if blind else mid}
