@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from neuratrade.core.engine.ledger import equity_of
 from neuratrade.core.engine.state import BracketPhase, state_bytes
+from neuratrade.core.engine.terms import on_grid
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
@@ -31,7 +32,19 @@ from neuratrade.hands.sender import Sender
 from neuratrade.store.keys import Ed25519Signer, verify
 from tests.simulation.floor import Floor
 from tests.simulation.hand import Hand
-from tests.simulation.world import FUTURE, PERP, SPOT, T0, D, bar, fill_of, intent, run_started, warm_up
+from tests.simulation.world import (
+    BINARY,
+    FUTURE,
+    PERP,
+    SPOT,
+    T0,
+    D,
+    bar,
+    fill_of,
+    intent,
+    run_started,
+    warm_up,
+)
 
 ENTRY, STOP, TARGET, EXIT = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET, OrderRole.EXIT
 NEXT = replace(FUTURE, asset="ESZ/USDT")
@@ -691,15 +704,21 @@ def test_a_roll_into_what_is_held_the_other_way_earns_what_closes() -> None:
     assert hand.state.accounts["paper"].balances["USDT"] == cash + (110 - 103) * 50
 
 
-@pytest.mark.parametrize("ratio", [2, 3])
-def test_a_stop_that_is_filled_in_part_is_replaced_after_a_split_and_not_amended(ratio: int) -> None:
+@pytest.mark.parametrize("filled", ["0.5", "1", "2"])
+def test_a_stop_that_is_filled_in_part_is_replaced_after_a_split_and_a_whole_one_amended(
+    filled: str,
+) -> None:
+    whole = Hand()
+    whole.enter(long(SPOT))
+    whole.step(split(whole))
+    assert [type(item) for item in whole.commands] == [c.AmendOrder]
     hand = Hand()
     hand.enter(long(SPOT))
-    hand.fill(STOP, 1, 95)
-    hand.step(split(hand, ratio))
+    hand.fill(STOP, filled, 95)
+    hand.step(split(hand))
     assert [type(item) for item in hand.commands] == [c.CancelOrder]
     answer_all(hand)
-    assert hand.order(STOP).quantity == 3 * ratio
+    assert hand.order(STOP).quantity == 2 * (4 - D(filled))
     assert hand.bracket.protected
 
 
@@ -760,3 +779,21 @@ def test_an_earlier_part_that_turned_up_is_taken_away_when_it_is_off_the_new_gri
     hand.step(f.InstrumentUpdated(hand.now_ns, replace(SPOT, tick=D("0.1"))))
     gone = [item.client_order_id for item in hand.commands if isinstance(item, c.CancelOrder)]
     assert gone == [lost]
+
+
+@pytest.mark.parametrize(
+    ("price", "level"),
+    [("0.996", "0.99"), ("0.984", "0.98"), ("1.2", "0.99"), ("0.004", "0.01"), ("-3", "0.01")],
+)
+def test_a_level_that_an_action_moves_beyond_the_bounds_of_its_contract_is_the_last_one_inside(
+    price: str, level: str
+) -> None:
+    assert on_grid(BINARY, D(price)) == D(level)
+
+
+def test_a_run_that_goes_on_drops_contracts_that_are_neither_configured_nor_held() -> None:
+    hand = Hand()
+    hand.enter(long(SPOT))
+    fewer = replace(run_started(at_ns=hand.now_ns, fresh=False), instruments=(PERP,))
+    hand.step(fewer)
+    assert set(hand.state.instruments) == {PERP.key, SPOT.key}

@@ -205,3 +205,23 @@ def test_a_stop_that_turns_up_while_the_exit_works_is_taken_away_and_the_exit_go
     hand.fill(EXIT, 1, 99)
     hand.step(f.OrderCancelled(hand.now_ns, lost, "", D(0)))
     assert hand.closed.reason is f.CloseReason.MANUAL
+
+
+def test_a_late_fill_of_an_entry_whose_end_stated_nothing_uses_up_no_more_than_was_asked_for() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    request = hand.order(ENTRY).request
+    hand.cancelled(ENTRY)
+    assert not hand.state.brackets
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(request, "0.4", 100, "late", hand.now_ns)))
+    assert (hand.bracket.held, hand.bracket.entry_used) == (D("0.4"), D(1))
+
+
+def test_a_restart_while_an_entry_rests_sets_no_time_exit() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, hold_s=600))
+    hand.accept(ENTRY)
+    hand.crash_after(f.OrderAccepted)
+    hand.recover()
+    assert "hold:a" not in hand.state.timers

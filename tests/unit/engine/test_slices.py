@@ -596,7 +596,7 @@ def test_a_cut_that_cannot_be_carried_out_is_refused(
     step = hand.step(e.IntentArrived(sliced(execution, **more), T0))  # type: ignore[arg-type]
     judged = next(fact for fact in step.facts if isinstance(fact, f.IntentJudged))
     assert not judged.approved
-    assert judged.envelope is None
+    assert (judged.envelope, judged.quantity) == (None, D(0))
     assert [layer.reason for layer in judged.layers if layer.verdict.blocks] == [reason]
     assert hand.state.brackets == {}
 
