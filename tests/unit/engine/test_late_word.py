@@ -225,3 +225,16 @@ def test_a_restart_while_an_entry_rests_sets_no_time_exit() -> None:
     hand.crash_after(f.OrderAccepted)
     hand.recover()
     assert "hold:a" not in hand.state.timers
+
+
+def test_an_entry_thought_absent_that_turns_up_uses_up_its_approval_again() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    request = hand.order(ENTRY).request
+    hand.fill(ENTRY, "0.25", 100)
+    hand.accept(STOP)
+    hand.gone(ENTRY)
+    assert hand.bracket.entry_used == D("0.25"), "what never came may be used again"
+    hand.step(f.OrderAccepted(hand.now_ns, request.client_order_id, "there after all"))
+    assert hand.bracket.entry_used == 1
