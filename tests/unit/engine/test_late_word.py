@@ -238,3 +238,26 @@ def test_an_entry_thought_absent_that_turns_up_uses_up_its_approval_again() -> N
     assert hand.bracket.entry_used == D("0.25"), "what never came may be used again"
     hand.step(f.OrderAccepted(hand.now_ns, request.client_order_id, "there after all"))
     assert hand.bracket.entry_used == 1
+
+
+def test_a_correction_of_an_execution_that_never_came_tells_of_it_and_what_it_made_is_guarded() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    told = f.FillCorrected(hand.now_ns, hand.coid(ENTRY), "lost", D("0.5"), D(100), D("0.1"))
+    hand.step(told)
+    assert hand.bracket.held == D("0.5")
+    assert hand.order(STOP).quantity == D("0.5")
+    request = hand.order(ENTRY).request
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(request, "0.7", 99, "lost", hand.now_ns)))
+    assert hand.bracket.held == D("0.5"), "what it was first told to be comes late and is not true any more"
+
+
+def test_an_execution_busted_before_it_was_told_of_never_counts() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    request = hand.order(ENTRY).request
+    hand.step(f.FillCorrected(hand.now_ns, request.client_order_id, "lost", D(0), D(100), D(0)))
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(request, "0.5", 100, "lost", hand.now_ns)))
+    assert hand.bracket.held == 0

@@ -24,6 +24,7 @@ class AboveWatermark:
 
     span_ns: int = NS_PER_MINUTE
     vetoed: bool = False
+    while_flat: bool = False
     assets: tuple[str, ...] = (PERP.asset,)
     name: str = "watermark"
     lane: Lane = Lane.MOMENTUM
@@ -122,3 +123,10 @@ def test_each_bar_and_each_strategy_gives_an_intent_of_its_own_and_a_replay_the_
     first = names()
     assert len(set(first)) == len(first) == 4
     assert names() == first
+
+
+def test_one_that_speaks_while_flat_is_not_heard_where_it_is_entering_or_holds() -> None:
+    engine = desk(AboveWatermark(while_flat=True), AboveWatermark(name="other"))
+    first = judged(close(engine, 0, 101))
+    assert [intent.strategy_ref for intent in first] == ["watermark", "other"]
+    assert [intent.strategy_ref for intent in judged(close(engine, 1, 102))] == ["other"]
