@@ -2,9 +2,9 @@
 
 Between two bars that matter (a word of a strategy; a stop, target, trail or limit within reach; a timer; a
 standing rule that equity might break; a funding time) nothing changes but marks. Of those marks the ones
-that leave a trace are made: where equity was highest in an hour or lowest in all, at the turn of a day, and
-on the bar before a strategy speaks, since the gate sizes by the last one. Everything else is the desk's own
-work on the bars that are driven: decisions, orders, fills and books come out as if every bar had been.
+that leave a trace are made: where equity was highest in an hour, at the turn of a day, and on the bar before
+a strategy speaks, since the gate sizes by the last one. Everything else is the desk's own work on the bars
+that are driven: decisions, orders, fills and books come out as if every bar had been.
 """
 
 from bisect import bisect_left, bisect_right
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuratrade.core.engine.engine import Engine
+from neuratrade.core.engine.fold.accounts import HOURS_KEPT
 from neuratrade.core.engine.quiet import EVERYWHERE, Range, is_calm, narrower
 from neuratrade.core.engine.state import instrument_of_position
 from neuratrade.core.indicators.kernel import kernel
@@ -42,33 +43,23 @@ def _first_touch(low: Floats, high: Floats, first: int, last: int, below: float,
 
 
 @kernel
-def _worth_marking(
-    worth: Floats, is_hour: Flags, rest: float, peak: float, deepest: float, found: Places
-) -> int:
-    """Places of the highest worth in each hour, and of the deepest fall of rest + worth with its peak.
+def _peaks(worth: Floats, is_hour: Flags, now: float, found: Places) -> int:
+    """Places of the highest worth in each hour, latest first: those that no later one reaches.
 
-    A fall counts that comes near the deepest so far: one mark too many changes nothing.
+    now: the worth that was marked last; in its hour only what is above it counts.
     """
     count, best, best_at = 0, -np.inf, -1
-    top, top_at, fell_at, from_at, worst = peak, -1, -1, -1, deepest * 0.999999
-    for place in range(worth.shape[0]):
-        if is_hour[place] and best_at >= 0:
-            found[count] = best_at
-            count += 1
-            best, best_at = -np.inf, -1
+    for place in range(worth.shape[0] - 1, -1, -1):
         if worth[place] > best:
             best, best_at = worth[place], place
-        value = rest + worth[place]
-        if value > top:
-            top, top_at = value, place
-        if 1.0 - value / top > worst:
-            worst, fell_at, from_at = 1.0 - value / top, place, top_at
-    found[count] = best_at
-    count += 1
-    for place in (fell_at, from_at):
-        if place >= 0:
-            found[count] = place
-            count += 1
+        if is_hour[place]:
+            if best_at >= 0:
+                found[count] = best_at
+                count += 1
+            best_at = -1
+    if best_at >= 0 and best > now:
+        found[count] = best_at
+        count += 1
     return count
 
 
@@ -227,14 +218,20 @@ class Drive:
         calm = is_calm(self._engine.state, self._engine.config)
         marks = set(days if calm else [*days, *hours])
         if not holdings:
-            # While nothing is held and nothing is to be lifted, only the last hour leaves a trace.
-            marks.update(hours[-1:])
+            # While nothing is held and nothing is to be lifted, an hour counts where an old peak ends in it.
+            if hours and self._outlives_a_peak(hours[-1]):
+                marks.add(hours[-1])
         else:
             marks.update(self._extremes(holdings, instant, following))
             if self._words.speaks_at(following) or following == len(self._line.close_ns) - 1:
                 marks.add(following - 1)
         for place in sorted(marks):
             self._mark(place, holdings)
+
+    def _outlives_a_peak(self, instant: int) -> bool:
+        (account,) = self._engine.state.accounts.values()
+        hour = int(self._line.close_ns[instant]) // NS_PER_HOUR
+        return bool(account.hour_peaks) and account.hour_peaks[0][0] < hour - HOURS_KEPT
 
     def _mark(self, instant: int, holdings: dict[str, float]) -> None:
         for key in holdings:
@@ -244,7 +241,7 @@ class Drive:
         self._desk.take(ClockTick(int(self._line.close_ns[instant])))
 
     def _extremes(self, holdings: dict[str, float], instant: int, following: int) -> list[int]:
-        """Where equity was highest in each hour, and lowest where that is a new depth."""
+        """Where equity was highest in each hour, as far as no later hour reached it."""
         first = instant + 1
         if first == following:
             return []
@@ -254,16 +251,8 @@ class Drive:
             scale = units * float(track.bars.instrument.multiplier)
             now += float(track.bars.close[track.upto[instant]]) * scale
             worth += track.bars.close[track.upto[first:following]] * scale
-        (account,) = self._engine.state.accounts.values()
-        found = np.empty(following - first + 3, dtype=np.int64)
-        count = _worth_marking(
-            worth,
-            self._is_hour[first:following],
-            float(account.equity) - now,
-            float(account.peak),
-            float(account.max_drawdown),
-            found,
-        )
+        found = np.empty(following - first, dtype=np.int64)
+        count = _peaks(worth, self._is_hour[first:following], now, found)
         places: list[int] = (found[:count] + first).tolist()
         return places
 

@@ -38,11 +38,11 @@ def first_difference(some: list[f.Fact], others: list[f.Fact]) -> str:
 
 
 def books(simulation: Simulation) -> dict[str, Any]:
-    """Everything durable but when the last mark was made: one that told nothing may have been left out."""
+    """Everything durable but the time of the last mark and the deepest one: figures of all marks."""
     found: dict[str, Any] = json.loads(state_bytes(simulation.engine.state))
     del found["now_ns"]
     for account in found["accounts"].values():
-        del account["marked_ns"]
+        del account["marked_ns"], account["max_drawdown"]
     return found
 
 
