@@ -18,7 +18,7 @@ from neuratrade.core.indicators.choice import Library
 from neuratrade.core.model.account import Account
 from neuratrade.core.model.decimals import BASIS_POINTS
 from neuratrade.core.model.errors import UsageError
-from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.market import NS_PER_HOUR
 from neuratrade.core.risk.limits import DEFAULTS
 from neuratrade.core.strategies.dna import AssetDna, Dna
@@ -129,7 +129,8 @@ def prepare(ask: Ask, catalogue: Catalogue) -> Prepared:
     if strategy and values:
         plan = with_values(plan, strategy, values)
     fees = tuple(_own_fees(own, contracts))
-    return Prepared(plan, columns, strategy, (*loaded.notes, *fees), fees, loaded.digest)
+    notes = (*loaded.notes, *fees, *_no_carry(carry, contracts))
+    return Prepared(plan, columns, strategy, notes, fees, loaded.digest)
 
 
 def _selection(ask: Ask, end_ns: int | None) -> Selection:
@@ -209,6 +210,18 @@ def _own_fees(before: Sequence[Instrument], after: Sequence[Instrument]) -> Iter
 def _fees(item: Instrument) -> str:
     each = f" and {item.commission} a unit" if item.commission else ""
     return f"{item.maker_fee_bps} bps maker, {item.taker_fee_bps} bps taker{each}"
+
+
+def _no_carry(carry: Carry, contracts: Sequence[Instrument]) -> Iterator[str]:
+    """A cost that was asked for and meets no instrument it applies to: free by its silence."""
+    if carry.funding_fraction and not any(item.kind is InstrumentKind.PERPETUAL for item in contracts):
+        yield f"--funding charges nothing here: none of {_keys(contracts)} is known as a perpetual"
+    if carry.borrow_fraction_per_year and all(item.is_derivative for item in contracts):
+        yield f"--borrow charges nothing here: {_keys(contracts)} is sold short without borrowing"
+
+
+def _keys(contracts: Sequence[Instrument]) -> str:
+    return ", ".join(item.key for item in contracts)
 
 
 def _check_start(ask: Ask, start_ns: int | None, columns: Mapping[str, Columns]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from neuratrade.core.indicators.native import NativeProvider
+from neuratrade.core.indicators.choice import provider_of
 from neuratrade.core.indicators.provider import IndicatorProvider
 from neuratrade.core.indicators.registry import warm_up_of
 from neuratrade.core.indicators.spec import IndicatorSpec
@@ -77,9 +77,13 @@ def audit(
     strategies: Sequence[Strategy] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Audit:
-    """Audits every strategy of a plan on every instrument it trades."""
-    provider = provider or NativeProvider()
+    """Audits every strategy of a plan on every instrument it trades.
+
+    provider: None takes the plan's. strategies: None takes those of the plan's DNA.
+    """
     strategies = build_strategies(plan.dna) if strategies is None else strategies
+    if provider is None:
+        provider = provider_of(plan.indicators, [spec for item in strategies for spec in item.indicators])
     pairs = [
         (strategy, bars)
         for strategy in strategies
