@@ -27,7 +27,7 @@ from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.rules import iso_of
 from neuratrade.research.columns import Columns
 from neuratrade.research.data import Gaps, Selection, load_columns
-from neuratrade.research.plan import DEFAULT_CASH, BacktestPlan, Carry
+from neuratrade.research.plan import DEFAULT_CASH, GATE_SPAN_NS, BacktestPlan, Carry
 from neuratrade.research.space import Value
 from neuratrade.research.variants import with_values
 from neuratrade.venues.paper.costs import PaperCosts
@@ -123,6 +123,7 @@ def prepare(ask: Ask, catalogue: Catalogue) -> Prepared:
         carry=carry,
         limits=limits,
         indicators=library,
+        gate_span_ns=_gate_span_ns(columns),
         start_ns=start_ns,
         end_ns=end_ns,
     )
@@ -246,6 +247,12 @@ def _dna_for(
         item.asset: AssetDna(item.asset, (strategy,), hold, allow_short=not long_only) for item in contracts
     }
     return Dna(1, 0, assets, {strategy: default_settings(strategy)})
+
+
+def _gate_span_ns(columns: Mapping[str, Columns]) -> int:
+    """The gate's own bars, or the next longer ones that can be made of those there are; then a departure."""
+    span_ns = next(iter(columns.values())).span_ns
+    return -(-GATE_SPAN_NS // span_ns) * span_ns
 
 
 def _cut(dna: Dna, contracts: tuple[Instrument, ...]) -> Dna:

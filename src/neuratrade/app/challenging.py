@@ -19,7 +19,7 @@ from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.market import NS_PER_DAY
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.feeds.catalogue import Catalogue
-from neuratrade.research.backtest import run_backtest
+from neuratrade.research.backtest import check_timeframes, run_backtest
 from neuratrade.research.metrics import measure
 from neuratrade.research.metrics.returns import daily_returns
 from neuratrade.research.plan import BacktestPlan
@@ -77,6 +77,8 @@ def challenge(
     end_ns = max(int(bars.close_ns[-1]) for bars in prepared.columns.values())
     start_ns = end_ns - limits.days * NS_PER_DAY
     plans = [_plan(prepared, dna, start_ns) for dna in (challenger, champion)]
+    for plan in plans:
+        check_timeframes(plan, next(iter(prepared.columns.values())).span_ns)
     log = TrialLog(home / "research" / "trials.sqlite")
     (trial,) = log.begin(start_ns, end_ns, [plans[0].strategy_sha256], who)
     ours, theirs = (run_backtest(plan, prepared.columns, progress=progress) for plan in plans)

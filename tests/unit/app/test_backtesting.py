@@ -16,7 +16,7 @@ from neuratrade.core.risk.limits import DEFAULTS
 from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.research.plan import DEFAULT_CASH, Carry
 from neuratrade.venues.paper.costs import PaperCosts
-from tests.unit.app.typed_files import bars_file
+from tests.unit.app.typed_files import BEGIN_MS, HEAD, bars_file
 
 D = Decimal
 DNA = """\
@@ -117,8 +117,9 @@ def test_dates_cut_the_end_and_keep_what_lies_before_the_start_as_history(file: 
 
 
 def test_parameters_change_the_strategy_and_nothing_else_of_the_plan(file: str) -> None:
-    plain, changed = prepared(file), prepared(
-        file, parameters=("buy_level_points=25, order_type=market", "max_hold_time_minutes=600")
+    plain, changed = (
+        prepared(file),
+        prepared(file, parameters=("buy_level_points=25, order_type=market", "max_hold_time_minutes=600")),
     )
     settings = changed.plan.dna.strategies["rsi_rule"]
     assert (settings.parameters["buy_level_points"], settings.order_type) == (25, EntryType.MARKET)
@@ -214,3 +215,12 @@ def test_a_cost_that_no_instrument_bears_is_said_to_charge_nothing(file: str) ->
     assert [note for note in perpetuals.notes if note.startswith("--")] == [
         "--borrow charges nothing here: BTC/USDT@binanceusdm is sold short without borrowing"
     ]
+
+
+def test_the_gate_looks_at_longer_bars_where_the_data_has_no_shorter_and_says_so(tmp_path: Path) -> None:
+    lines = [HEAD] + [f"{BEGIN_MS + hour * 3_600_000},100,101,99,100.5,7.5" for hour in range(48)]
+    hourly = tmp_path / "binance_SOLUSDT_1h.csv"
+    hourly.write_text("\n".join(lines) + "\n")
+    plan = prepared(str(hourly), parameters=("timeframe_minutes=60",)).plan
+    assert plan.gate_span_ns == 3600 * 10**9
+    assert plan.departures == {"gate_span_ns": "1 h (default 15 min)"}

@@ -83,7 +83,10 @@ def refusal(ask: Ask, **typed: object) -> str:
             {"parameters": ("buy_level=25",)},
             "--params: rsi_rule has no setting 'buy_level'; did you mean buy_level_points?",
         ),
-        ({"parameters": ("zzz=abc",)}, "rsi_rule has no setting 'zzz'; choose from rsi_period_bars, buy_level"),
+        (
+            {"parameters": ("zzz=abc",)},
+            "rsi_rule has no setting 'zzz'; choose from rsi_period_bars, buy_level",
+        ),
         ({"parameters": ("buy_level_points",)}, "--params 'buy_level_points': write NAME=VALUE, for example"),
         ({"parameters": ("=25",)}, "--params '=25': write NAME=VALUE, for example rsi_period_bars=14"),
         ({"parameters": ("buy_level_points=low",)}, "--params buy_level_points: 'low' is not a number"),
@@ -91,7 +94,10 @@ def refusal(ask: Ask, **typed: object) -> str:
             {"parameters": ("buy_level_points=0",)},
             "buy_level_points: found 0; allowed is a number from 1 to 99",
         ),
-        ({"parameters": ("rsi_period_bars=2.5",)}, "rsi_period_bars: found 2.5; allowed is a whole number from"),
+        (
+            {"parameters": ("rsi_period_bars=2.5",)},
+            "rsi_period_bars: found 2.5; allowed is a whole number from",
+        ),
         ({"parameters": ("stop_pct=nan",)}, "stop_pct: found NaN; allowed is a number from"),
         ({"parameters": ("order_type=markt",)}, "order_type: found markt; allowed is market|limit|stop"),
         (
@@ -112,7 +118,10 @@ def refusal(ask: Ask, **typed: object) -> str:
         ({"symbols": ("BTC/USDT",)}, "holds SOL/USDT@binance, and not BTC/USDT"),
         ({"timeframe": "1x"}, "timeframe '1x': write a count and one of s, m, h, d, w"),
         ({"data": ""}, "--data '': give a dataset (see `neuratrade data list`) or a file of bars"),
-        ({"data": "shiped"}, "data 'shiped': there is no such dataset, nor a file of that name; did you mean"),
+        (
+            {"data": "shiped"},
+            "data 'shiped': there is no such dataset, nor a file of that name; did you mean",
+        ),
         (
             {"data": "shipped", "symbols": ("SOL/USDT",)},
             "dataset shipped: holds no bars of 'SOL/USDT'; did you mean 'ETH/USDT@binanceusdm'?",
@@ -185,9 +194,13 @@ def test_a_dna_file_that_trades_nothing_of_the_data_or_meets_options_of_a_name_i
 ) -> None:
     dna = tmp_path / "mine.yaml"
     dna.write_text(DNA)
-    assert "the DNA trades BTC/USDT, the data holds SOL/USDT: nothing to run" in refusal(ask, strategy=str(dna))
+    assert "the DNA trades BTC/USDT, the data holds SOL/USDT: nothing to run" in refusal(
+        ask, strategy=str(dna)
+    )
     shipped = replace(ask, strategy=str(dna), data="shipped")
-    assert "--params go with a strategy's name; in a DNA file" in refusal(shipped, parameters=("stop_pct=0.01",))
+    assert "--params go with a strategy's name; in a DNA file" in refusal(
+        shipped, parameters=("stop_pct=0.01",)
+    )
     assert "--long-only goes with a strategy's name; in a DNA file" in refusal(shipped, long_only=True)
     dna.write_text(DNA.replace("rsi_rule", "rsi_rul"))
     assert "did you mean" in refusal(shipped)

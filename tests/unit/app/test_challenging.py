@@ -93,7 +93,12 @@ def test_data_that_is_old_is_not_the_last_days(market: Path, home: Path) -> None
 def test_what_was_loosened_is_kept_with_the_version(market: Path, home: Path) -> None:
     found = challenged(market, home, "days=30", "min_trades=10", limits=("order_usd=30000",), fees="1/1")
     said = " | ".join(found.decision.departures)
-    for part in ("days 30 (default 60)", "min_trades 10", "order_usd 30000 (default 25000)", "fees 1 bps maker"):
+    for part in (
+        "days 30 (default 60)",
+        "min_trades 10",
+        "order_usd 30000 (default 25000)",
+        "fees 1 bps maker",
+    ):
         assert part in said
     assert found.version is not None
     assert found.version.provenance.decision.departures == found.decision.departures
@@ -116,7 +121,10 @@ def test_a_try_that_is_stopped_is_counted_and_nothing_is_decided(market: Path, h
     [
         ({"parameters": ()}, "a challenger differs in something: give --params NAME=VALUE"),
         ({"parameters": ("buy_level=3",)}, "did you mean buy_level_points?"),
-        ({"parameters": ("buy_level_points=99",)}, "buy_level_points (99) must lie below sell_level_points (98)"),
+        (
+            {"parameters": ("buy_level_points=99",)},
+            "buy_level_points (99) must lie below sell_level_points (98)",
+        ),
         ({"strategy": "momentum", "parameters": ("stop_pct=0.01",)}, "no asset of this DNA trades momentum"),
         ({"strategy": "mine.yaml"}, "unknown strategy 'mine.yaml'"),
         ({"as_of": "tomorrow"}, "--as-of 'tomorrow': write a date such as 2025-03-01"),

@@ -247,7 +247,7 @@ def _print_audit(found: "Audit") -> None:
     )
     listed = table("warm-up", *columns, right=columns[3:])
     for warm in found.warm_up:
-        settled = "never" if warm.settled_bars is None else str(warm.settled_bars)
+        settled = "not seen" if warm.settled_bars is None else str(warm.settled_bars)
         listed.add_row(
             warm.strategy,
             warm.instrument,
@@ -258,10 +258,10 @@ def _print_audit(found: "Audit") -> None:
         )
     out.print(listed)
     for warm in found.warm_up:
-        if warm.settled_bars is None:
+        if warm.settled_bars is None and warm.worst_fraction:
             out.print(
-                styled("never settles:", "yellow"),
-                f"{warm.name} of {warm.strategy} on {warm.instrument} depends on where the data begins",
+                styled("never settled:", "yellow"),
+                f"{warm.name} of {warm.strategy} on {warm.instrument} hangs on where the data begins",
             )
 
 

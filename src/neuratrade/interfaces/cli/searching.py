@@ -169,14 +169,18 @@ def _prepared(ask: "Ask") -> "tuple[Prepared, Path]":
 
 
 def _question(prepared: "Prepared", search: Search) -> "Question":
+    from neuratrade.research.backtest import check_timeframes
     from neuratrade.research.objective import objective_of
     from neuratrade.research.optimise import Question
     from neuratrade.research.space import parse_given, space_of
 
     texts = [part for text in search.space for part in text.split(",") if part.strip()]
+    space = space_of(prepared.strategy, parse_given(texts))
+    if all(dimension.name != "timeframe_minutes" for dimension in space.dimensions):
+        check_timeframes(prepared.plan, next(iter(prepared.columns.values())).span_ns)
     return Question(
         plan=prepared.plan,
-        space=space_of(prepared.strategy, parse_given(texts)),
+        space=space,
         objective=objective_of(search.objective, search.constraint, search.min_trades),
         seed=search.seed,
     )
@@ -233,7 +237,8 @@ def _print_optimised(found: "Optimised", ask: "Ask", search: Search) -> None:
         key=lambda item: (bool(item.broken), -(item.value or 0.0)),
     )
     if not ranked:
-        out.print("no trial was finished yet" if found.interrupted else "no trial came to a figure")
+        why = next((f"; the first: {item.reason}" for item in found.trials if item.reason), "")
+        out.print(f"no trial came to a figure yet{why}" if found.trials else "no trial was finished yet")
         return
     names = list(ranked[0].values)
     columns = ("trial", *names, search.objective, "return", "drawdown", "trades", "constraint broken")

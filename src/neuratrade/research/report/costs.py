@@ -1,6 +1,5 @@
 """What trading cost, which costs were assumed, and what departs from the desk's own defaults."""
 
-
 from neuratrade.core.model.decimals import BASIS_POINTS
 from neuratrade.core.model.market import NS_PER_HOUR
 from neuratrade.core.risk.limits import CEILING_NAMES
