@@ -130,7 +130,7 @@ def prepare(ask: Ask, catalogue: Catalogue) -> Prepared:
     if strategy and values:
         plan = with_values(plan, strategy, values)
     fees = tuple(_own_fees(own, contracts))
-    notes = (*loaded.notes, *fees, *_no_carry(carry, contracts))
+    notes = (*loaded.notes, *fees, *_no_carry(carry, contracts), *_no_shorts(plan))
     return Prepared(plan, columns, strategy, notes, fees, loaded.digest)
 
 
@@ -217,8 +217,20 @@ def _no_carry(carry: Carry, contracts: Sequence[Instrument]) -> Iterator[str]:
     """A cost that was asked for and meets no instrument it applies to: free by its silence."""
     if carry.funding_fraction and not any(item.kind is InstrumentKind.PERPETUAL for item in contracts):
         yield f"--funding charges nothing here: none of {_keys(contracts)} is known as a perpetual"
-    if carry.borrow_fraction_per_year and all(item.is_derivative for item in contracts):
-        yield f"--borrow charges nothing here: {_keys(contracts)} is sold short without borrowing"
+    if carry.borrow_fraction_per_year:
+        why = "is sold short without borrowing" if contracts[0].is_derivative else "is never sold short"
+        yield f"--borrow charges nothing here: {_keys(contracts)} {why}"
+
+
+def _no_shorts(plan: BacktestPlan) -> Iterator[str]:
+    """What would silently not happen: the simulated venue takes no order for what the account has not got."""
+    owned = [item for item in plan.instruments if not item.is_derivative]
+    short = [item for item in owned if plan.dna.assets[item.asset].allow_short] if owned else []
+    if short:
+        yield (
+            f"{_keys(short)}: the simulated venue lends nothing, so that what is proposed short there is "
+            "approved and never filled; --long-only leaves it out"
+        )
 
 
 def _keys(contracts: Sequence[Instrument]) -> str:

@@ -209,7 +209,8 @@ def test_settings_and_limits_are_read_from_several_texts_and_with_spaces() -> No
 def test_a_cost_that_no_instrument_bears_is_said_to_charge_nothing(file: str) -> None:
     spot = prepared(file, funding_bps="1", borrow_pct="5")
     assert [note for note in spot.notes if note.startswith("--")] == [
-        "--funding charges nothing here: none of SOL/USDT@binance is known as a perpetual"
+        "--funding charges nothing here: none of SOL/USDT@binance is known as a perpetual",
+        "--borrow charges nothing here: SOL/USDT@binance is never sold short",
     ]
     perpetuals = prepared("shipped", funding_bps="1", borrow_pct="5", symbols=("BTC/USDT",))
     assert [note for note in perpetuals.notes if note.startswith("--")] == [
@@ -224,3 +225,10 @@ def test_the_gate_looks_at_longer_bars_where_the_data_has_no_shorter_and_says_so
     plan = prepared(str(hourly), parameters=("timeframe_minutes=60",)).plan
     assert plan.gate_span_ns == 3600 * 10**9
     assert plan.departures == {"gate_span_ns": "1 h (default 15 min)"}
+
+
+def test_shorts_of_what_would_have_to_be_borrowed_are_said_never_to_fill(file: str) -> None:
+    said = "SOL/USDT@binance: the simulated venue lends nothing"
+    assert any(note.startswith(said) for note in prepared(file).notes)
+    assert not any(note.startswith(said) for note in prepared(file, long_only=True).notes)
+    assert not any("lends nothing" in note for note in prepared("shipped").notes)
