@@ -129,14 +129,15 @@ def _span_of(plan: BacktestPlan, columns: Mapping[str, Columns]) -> int:
 def check_timeframes(plan: BacktestPlan, span_ns: int) -> None:
     """Raises UsageError for a strategy, or a gate, whose bars cannot be made of bars of this length.
 
-    Hours are no quarter-hours: reckoned with as if they were, every indicator would be that of another market.
+    Hours are no quarter-hours: taken for them, every indicator would be that of another market.
     """
     have = timeframe_of(span_ns)
     for strategy in build_strategies(plan.dna):
         if strategy.span_ns % span_ns:
             raise UsageError(
-                f"{strategy.name} works on {timeframe_of(strategy.span_ns)} bars, which cannot be made of the "
-                f"{have} bars there are; give finer data, or set its timeframe_minutes to a multiple of theirs"
+                f"{strategy.name} works on {timeframe_of(strategy.span_ns)} bars, which cannot be made of "
+                f"the {have} bars there are; give finer data, or set its timeframe_minutes to a multiple of "
+                "theirs"
             )
     if plan.gate_span_ns % span_ns:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,9 +42,8 @@ def file(tmp_path: Path) -> str:
     return bars_file(tmp_path)
 
 
-def prepared(file: str, strategy: str = "rsi_rule", **typed: object) -> Prepared:
-    ask = Ask(strategy=strategy, data=file, **typed)  # type: ignore[arg-type]  # as the options are typed
-    return prepare(ask, Catalogue(Path(file).parent / "catalogue"))
+def prepared(file: str, strategy: str = "rsi_rule", **typed: Any) -> Prepared:
+    return prepare(Ask(strategy=strategy, data=file, **typed), Catalogue(Path(file).parent / "catalogue"))
 
 
 def test_what_nobody_said_is_the_desks_own_and_departs_from_nothing(file: str) -> None:
@@ -60,7 +60,7 @@ def test_what_nobody_said_is_the_desks_own_and_departs_from_nothing(file: str) -
 
 
 def test_every_option_of_cost_lands_in_the_plan_and_departs_by_name(file: str) -> None:
-    typed = {
+    typed: dict[str, Any] = {
         "cash": "2500.50",
         "spread_bps": "4",
         "slippage_bps": "0.5",
@@ -89,11 +89,11 @@ def test_every_option_of_cost_lands_in_the_plan_and_departs_by_name(file: str) -
 def test_fees_are_for_both_sides_or_for_each_and_are_told_as_a_departure(file: str) -> None:
     (own,) = prepared(file).plan.instruments
     both, each = prepared(file, fees="10"), prepared(file, fees="2/5", commission="0.25")
-    assert [(i.maker_fee_bps, i.taker_fee_bps) for i in both.plan.instruments] == [(10, 10)]
+    assert [(i.maker_fee_bps, i.taker_fee_bps) for i in both.plan.instruments] == [(D(10), D(10))]
     assert [(i.maker_fee_bps, i.taker_fee_bps, i.commission) for i in each.plan.instruments] == [
-        (2, 5, D("0.25"))
+        (D(2), D(5), D("0.25"))
     ]
-    assert list(each.columns.values())[0].instrument == each.plan.instruments[0]
+    assert next(iter(each.columns.values())).instrument == each.plan.instruments[0]
     assert each.own_fees == (
         f"SOL/USDT@binance: fees 2 bps maker, 5 bps taker and 0.25 a unit as asked for, instead of the "
         f"instrument's own {own.maker_fee_bps} bps maker, {own.taker_fee_bps} bps taker",
@@ -105,7 +105,7 @@ def test_fees_are_for_both_sides_or_for_each_and_are_told_as_a_departure(file: s
 
 def test_limits_may_be_loosened_beyond_the_ceilings_and_say_so_with_their_units(file: str) -> None:
     plan = prepared(file, limits=("leverage=5", " lane_cooldown_ns = 90000000000 ")).plan
-    assert (plan.limits.leverage, plan.limits.lane_cooldown_ns) == (5, 90 * 10**9)
+    assert (plan.limits.leverage, plan.limits.lane_cooldown_ns) == (D(5), 90 * 10**9)
     assert plan.departures == {"leverage": "5 (default 2)", "lane_cooldown_ns": "90 s (default 5 min)"}
 
 
@@ -122,7 +122,7 @@ def test_parameters_change_the_strategy_and_nothing_else_of_the_plan(file: str) 
         prepared(file, parameters=("buy_level_points=25, order_type=market", "max_hold_time_minutes=600")),
     )
     settings = changed.plan.dna.strategies["rsi_rule"]
-    assert (settings.parameters["buy_level_points"], settings.order_type) == (25, EntryType.MARKET)
+    assert (settings.parameters["buy_level_points"], settings.order_type) == (D(25), EntryType.MARKET)
     assert changed.plan.dna.assets["SOL/USDT"].max_hold_time_minutes == 600
     assert plain.plan.strategy_sha256 != changed.plan.strategy_sha256
     assert replace(changed.plan, dna=plain.plan.dna) == plain.plan

@@ -1,7 +1,8 @@
-"""A challenge: counted before it runs, settled once, and refused before all that where it cannot be judged."""
+"""A challenge: counted before it runs, settled once, and refused before that where it cannot be judged."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,11 +29,11 @@ def home(tmp_path: Path) -> Path:
 
 
 def challenged(
-    market: Path, home: Path, *thresholds: str, champion: str = "", as_of: str = end_of(), **typed: object
+    market: Path, home: Path, *thresholds: str, champion: str = "", as_of: str = end_of(), **typed: Any
 ) -> Challenge:
     ask = Ask(strategy="rsi_rule", data=str(market), parameters=(CHALLENGE,))
     return challenge(
-        replace(ask, **typed),  # type: ignore[arg-type]  # as the options are typed
+        replace(ask, **typed),
         champion or str(market.parent / "champion.yaml"),
         thresholds,
         who="anna",
@@ -57,7 +58,8 @@ def test_a_challenger_that_passes_is_a_new_version_that_the_desk_can_read(market
     assert (provenance.who, provenance.parent_sha256) == ("anna", parent.sha256)
     assert (provenance.dna_sha256, provenance.decision) == (child.sha256, found.decision)
     settings = child.strategies["rsi_rule"]
-    assert (settings.parameters["buy_level_points"], settings.parameters["sell_level_points"]) == (25, 98)
+    levels = [settings.parameters[name] for name in ("buy_level_points", "sell_level_points")]
+    assert [int(level) for level in levels] == [25, 98]
     assert child.assets == parent.assets
     assert proposals(home, found) == 1
     assert len(found.evidence.daily) == len(found.evidence.champion_daily or ()) == 60
@@ -135,7 +137,7 @@ def test_a_try_that_is_stopped_is_counted_and_nothing_is_decided(market: Path, h
     ],
 )
 def test_what_cannot_be_judged_is_refused_and_not_counted(
-    typed: dict[str, str], said: str, market: Path, home: Path
+    typed: dict[str, Any], said: str, market: Path, home: Path
 ) -> None:
     with pytest.raises(UsageError) as refused:
         challenged(market, home, **typed)

@@ -1,4 +1,4 @@
-"""A backtest keeps its books: fills, ledger, trades and the equity curve tell one story, whatever is traded."""
+"""A backtest keeps its books: fills, ledger, trades and equity curve tell one story, whatever is traded."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Columns are the bars of a file: cut without a copy, counted by their closes, and decimal as they were written."""
+"""Columns are the bars of a file: cut without a copy, counted by their closes, decimal as written."""
 
 from decimal import Decimal
 

@@ -72,7 +72,7 @@ def optimise_command(ask: "Ask", search: Search, *, cluster: bool, as_json: bool
         print_departures(prepared.plan.departures)
         _print_optimised(found, ask, search)
     if found.interrupted:
-        end_interrupted(found.told, as_json=as_json)
+        end_interrupted(found.told.removeprefix("stopped; "), as_json=as_json)
 
 
 def walkforward_command(ask: "Ask", search: Search, windows: "Windows", html: str, *, as_json: bool) -> None:
