@@ -159,9 +159,12 @@ def test_a_search_that_is_asked_again_takes_up_what_is_there(home: Path) -> None
 
 
 def test_the_command_that_a_search_names_gives_the_figures_of_its_best(home: Path) -> None:
-    words = ("optimize", "rsi_rule", *SEARCH, "--trials", "6", "--min-trades", "1")
+    words = ("optimize", "rsi_rule", *SEARCH, *BEST, "--trials", "6", "--min-trades", "1")
     best = good(here(home, *words, "--json"))["best"]
-    line = next(line for line in here(home, *words).out.splitlines() if line.startswith("the best again: "))
+    shown = here(home, *words).out
+    line = next(line for line in shown.splitlines() if line.startswith("the best again: "))
+    assert "with the other options" not in shown
+    assert "with the other options that were given here" in here(home, *words, "--cash", "99000").out
     typed = line.removeprefix("the best again: neuratrade ").split()
     assert good(here(home, *typed, "--json"))["sharpe"] == pytest.approx(best["value"])
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from neuratrade.research.refused import LayerWorth
     from neuratrade.research.result import BacktestResult
 
-SHOWN = 20
+WIDE = 110
+"""Columns from which on a listing shows everything."""
 
 
 def run_backtest_command(
@@ -279,22 +280,24 @@ def list_backtests(*, as_json: bool) -> None:
     if not found:
         console().print("no backtest was kept yet; see `neuratrade backtest --help`")
         return
-    columns = ("run", "strategy", "version", "data", "from", "to", "trades", "return", "Sharpe", "drawdown")
-    listed = table("backtests", *columns, right=columns[6:])
+    out = console()
+    wide = out.width >= WIDE
+    columns = ("run", "strategy", "version", "data", "trades", "return", "Sharpe", "drawdown")
+    listed = table("backtests", *columns, *(("from", "to") if wide else ()), right=columns[4:])
     for item in found:
+        period = (when(item.first_ns)[:10], when(item.last_ns)[:10])
         listed.add_row(
-            when(item.at_ns)[:16],
+            when(item.at_ns)[: 16 if wide else 10],
             ", ".join(item.strategies),
             item.strategy_sha256[:8],
             Path(item.data).name,
-            when(item.first_ns)[:10],
-            when(item.last_ns)[:10],
             str(item.metrics.trades),
             _percent(item.metrics.total_return),
             _plain(item.metrics.sharpe),
             _percent(item.metrics.max_drawdown),
+            *(period if wide else ()),
         )
-    console().print(listed)
+    out.print(listed)
 
 
 def compare_indicators(

@@ -1,5 +1,6 @@
 """optimize, walkforward, promote: looking for settings, and for reasons not to believe them."""
 
+import dataclasses
 import math
 import sys
 from collections.abc import Callable, Iterator
@@ -247,12 +248,21 @@ def _print_optimised(found: "Optimised", ask: "Ask", search: Search) -> None:
         listed.add_row(*_row(item, names, search.objective))
     out.print(listed)
     if found.best is not None:
-        params = ",".join(f"{name}={value}" for name, value in found.best.values.items())
-        out.print(f"the best again: neuratrade backtest {ask.strategy} --data {ask.data} --params {params}")
+        _print_best(ask, found.best)
     out.print(
         styled("not yet a strategy:", "yellow"),
         "the best of many is partly luck; `neuratrade walkforward` and `neuratrade promote` say how much",
     )
+
+
+def _print_best(ask: "Ask", best: "TrialDone") -> None:
+    """How to run the best again; what was typed beside settings and data is not repeated, and is said so."""
+    typed = [part.strip() for text in ask.parameters for part in text.split(",") if part.strip()]
+    params = ",".join([*typed, *(f"{name}={value}" for name, value in best.values.items())])
+    out = console()
+    out.print(f"the best again: neuratrade backtest {ask.strategy} --data {ask.data} --params {params}")
+    if dataclasses.replace(ask, parameters=()) != type(ask)(strategy=ask.strategy, data=ask.data):
+        out.print("(with the other options that were given here)")
 
 
 def _row(item: "TrialDone", names: list[str], objective: str) -> list[str]:
