@@ -102,6 +102,8 @@ ASKS_FOR_TIME = re.compile(
 )
 ALLOWED = {
     "feeds/clock.py": "the port itself",
+    "feeds/exchange.py": "waits between tries of a download that a person started",
+    "feeds/files.py": "how long another import is waited for",
     "hands/inbox/bus.py": "a caller's own time limit",
     "hands/inbox/submit.py": "another process, which waits for the desk",
     "hands/outbox.py": "the time limit of a call in flight",

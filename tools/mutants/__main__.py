@@ -55,9 +55,9 @@ def arguments(words: list[str]) -> argparse.Namespace:
 def main(words: list[str]) -> int:
     """Runs it all and prints what was found."""
     asked = arguments(words)
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
+        console = Console(highlight=False, emoji=False, width=WIDTH)
     kept, equal, stale = apart(all_mutants(ROOT, ROOMS), read_equivalents(ROOT))
     candidates = [mutant for mutant in kept if asked.only in mutant.file]
     chosen = candidates if asked.all else sample(candidates, asked.count, asked.seed)

@@ -36,7 +36,7 @@ class Broken(Exception):
 class Result:
     """What became of one mutant. outcome: killed, timeout, died (all three caught it), survived, unreached.
 
-    failed: the tests that saw it. tests: how many could have.
+    failed: the tests that saw it. tests: how many were meant to look.
     """
 
     outcome: str
@@ -101,7 +101,7 @@ class Worker:
 
 
 def _test_files(root: Path, places: set[str]) -> list[str]:
-    """The test files in these folders and among these files, in order of path."""
+    """The test files in these folders, and the files and tests among these places, in order of path."""
     found: set[Path] = set()
     for place in places:
         path = root / place
@@ -215,17 +215,21 @@ def bench(root: Path, jobs: int) -> Iterator[Bench]:
 
 
 def _try(worker: Worker, source: str, mutant: Mutant, calls: Calls) -> Result:
-    tests = calls.tests_for(mutant)
-    if not tests:
-        return Result("unreached", (), "no test of its room calls it", 0)
-    answer = worker.ask(
-        kind="run",
-        files=sorted({test.partition("::")[0] for test in tests}),
-        tests=tests,
-        patches={mutant.file: mutant.applied_to(source)},
-        wall_s=WALL_LEAST_S + WALL_FACTOR * sum(tests.values()),
-    )
-    return Result(answer["outcome"], tuple(answer["failed"]), answer["detail"], len(tests))
+    """Round by round, until one of them catches it."""
+    result = Result("unreached", (), "no test of its room calls it", 0)
+    for tests in calls.rounds_for(mutant):
+        answer = worker.ask(
+            kind="run",
+            files=sorted({test.partition("::")[0] for test in tests}),
+            tests=tests,
+            patches={mutant.file: mutant.applied_to(source)},
+            wall_s=WALL_LEAST_S + WALL_FACTOR * sum(tests.values()),
+        )
+        met = result.tests + len(tests)
+        result = Result(answer["outcome"], tuple(answer["failed"]), answer["detail"], met)
+        if result.caught:
+            break
+    return result
 
 
 def _try_named(worker: Worker, source: str, mutant: NamedMutant) -> Result:

@@ -140,6 +140,8 @@ class Worker:
             code = pytest.main(
                 [
                     *("-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"),
+                    # The long form writes out every argument of a thousand frames where a mutant recurses.
+                    "--tb=short",
                     *stop,
                     f"--rootdir={self.root}",
                     *request["files"],

@@ -5,7 +5,6 @@ version of the DNA beside the old one, and grants the next step of the ladder; w
 """
 
 import dataclasses
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.market import NS_PER_DAY
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.feeds.catalogue import Catalogue
+from neuratrade.feeds.clock import WALL
 from neuratrade.research.backtest import check_timeframes, run_backtest
 from neuratrade.research.metrics import measure
 from neuratrade.research.metrics.returns import daily_returns
@@ -92,7 +92,7 @@ def challenge(
         max_drawdown=metrics.max_drawdown,
         tried=log.tried(start_ns, end_ns),
         end_ns=end_ns,
-        as_of_ns=time.time_ns() if as_of_ns is None else as_of_ns,
+        as_of_ns=WALL.now_ns() if as_of_ns is None else as_of_ns,
         champion=champion.sha256,
         champion_daily=_daily(theirs),
     )

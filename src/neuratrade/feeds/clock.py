@@ -39,6 +39,10 @@ class SystemClock:
         await asyncio.sleep(max(seconds, 0.0))
 
 
+WALL = SystemClock()
+"""The clock of what only notes when something was done."""
+
+
 class ManualClock:
     """A clock that stands still until somebody sleeps on it or advances it.
 

@@ -4,10 +4,10 @@ Charged on what is held when it falls due, at the last close before, and told to
 like those a venue would report.
 """
 
+from bisect import bisect_right
 from decimal import Decimal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.engine.state import instrument_of_position
@@ -39,12 +39,12 @@ class CarryCosts:
             # What falls due at the close of a bar comes before the next one opens.
             instant = int(np.searchsorted(close_ns, at_ns, side="right"))
             self._due.setdefault(instant, []).append((at_ns, kind))
-        self._instants: NDArray[np.int64] = np.array(sorted(self._due), dtype=np.int64)
+        self._instants = sorted(self._due)
 
     def next_after(self, instant: int) -> int | None:
         """The next instant before whose bars something is due."""
-        place = int(np.searchsorted(self._instants, instant, side="right"))
-        return int(self._instants[place]) if place < len(self._instants) else None
+        place = bisect_right(self._instants, instant)
+        return self._instants[place] if place < len(self._instants) else None
 
     def charge(self, instant: int) -> None:
         """Charges what is due before the bars of an instant."""

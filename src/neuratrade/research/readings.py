@@ -160,13 +160,19 @@ class ArrayReader:
             self.words.append(Heard(place, rank, at, user, int(signals[at])))
 
     def read(self, bar: Bar) -> Reading:
-        """What is known at the close of the bar at `place`."""
+        """What is known at the close of the bar at `place`.
+
+        Range and volume only where a strategy speaks: nobody else asks for them.
+        """
         place = self.place
-        known = int(np.searchsorted(self._gate.complete_at, place, side="right")) - 1
+        regime = REGIMES[self._regimes[place]]
+        words = self._said.get(place)
+        if words is None:
+            return Reading(regime, None, None, ())
+        known = int(self._gate.complete_at.searchsorted(place, side="right")) - 1
         atr = float(self._atr[known]) if known >= 0 else math.nan
-        words = self._said.get(place, ())
         return Reading(
-            REGIMES[int(self._regimes[place])],
+            regime,
             None if math.isnan(atr) else decimal_of(atr),
             self._volume.at(place),
             [_said(word, bar) for word in words],
@@ -215,7 +221,7 @@ class _DayVolume:
         span_ns, opened_ns = self._base.span_ns, int(self._opened[place])
         if opened_ns + span_ns - int(self._opened[0]) < NS_PER_DAY:
             return None
-        first = int(np.searchsorted(self._opened, opened_ns - NS_PER_DAY, side="right"))
+        first = int(self._opened.searchsorted(opened_ns - NS_PER_DAY, side="right"))
         if self._sums is not None:
             whole = (int(self._sums[place + 1]) - int(self._sums[first])) % 2**64
             return Decimal(whole).scaleb(-self._places) * self._multiplier

@@ -12,9 +12,11 @@ import numpy as np
 
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.decimals import ZERO
+from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import OpenIntent, Stop
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import Fill
+from neuratrade.core.risk.gate import took_the_size
 from neuratrade.core.risk.intake import entry_rest_ns
 from neuratrade.research.columns import Columns, Floats, Times
 from neuratrade.research.result import Equity, Refused, TradeDone
@@ -45,7 +47,7 @@ def read_facts(facts: Sequence[f.Fact], columns: Mapping[str, Columns]) -> Recor
                 if fact.approved:
                     approved[intent.intent_id] = intent
                 else:
-                    refused.append(_refused(fact, intent))
+                    refused.append(_refused(fact, intent, columns[intent.instrument].instrument))
             case f.OrderFilled(fill=fill):
                 fills.append(fill)
             case f.CashMoved():
@@ -58,8 +60,10 @@ def read_facts(facts: Sequence[f.Fact], columns: Mapping[str, Columns]) -> Recor
     return Records(tuple(trades), tuple(refused), tuple(fills), tuple(moved), intents)
 
 
-def _refused(fact: f.IntentJudged, intent: OpenIntent) -> Refused:
+def _refused(fact: f.IntentJudged, intent: OpenIntent, contract: Instrument) -> Refused:
     blocking = [layer for layer in fact.layers if layer.verdict.blocks]
+    # A size that was cut to nothing was refused by what cut it, though the last layer has to say so.
+    cut = took_the_size(fact.layers, contract, intent.trigger_price)
     return Refused(
         intent_id=intent.intent_id,
         at_ns=fact.at_ns,
@@ -69,7 +73,7 @@ def _refused(fact: f.IntentJudged, intent: OpenIntent) -> Refused:
         trigger_price=intent.trigger_price,
         stop_price=intent.stop_price,
         target_price=intent.take_profits[0].price if intent.take_profits else None,
-        refused_by=tuple(layer.name for layer in blocking),
+        refused_by=tuple(cut if cut and layer.name == "lot" else layer.name for layer in blocking),
         reasons=tuple(layer.reason for layer in blocking),
         order_type=intent.order_type.value,
         ladder=tuple((rung.price, rung.fraction) for rung in intent.take_profits),

@@ -2,12 +2,12 @@
 
 Between two bars that matter (a word of a strategy; a stop, target, trail or limit within reach; a timer; a
 standing rule that equity might break; a funding time) nothing changes but marks. Of those marks the ones
-that leave a trace are made: where equity was highest in an hour or lowest in all, at the turn of a day, and
-on the bar before a strategy speaks, since the gate sizes by the last one. Everything else is the desk's own
-work on the bars that are driven: decisions, orders, fills and books come out as if every bar had been.
+that leave a trace are made: where equity was highest in an hour, at the turn of a day, and on the bar before
+a strategy speaks, since the gate sizes by the last one. Everything else is the desk's own work on the bars
+that are driven: decisions, orders, fills and books come out as if every bar had been.
 """
 
-import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuratrade.core.engine.engine import Engine
+from neuratrade.core.engine.fold.accounts import HOURS_KEPT
 from neuratrade.core.engine.quiet import EVERYWHERE, Range, is_calm, narrower
 from neuratrade.core.engine.state import instrument_of_position
 from neuratrade.core.indicators.kernel import kernel
@@ -29,6 +30,7 @@ from neuratrade.venues.paper.exchange import PaperExchange
 from neuratrade.venues.paper.waiting import margin_room, resting_ranges
 
 Places = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 @kernel
@@ -38,6 +40,27 @@ def _first_touch(low: Floats, high: Floats, first: int, last: int, below: float,
         if low[place] <= below or high[place] >= above:
             return place
     return last
+
+
+@kernel
+def _peaks(worth: Floats, is_hour: Flags, now: float, found: Places) -> int:
+    """Places of the highest worth in each hour, latest first: those that no later one reaches.
+
+    now: the worth that was marked last; in its hour only what is above it counts.
+    """
+    count, best, best_at = 0, -np.inf, -1
+    for place in range(worth.shape[0] - 1, -1, -1):
+        if worth[place] > best:
+            best, best_at = worth[place], place
+        if is_hour[place]:
+            if best_at >= 0:
+                found[count] = best_at
+                count += 1
+            best_at = -1
+    if best_at >= 0 and best > now:
+        found[count] = best_at
+        count += 1
+    return count
 
 
 @dataclass(slots=True)
@@ -75,7 +98,7 @@ class Timeline:
 
     def first_after(self, at_ns: int) -> int:
         """The first instant after a time."""
-        return int(np.searchsorted(self.close_ns, at_ns, side="right"))
+        return int(self.close_ns.searchsorted(at_ns, side="right"))
 
 
 def _track(bars: Columns, reader: ArrayReader | None, instants: Times) -> Track:
@@ -105,6 +128,8 @@ class Drive:
         self._tracks = {track.key: track for track in timeline.tracks}
         self._days = _turns(timeline.close_ns, NS_PER_DAY)
         self._hours = _turns(timeline.close_ns, NS_PER_HOUR)
+        self._is_hour: Flags = np.zeros(len(timeline.close_ns), dtype=np.bool_)
+        self._is_hour[self._hours] = True
         self._words = _Words(timeline)
 
     def live(self, instant: int) -> None:
@@ -193,14 +218,20 @@ class Drive:
         calm = is_calm(self._engine.state, self._engine.config)
         marks = set(days if calm else [*days, *hours])
         if not holdings:
-            # While nothing is held and nothing is to be lifted, only the last hour leaves a trace.
-            marks.update(hours[-1:])
+            # While nothing is held and nothing is to be lifted, an hour counts where an old peak ends in it.
+            if hours and self._outlives_a_peak(hours[-1]):
+                marks.add(hours[-1])
         else:
             marks.update(self._extremes(holdings, instant, following))
-            if self._words.speaks_at(following):
+            if self._words.speaks_at(following) or following == len(self._line.close_ns) - 1:
                 marks.add(following - 1)
         for place in sorted(marks):
             self._mark(place, holdings)
+
+    def _outlives_a_peak(self, instant: int) -> bool:
+        (account,) = self._engine.state.accounts.values()
+        hour = int(self._line.close_ns[instant]) // NS_PER_HOUR
+        return bool(account.hour_peaks) and account.hour_peaks[0][0] < hour - HOURS_KEPT
 
     def _mark(self, instant: int, holdings: dict[str, float]) -> None:
         for key in holdings:
@@ -209,41 +240,21 @@ class Drive:
         # Only the tick: what is due at this very instant comes after it, with the next bar.
         self._desk.take(ClockTick(int(self._line.close_ns[instant])))
 
-    def _extremes(self, holdings: dict[str, float], instant: int, following: int) -> set[int]:
-        """Where equity was highest in each hour, and lowest where that is a new depth."""
+    def _extremes(self, holdings: dict[str, float], instant: int, following: int) -> list[int]:
+        """Where equity was highest in each hour, as far as no later hour reached it."""
         first = instant + 1
         if first == following:
-            return set()
-        worth = np.zeros(following - first)
-        for key, units in holdings.items():
-            track = self._tracks[key]
-            closes = track.bars.close[track.upto[first:following]]
-            worth += closes * (units * float(track.bars.instrument.multiplier))
-        bounds = [first, *_between(self._hours, instant, following), following]
-        found = set()
-        for begin, end in itertools.pairwise(bounds):
-            if begin < end:
-                found.add(begin + int(worth[begin - first : end - first].argmax()))
-        found.update(first + place for place in self._deepest(worth, holdings, instant))
-        return found
-
-    def _deepest(self, worth: Floats, holdings: dict[str, float], instant: int) -> list[int]:
-        """Where the deepest drawdown so far ended, and the peak it began from, if it lies in here."""
-        (account,) = self._engine.state.accounts.values()
-        now = 0.0
-        for key, units in holdings.items():
-            track = self._tracks[key]
-            now += (
-                float(track.bars.close[track.upto[instant]]) * units * float(track.bars.instrument.multiplier)
-            )
-        equity, peak = float(account.equity), float(account.peak)
-        path = equity - now + worth
-        if (peak - float(path.min())) < 0.999999 * float(account.max_drawdown) * peak and path.max() <= peak:
             return []
-        peaks = np.maximum(np.maximum.accumulate(path), peak)
-        fell = 1.0 - path / peaks
-        deepest = int(fell.argmax())
-        return [deepest, int(path[: deepest + 1].argmax())]
+        now, worth = 0.0, np.zeros(following - first)
+        for key, units in holdings.items():
+            track = self._tracks[key]
+            scale = units * float(track.bars.instrument.multiplier)
+            now += float(track.bars.close[track.upto[instant]]) * scale
+            worth += track.bars.close[track.upto[first:following]] * scale
+        found = np.empty(following - first, dtype=np.int64)
+        count = _peaks(worth, self._is_hour[first:following], now, found)
+        places: list[int] = (found[:count] + first).tolist()
+        return places
 
     def _show(self, track: Track, place: int) -> None:
         """Tells engine and venue the close of a bar that was passed over."""
@@ -263,8 +274,8 @@ class _Words:
     """When strategies speak, by instrument and strategy."""
 
     def __init__(self, timeline: Timeline) -> None:
-        self._lists: list[tuple[str, str, bool, Places]] = []
-        spoken: list[Places] = []
+        self._lists: list[tuple[str, str, bool, list[int]]] = []
+        self._every: set[int] = set()
         for track in timeline.tracks:
             if track.reader is None:
                 continue
@@ -275,10 +286,8 @@ class _Words:
                 by_name.setdefault(strategy.name, []).append(int(track.instant_of[word.place]))
                 flat[strategy.name] = strategy.while_flat
             for name, instants in by_name.items():
-                found = np.unique(np.array(instants, dtype=np.int64))
-                self._lists.append((track.key, name, flat[name], found))
-                spoken.append(found)
-        self._every = set(np.concatenate(spoken).tolist()) if spoken else set()
+                self._every.update(instants)
+                self._lists.append((track.key, name, flat[name], sorted(set(instants))))
         self._never = len(timeline.close_ns)
 
     def next_after(self, instant: int, engine: Engine) -> int:
@@ -288,9 +297,9 @@ class _Words:
         for key, name, while_flat, instants in self._lists:
             if while_flat and (key, name) in busy:
                 continue
-            place = int(np.searchsorted(instants, instant, side="right"))
+            place = bisect_right(instants, instant)
             if place < len(instants):
-                found = min(found, int(instants[place]))
+                found = min(found, instants[place])
         return found
 
     def speaks_at(self, instant: int) -> bool:
@@ -298,14 +307,14 @@ class _Words:
         return instant in self._every
 
 
-def _turns(close_ns: Times, every_ns: int) -> Places:
+def _turns(close_ns: Times, every_ns: int) -> list[int]:
     """The first instant of each hour or day."""
     number = close_ns // every_ns
-    return np.asarray(np.flatnonzero(np.diff(number, prepend=number[:1] - 1)))
-
-
-def _between(turns: Places, instant: int, following: int) -> list[int]:
-    """Those strictly between two instants."""
-    first, last = np.searchsorted(turns, (instant + 1, following))
-    found: list[int] = turns[first:last].tolist()
+    found: list[int] = np.flatnonzero(np.diff(number, prepend=number[:1] - 1)).tolist()
     return found
+
+
+def _between(turns: list[int], instant: int, following: int) -> list[int]:
+    """Those strictly between two instants."""
+    first = bisect_right(turns, instant)
+    return turns[first : bisect_left(turns, following, first)]

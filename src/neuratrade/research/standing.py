@@ -4,7 +4,6 @@ Everybody who has to know how much a challenger may use reads it anew each time:
 another process is lost here too. A file that cannot be read is an error and never a step.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -15,6 +14,7 @@ import msgspec
 
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.errors import Retryable, UsageError
+from neuratrade.feeds.clock import WALL
 from neuratrade.feeds.files import exclusive, write_atomically
 from neuratrade.research.ladder import (
     LadderLimits,
@@ -40,7 +40,7 @@ class Ladder:
         self,
         path: Path,
         limits: LadderLimits | None = None,
-        now_ns: Callable[[], int] = time.time_ns,
+        now_ns: Callable[[], int] = WALL.now_ns,
     ) -> None:
         self.path = path
         self.limits = limits or LadderLimits()

@@ -10,7 +10,6 @@ A proposal is its strategies with their parameters and assets: the same one trie
 import math
 import sqlite3
 import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from neuratrade.core.model.errors import Retryable, UsageError
+from neuratrade.feeds.clock import WALL
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS trial (
@@ -50,7 +50,7 @@ class TrialLog:
     Raises UsageError for a file that is no such log, Retryable where it cannot be written now.
     """
 
-    def __init__(self, path: Path, now_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, path: Path, now_ns: Callable[[], int] = WALL.now_ns) -> None:
         self.path = path
         self._now_ns = now_ns
         path.parent.mkdir(parents=True, exist_ok=True)

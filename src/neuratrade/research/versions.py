@@ -8,7 +8,6 @@ hash whenever it is read. What did not pass is written down too: a line a refusa
 import hashlib
 import os
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ from msgspec.structs import replace
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.strategies.dna import Dna
+from neuratrade.feeds.clock import WALL
 from neuratrade.feeds.files import write_atomically
 from neuratrade.research.dna_file import dna_text
 from neuratrade.research.promotion import Decision, Evidence
@@ -65,7 +65,7 @@ class Version(msgspec.Struct, frozen=True):
 class Versions:
     """The versions of one home."""
 
-    def __init__(self, folder: Path, now_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, folder: Path, now_ns: Callable[[], int] = WALL.now_ns) -> None:
         self.folder = folder
         self._now_ns = now_ns
 

@@ -49,7 +49,7 @@ def market(seed: int) -> Market:
         instruments=tuple(bars.instrument for bars in every),
         cash=D(_one(draw, 1000, 100_000)),
         costs=_costs(draw),
-        carry=Carry(D("0.0001"), 8 * NS_PER_HOUR, D("0.05")) if draw.random() < 0.5 else Carry(),
+        carry=Carry(D("0.0001"), NS_PER_HOUR, D("0.05")) if draw.random() < 0.5 else Carry(),
         limits=_limits(draw),
         regime=RegimeParams(window=100, crash_bars=30),
         gate_span_ns=5 * NS_PER_MINUTE,
@@ -155,8 +155,11 @@ def _limits(draw: Draw) -> Limits:
     )
     if draw.random() < 0.7:
         limits = replace(limits, kill_losses=10**6, session_losses=10**6)
-    if draw.random() < 0.6:
+    chance = draw.random()
+    if chance < 0.4:
         limits = _falls(limits, "0.05", "0.08", "0.06")
+    elif chance < 0.7:
+        limits = _falls(limits, "0.004", "0.0015", "0.003")
     if draw.random() < 0.3:
         return _falls(
             replace(

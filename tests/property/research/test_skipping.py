@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -36,12 +37,21 @@ def first_difference(some: list[f.Fact], others: list[f.Fact]) -> str:
     return "" if len(some) == len(others) else f"{len(some)} facts are not {len(others)}"
 
 
+def books(simulation: Simulation) -> dict[str, Any]:
+    """Everything durable but the time of the last mark and the deepest one: figures of all marks."""
+    found: dict[str, Any] = json.loads(state_bytes(simulation.engine.state))
+    del found["now_ns"]
+    for account in found["accounts"].values():
+        del account["marked_ns"], account["max_drawdown"]
+    return found
+
+
 def hold_to_each_other(world: Market) -> Counter[str]:
     """Both ways; what they did. They may differ in marks that left no trace, and in nothing else."""
     skipped = simulate(world.plan, world.columns, skip=True)
     lived = simulate(world.plan, world.columns, skip=False)
     assert first_difference(facts_but_marks(skipped), facts_but_marks(lived)) == ""
-    assert json.loads(state_bytes(skipped.engine.state)) == json.loads(state_bytes(lived.engine.state))
+    assert books(skipped) == books(lived)
     found = Counter(type(fact).__name__ for fact in lived.facts)
     found.update(fact.reason.value for fact in lived.facts if isinstance(fact, f.BracketClosed))
     found.update(lived=lived.stepped, stepped=skipped.stepped)
@@ -50,8 +60,7 @@ def hold_to_each_other(world: Market) -> Counter[str]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_run_that_skips_comes_out_as_one_that_lives_through_every_bar(seed: int) -> None:
-    found = hold_to_each_other(market(seed))
-    assert found["IntentJudged"] > 0
+    hold_to_each_other(market(seed))
 
 
 def test_the_random_markets_meet_everything_that_could_be_skipped_by_mistake() -> None:

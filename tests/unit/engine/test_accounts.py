@@ -407,3 +407,44 @@ def test_with_isolated_margin_a_position_answers_for_itself(quantity: int, level
 def test_what_needs_no_maintenance_is_never_liquidated() -> None:
     account, _ = margined(MarginMode.CROSS, 40)
     assert liquidation_of_position(account, {PERP.key: PERP}, PERP.key) is None
+
+
+def test_units_held_through_a_position_and_the_accounts_own_currency_need_no_conversion() -> None:
+    hand = Hand()
+    hand.enter(intent("spot", instrument=SPOT, quantity=4, targets=()))
+    open_whole(hand, intent("perp", quantity=1))
+    account = account_of(hand)
+    assert account.balances["ETH"] == 4
+    assert hand.engine.markets.conversions(account) == []
+    hand.step(f.CashMoved(hand.now_ns, "paper", "ETH", D(1), "deposit"))
+    (rate_of_more,) = hand.engine.markets.conversions(account)
+    assert rate_of_more is not None
+    assert rate_of_more.source == SPOT.key
+
+
+def test_what_is_quoted_in_the_accounts_own_currency_is_converted_at_no_age() -> None:
+    hand = Hand()
+    seen = gate_view(hand.state, intent(), hand.engine.config, hand.engine.markets, hand.now_ns + 7)
+    assert (seen.conversion, seen.conversion_age_ns) == (D(1), 0)
+
+
+def test_an_intent_for_what_nobody_knows_is_refused() -> None:
+    hand = Hand()
+    stranger = replace(intent(), instrument="NOBODY@test")
+    step = hand.step(e.IntentArrived(stranger, hand.now_ns))
+    (judged,) = (fact for fact in step.facts if isinstance(fact, f.IntentJudged))
+    assert not judged.approved
+    elsewhere = hand.step(e.IntentArrived(replace(intent("b"), account_id="nobody"), hand.now_ns))
+    (judged,) = (fact for fact in elsewhere.facts if isinstance(fact, f.IntentJudged))
+    assert not judged.approved
+
+
+def test_what_a_stop_of_one_bracket_sold_untold_is_not_missed_in_another() -> None:
+    hand = Hand(checked=False)
+    open_whole(hand, intent("a", quantity=2, lane=Lane.MOMENTUM))
+    open_whole(hand, intent("b", quantity=2))
+    one, other = (hand.state.brackets[name].stop_orders[-1] for name in ("a", "b"))
+    hand.step(f.OrderCancelled(hand.now_ns, other, "", D(1)))
+    hand.step(f.OrderCancelled(hand.now_ns, one, "", D(0)))
+    stops = {name: hand.state.brackets[name].stop_orders[-1] for name in ("a", "b")}
+    assert {name: hand.state.orders[coid].quantity for name, coid in stops.items()} == {"a": 2, "b": 1}

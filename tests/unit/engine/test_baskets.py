@@ -9,6 +9,7 @@ from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.state import DeskState, state_bytes
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
+from neuratrade.core.model.approval import Verdict
 from neuratrade.core.model.intent import (
     BasketIntent,
     CloseIntent,
@@ -628,3 +629,101 @@ def test_the_ledger_and_the_baskets_say_the_same() -> None:
     floor = whole_story("loss cap")
     account = floor.state.accounts["paper"]
     assert account.balances["USDT"] - CASH == moved(floor).pnl
+
+
+def test_a_basket_that_nothing_cuts_is_approved_at_its_own_scale() -> None:
+    judged = Floor().post(basket())
+    (scale,) = (layer for layer in judged.layers if layer.name == "basket_scale")
+    assert (scale.verdict, scale.reason, scale.observed) == (Verdict.APPROVE, "", "1")
+
+
+def test_a_restart_leaves_a_basket_that_stands_as_it_is() -> None:
+    floor = standing()
+    floor.crash_after(f.BasketMoved)
+    floor.recover()
+    floor.settle()
+    assert phases(floor)[-1] is PHASE.OPEN
+    assert not any(isinstance(fact, f.TriggerFired) for fact in floor.facts)
+    assert floor.state.baskets["pair"].legs == ["long", "short"]
+
+
+@pytest.mark.parametrize(("count", "taken"), [(2, True), (10, True), (11, False)])
+def test_a_basket_has_two_to_ten_legs(count: int, taken: bool) -> None:
+    legs = [long(1, Stop(D(95)), f"leg{place}") for place in range(count)]
+    judged = Floor().post(basket(*legs, cap=1000))
+    assert judged.approved is taken
+    assert judged.quantity == (1 if taken else 0)
+
+
+def test_small_legs_and_small_caps_make_a_basket_too() -> None:
+    one = long("0.5", hedge("two", "0.5"), "one")
+    two = replace(long("0.5", hedge("one", "0.5"), "two"), direction=Direction.SHORT)
+    assert Floor().post(basket(one, two, cap="1")).approved
+    assert blocks(Floor().post(basket(one, two, cap="0.99")))[0][0] == "basket_loss"
+
+
+@pytest.mark.parametrize("quantity", ["NaN", "Infinity", "-0.5"])
+def test_a_leg_whose_quantity_is_no_amount_is_refused_like_one_without(quantity: str) -> None:
+    judged = Floor().post(basket(long(), short(D(quantity))))
+    assert [reason for _, reason in blocks(judged)] == [
+        "leg short: it states no quantity, so the legs have no ratio"
+    ]
+
+
+def test_a_leg_in_what_nobody_knows_and_a_basket_of_an_account_nobody_knows_are_refused() -> None:
+    unknown = replace(short(), instrument="NOBODY@test")
+    judged = Floor().post(basket(long(), unknown))
+    assert (judged.approved, judged.quantity) == (False, D(0))
+    assert {reason.partition(":")[0] for _, reason in blocks(judged)} == {"leg short"}
+    legs = tuple(replace(leg, account_id="nobody") for leg in (long(), short()))
+    floor = Floor()
+    assert not floor.post(BasketIntent("pair", "nobody", "op", legs, D(200), T0)).approved
+    assert floor.state.brackets == {}
+
+
+def test_a_basket_is_cut_to_the_share_of_the_leg_that_is_cut_most_wherever_it_stands() -> None:
+    legs = [long(quantity, Stop(D(95)), f"leg{quantity}") for quantity in (20, 60, 40)]
+    floor = entered(*legs, limits={"order_usd": "3000"}, cap=10_000)
+    assert [floor.leg(f"leg{quantity}").quantity for quantity in (20, 60, 40)] == [10, 30, 20]
+    whole = next(fact for fact in floor.facts if isinstance(fact, f.IntentJudged))
+    assert whole.quantity == D("0.5")
+
+
+def test_what_a_stop_may_lose_counts_for_each_unit_of_each_leg() -> None:
+    legs = [long(2, Stop(D(95)), "two"), long(3, Stop(D(90)), "three")]
+    judged = Floor().post(basket(*legs, cap=1000))
+    (loss,) = (layer for layer in judged.layers if layer.name == "basket_loss")
+    # 2 * 5 + 3 * 10, and the fees both ways on top.
+    assert 40 < D(loss.observed) < 41
+    assert loss.limit == "1000"
+    assert Floor().post(basket(*legs, cap=D(loss.observed))).approved
+    assert not Floor().post(basket(*legs, cap=40)).approved
+
+
+def test_the_risk_of_one_trade_limits_a_basket_whose_cap_is_higher() -> None:
+    limits = {"risk_per_trade_fraction": "0.0015"}
+    judged = Floor(limits).post(basket(cap=1_000_000))
+    (loss,) = (layer for layer in judged.layers if layer.name == "basket_loss")
+    assert (loss.observed, loss.limit) == ("200", "150")
+    assert not judged.approved
+
+
+def test_a_leg_that_lost_any_part_of_itself_hedges_no_other_any_more() -> None:
+    floor = standing(long(50, Stop(D(95))), short(), cap=1000)
+    assert not any(isinstance(fact, f.TriggerFired) for fact in floor.facts)
+    floor.fill_leg("long", STOP, "0.5", 95)
+    assert phases(floor)[-1] is PHASE.LEAVING
+    floor.settle()
+    assert set(closings(floor)) == {"long", "short"}
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_legs_are_left_at_their_last_price_and_where_none_is_known_at_their_stop(blind: bool) -> None:
+    floor = standing(long(50, Stop(D(95))), short(), cap=1000)
+    floor.show(FUTURE, 100)
+    if blind:
+        floor.engine = desk_engine(floor.state)
+    floor.fill_leg("long", STOP, "0.5", 95)
+    fired = {fact.bracket_id: fact.level for fact in floor.facts if isinstance(fact, f.TriggerFired)}
+    mid = D(100) + FUTURE.tick / 2
+    assert fired == {"long": D(95) if blind else D(100), "short": D(0) if blind else mid}

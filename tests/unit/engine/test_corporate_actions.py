@@ -9,18 +9,42 @@ from msgspec.structs import replace
 
 from neuratrade.core.engine.ledger import equity_of
 from neuratrade.core.engine.state import BracketPhase, state_bytes
+from neuratrade.core.engine.terms import on_grid
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
+from neuratrade.core.model.account import Account, Lot, Position
 from neuratrade.core.model.instrument import Instrument
-from neuratrade.core.model.intent import CloseIntent, Direction, EntryType, OpenIntent, ReduceIntent
+from neuratrade.core.model.intent import (
+    BasketIntent,
+    CloseIntent,
+    Direction,
+    EntryType,
+    Hedged,
+    Iceberg,
+    OpenIntent,
+    ReduceIntent,
+)
 from neuratrade.core.model.market import Quote
 from neuratrade.core.model.orders import OrderRole, OrderStatus
 from neuratrade.core.model.venue_rules import PAPER_RULES, VenueRules
 from neuratrade.hands.sender import Sender
 from neuratrade.store.keys import Ed25519Signer, verify
+from tests.simulation.floor import Floor
 from tests.simulation.hand import Hand
-from tests.simulation.world import FUTURE, PERP, SPOT, D, bar, fill_of, intent, run_started
+from tests.simulation.world import (
+    BINARY,
+    FUTURE,
+    PERP,
+    SPOT,
+    T0,
+    D,
+    bar,
+    fill_of,
+    intent,
+    run_started,
+    warm_up,
+)
 
 ENTRY, STOP, TARGET, EXIT = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET, OrderRole.EXIT
 NEXT = replace(FUTURE, asset="ESZ/USDT")
@@ -564,3 +588,212 @@ def test_an_entry_thought_absent_that_turns_up_after_its_contract_was_changed_is
     hand.step(f.OrderAccepted(hand.now_ns, coid, "there after all"))
     assert [type(item) for item in hand.commands] == [c.CancelOrder]
     assert hand.order(ENTRY).asked == "cancel"
+
+
+def test_a_way_out_that_waits_for_its_stop_to_end_is_sent_at_a_price_in_the_new_terms() -> None:
+    hand = Hand(rules=replace(PAPER_RULES, exit_collars=(D("0.01"),)))
+    hand.enter(long(SPOT))
+    hand.step(e.IntentArrived(CloseIntent("c", "paper", "op", "a", "enough", hand.now_ns), hand.now_ns))
+    assert hand.bracket.exit_level == 100
+    hand.step(split(hand))
+    hand.cancelled(STOP)
+    request = hand.order(EXIT).request
+    assert (request.quantity, request.limit_price) == (D(8), D("49.5"))
+
+
+def test_a_way_out_at_any_price_stays_one() -> None:
+    hand = Hand()
+    hand.enter(long(SPOT))
+    before = hand.bracket.exit_level
+    hand.step(dividend(hand))
+    assert before == hand.bracket.exit_level == 0
+
+
+@pytest.mark.parametrize("kept", ["dust", "foreign"])
+def test_a_split_multiplies_dust_and_what_is_foreign_too(kept: str) -> None:
+    hand = Hand()
+    for state in (hand.state, hand._twin):
+        getattr(state.accounts["paper"], kept)[SPOT.key] = D("0.004")
+    hand.step(split(hand, 3, 2))
+    assert getattr(hand.state.accounts["paper"], kept) == {SPOT.key: D("0.006")}
+
+
+@pytest.mark.parametrize("kept", ["dust", "foreign"])
+def test_under_a_new_name_dust_and_what_is_foreign_join_what_was_there(kept: str) -> None:
+    hand = Hand()
+    hand.step(f.InstrumentUpdated(hand.now_ns, RENAMED))
+    for state in (hand.state, hand._twin):
+        getattr(state.accounts["paper"], kept).update({SPOT.key: D(4), RENAMED.key: D("0.5"), PERP.key: D(1)})
+    hand.step(renaming(hand))
+    assert getattr(hand.state.accounts["paper"], kept) == {RENAMED.key: D("4.5"), PERP.key: D(1)}
+
+
+def test_what_is_in_quarantine_moves_to_the_successor_and_nothing_else_does() -> None:
+    hand = Hand()
+    hand.enter(long(SPOT))
+    kind = f.QuarantineKind.POSITION
+    named = [("paper", SPOT.key, SPOT.key), ("paper", "t-1", SPOT.key), ("paper", PERP.key, PERP.key)]
+    for account_id, reference, instrument in [*named, ("other", f"other:{SPOT.key}", SPOT.key)]:
+        for state in (hand.state, hand._twin):
+            held = f.Quarantined(hand.now_ns, account_id, kind, reference, instrument, "why")
+            state.quarantine[reference] = held
+    hand.step(renaming(hand))
+    kept = {(item.reference, item.instrument) for item in hand.state.quarantine.values()}
+    assert kept == {
+        (RENAMED.key, RENAMED.key),
+        ("t-1", RENAMED.key),
+        (PERP.key, PERP.key),
+        (f"other:{SPOT.key}", SPOT.key),
+    }
+    assert {key: item.reference for key, item in hand.state.quarantine.items()} == {
+        reference: reference for reference, _ in kept
+    }
+
+
+@pytest.mark.parametrize("kept", ["foreign", "dust", "positions"])
+def test_the_old_contract_stays_while_another_account_has_it(kept: str) -> None:
+    hand = Hand()
+    hand.enter(long(SPOT))
+    hand.step(f.SessionMoved(hand.now_ns, SPOT.key, False))
+    for state in (hand.state, hand._twin):
+        there: dict[str, object] = {SPOT.key: Position(D(1)) if kept == "positions" else D(1)}
+        other = type(state.accounts["paper"])(Account("other", "test", "USDT"), {"USDT": D(5)})
+        setattr(other, kept, there)
+        state.accounts["other"] = other
+    hand.step(renaming(hand))
+    assert hand.state.instruments[SPOT.key] == SPOT
+    assert hand.state.instruments[RENAMED.key] == RENAMED
+    assert hand.state.shut == {SPOT.key, RENAMED.key}
+    assert list(getattr(hand.state.accounts["other"], kept)) == [SPOT.key]
+
+
+def test_a_contract_that_is_open_has_an_open_successor() -> None:
+    hand = Hand()
+    hand.enter(long(SPOT))
+    hand.step(renaming(hand))
+    assert hand.state.shut == set()
+
+
+def test_of_a_basket_only_the_legs_in_the_old_contract_name_the_successor() -> None:
+    floor = Floor()
+    hedges = {name: Hedged(other, "leave all", D(100)) for name, other in (("a", "b"), ("b", "a"))}
+    one = intent("a", quantity=50, protection=hedges["a"], targets=())
+    two = intent("b", quantity=1, protection=hedges["b"], targets=(), instrument=FUTURE)
+    floor.post(
+        BasketIntent("pair", "paper", "op", (one, replace(two, direction=Direction.SHORT)), D(200), T0)
+    )
+    floor.settle()
+    floor.step(roll(floor))
+    legs = floor.state.baskets["pair"].intent.legs
+    assert [(leg.intent_id, leg.instrument, leg.trigger_price) for leg in legs] == [
+        ("a", PERP.key, D(100)),
+        ("b", NEXT.key, D(103)),
+    ]
+
+
+def test_a_roll_into_what_is_held_the_other_way_earns_what_closes() -> None:
+    hand = Hand(checked=False)
+    hand.step(f.InstrumentUpdated(hand.now_ns, NEXT))
+    hand.enter(long(FUTURE))
+    for state in (hand.state, hand._twin):
+        state.accounts["paper"].positions[NEXT.key] = Position(D(-1), lots=[Lot(D(-1), D(110))])
+    cash = hand.state.accounts["paper"].balances["USDT"]
+    hand.step(roll(hand))
+    position = hand.state.accounts["paper"].positions[NEXT.key]
+    assert position.quantity == 3
+    assert hand.state.accounts["paper"].balances["USDT"] == cash + (110 - 103) * 50
+
+
+@pytest.mark.parametrize("filled", ["0.5", "1", "2"])
+def test_a_stop_that_is_filled_in_part_is_replaced_after_a_split_and_a_whole_one_amended(
+    filled: str,
+) -> None:
+    whole = Hand()
+    whole.enter(long(SPOT))
+    whole.step(split(whole))
+    assert [type(item) for item in whole.commands] == [c.AmendOrder]
+    hand = Hand()
+    hand.enter(long(SPOT))
+    hand.fill(STOP, filled, 95)
+    hand.step(split(hand))
+    assert [type(item) for item in hand.commands] == [c.CancelOrder]
+    answer_all(hand)
+    assert hand.order(STOP).quantity == 2 * (4 - D(filled))
+    assert hand.bracket.protected
+
+
+def test_an_order_sent_after_a_split_states_its_fill_in_the_units_of_its_own_time() -> None:
+    hand = Hand()
+    hand.step(split(hand))
+    hand.wait(1000)
+    warm_up(hand.engine)
+    hand.propose(long(SPOT, order_type=EntryType.LIMIT))
+    coid = hand.coid(ENTRY)
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    hand.step(f.OrderCancelled(hand.now_ns, coid, "", D(2)))
+    assert hand.state.orders[coid].missing == 1
+
+
+@pytest.mark.parametrize(
+    ("direction", "stop", "moved"), [(Direction.LONG, "95.03", "95.1"), (Direction.SHORT, "105.07", "105.0")]
+)
+def test_a_new_tick_moves_the_stop_of_either_side_towards_its_entry(
+    direction: Direction, stop: str, moved: str
+) -> None:
+    hand = Hand()
+    fine = replace(PERP, tick=D("0.01"))
+    hand.step(f.InstrumentUpdated(hand.now_ns, fine))
+    hand.enter(intent(direction=direction, stop=stop, targets=()))
+    assert hand.bracket.stop_price == D(stop)
+    hand.step(f.InstrumentUpdated(hand.now_ns, PERP))
+    assert hand.bracket.stop_price == D(moved)
+
+
+def test_terms_that_are_known_already_change_nothing_and_are_counted() -> None:
+    hand = Hand()
+    strays = hand.engine.strays
+    assert hand.step(f.InstrumentUpdated(hand.now_ns, SPOT)).facts == []
+    assert hand.engine.strays == strays + 1
+    hand.step(f.InstrumentUpdated(hand.now_ns, replace(SPOT, tick=D("0.1"))))
+    assert hand.engine.strays == strays + 1
+
+
+def test_an_earlier_part_that_turned_up_is_taken_away_when_it_is_off_the_new_grid() -> None:
+    hand = Hand()
+    iceberg = replace(
+        long(SPOT, order_type=EntryType.LIMIT), execution=Iceberg(D(1)), trigger_price=D("99.93")
+    )
+    hand.propose(iceberg)
+    lost = hand.coid(ENTRY)
+    hand.not_found(ENTRY)
+    hand.seconds(3)
+    hand.not_found(ENTRY)
+    hand.seconds(5)
+    assert hand.coid(ENTRY) != lost
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, "99.93")
+    hand.step(f.OrderAccepted(hand.now_ns, lost, "V"))
+    hand.step(f.RequestRejected(hand.now_ns, lost, "no"))
+    assert hand.state.orders[lost].asked == ""
+    hand.step(f.InstrumentUpdated(hand.now_ns, replace(SPOT, tick=D("0.1"))))
+    gone = [item.client_order_id for item in hand.commands if isinstance(item, c.CancelOrder)]
+    assert gone == [lost]
+
+
+@pytest.mark.parametrize(
+    ("price", "level"),
+    [("0.996", "0.99"), ("0.984", "0.98"), ("1.2", "0.99"), ("0.004", "0.01"), ("-3", "0.01")],
+)
+def test_a_level_that_an_action_moves_beyond_the_bounds_of_its_contract_is_the_last_one_inside(
+    price: str, level: str
+) -> None:
+    assert on_grid(BINARY, D(price)) == D(level)
+
+
+def test_a_run_that_goes_on_drops_contracts_that_are_neither_configured_nor_held() -> None:
+    hand = Hand()
+    hand.enter(long(SPOT))
+    fewer = replace(run_started(at_ns=hand.now_ns, fresh=False), instruments=(PERP,))
+    hand.step(fewer)
+    assert set(hand.state.instruments) == {PERP.key, SPOT.key}

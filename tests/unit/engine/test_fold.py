@@ -3,14 +3,16 @@
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from neuratrade.core.engine.fold import _FOLDS, apply
 from neuratrade.core.engine.state import DeskState, state_bytes, state_from
+from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import EntryType
 from neuratrade.core.model.orders import OrderRole
 from tests.simulation.hand import Hand
-from tests.simulation.world import T0, D, fill_of, intent, run_started
+from tests.simulation.world import PERP, SPOT, T0, D, fill_of, intent, run_started
 
 
 def test_every_kind_of_fact_has_a_fold_and_no_fold_is_left_over() -> None:
@@ -88,3 +90,27 @@ def test_counters_and_outcomes_are_part_of_the_state() -> None:
     assert state.outcomes["test"].closed == 1
     assert state.counts.closed_by == {"SL": 1}
     assert state.seen == {"a"}
+
+
+def test_a_fresh_run_knows_nothing_of_what_the_one_before_it_held() -> None:
+    hand = Hand()
+    hand.enter(intent(order_type=EntryType.LIMIT, hold_s=60))
+    hand.step(f.SessionMoved(hand.now_ns, SPOT.key, False))
+    kind = f.QuarantineKind.ORDER
+    for state in (hand.state, hand._twin):
+        state.quarantine["x"] = f.Quarantined(hand.now_ns, "paper", kind, "x", PERP.key, "")
+    fresh = DeskState()
+    apply(fresh, run_started(at_ns=hand.now_ns))
+    apply(hand.state, run_started(at_ns=hand.now_ns))
+    assert state_bytes(hand.state) == state_bytes(fresh)
+
+
+def test_what_is_refused_is_counted_with_each_layer_that_refused_it() -> None:
+    hand = Hand({"confidence": "1"})
+    doubtful = replace(intent(), confidence=D("0.9"))
+    for name in ("one", "two"):
+        hand.step(e.IntentArrived(replace(doubtful, intent_id=name), hand.now_ns))
+    hand.propose(intent("sure"))
+    counts = hand.state.counts
+    assert (counts.intents, counts.approved, counts.refused) == (3, 1, 2)
+    assert counts.refused_by == {"confidence": 2}

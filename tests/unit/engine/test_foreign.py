@@ -14,7 +14,7 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.account import Account, AccountKind
 from neuratrade.core.model.errors import Refused, UsageError
 from neuratrade.core.model.intent import Direction
-from neuratrade.core.model.market import NS_PER_SECOND
+from neuratrade.core.model.market import NS_PER_SECOND, Quote
 from neuratrade.core.model.orders import OrderRole, OrderType, Side
 from neuratrade.core.risk.permit import objection
 from neuratrade.hands.sender import Sender
@@ -139,8 +139,10 @@ def test_a_stop_off_the_grid_is_moved_towards_the_market() -> None:
         (2, 100, PERP.key, "paper", "below the price"),
         (2, 101, PERP.key, "paper", "below the price"),
         (2, "99.99", PERP.key, "paper", "below the price"),
+        (2, "100.1", PERP.key, "paper", "below the price"),
         (-2, 100, PERP.key, "paper", "above the price"),
         (-2, 99, PERP.key, "paper", "above the price"),
+        (-2, "99.9", PERP.key, "paper", "above the price"),
         (2, 0, PERP.key, "paper", "no price"),
         (2, -5, PERP.key, "paper", "no price"),
         (2, "NaN", PERP.key, "paper", "no price"),
@@ -324,3 +326,27 @@ def test_accounts_do_not_share_their_names_in_quarantine() -> None:
     hand.seconds(10)
     look_twice(hand, account_id="second", balances={"USDT": 1}, plain=(), conditional=(), positions={})
     assert sorted(hand.state.quarantine) == ["paper:USDT", "second:USDT"]
+
+
+def test_nothing_is_adopted_at_a_price_that_is_held_back_as_an_outlier() -> None:
+    hand = foreign_in()
+    hand.quote(100)
+    hand.quote(150)
+    with pytest.raises(UsageError, match="no price now"):
+        adopt(hand)
+    hand.quote(100)
+    adopt(hand)
+    assert hand.bracket.entry_price == D("100.05")
+
+
+def test_nothing_is_adopted_that_nobody_can_convert() -> None:
+    hand = Hand()
+    euro = replace(PERP, asset="DAX/EUR", base="DAX", quote="EUR")
+    hand.step(f.InstrumentUpdated(hand.now_ns, euro))
+    hand.step(Quote(euro.key, hand.now_ns, D(100), D(100), D(9), D(9)))
+    look(hand, positions={euro.key: 2})
+    with pytest.raises(UsageError, match="no price now"):
+        adopt(hand, instrument=euro.key)
+    hand.step(e.RateSeen("EUR", "USDT", hand.now_ns, D("1.1"), "bank"))
+    adopt(hand, instrument=euro.key)
+    assert hand.bracket.held == 2

@@ -17,21 +17,22 @@ def state_of(hand: Hand) -> f.TradingState:
     return hand.state.trading_state
 
 
-def lost_twice() -> Hand:
+def lost_twice(quantity: str = "1") -> Hand:
     hand = Hand({"kill_losses": "2"})
     for name in ("a", "b"):
-        hand.propose(intent(name, targets=()))
+        hand.propose(intent(name, quantity=quantity, targets=()))
         hand.accept(ENTRY)
-        hand.fill(ENTRY, 1, 100)
+        hand.fill(ENTRY, quantity, 100)
         hand.accept(STOP)
-        hand.fill(STOP, 1, 95)
+        hand.fill(STOP, quantity, 95)
         hand.seconds(1)
     assert state_of(hand) is HALTED
     return hand
 
 
-def test_the_loss_that_completes_a_streak_halts_also_when_the_desk_went_down_with_it() -> None:
-    hand = lost_twice()
+@pytest.mark.parametrize("quantity", ["1", "0.1"])
+def test_the_loss_that_completes_a_streak_halts_also_when_the_desk_went_down_with_it(quantity: str) -> None:
+    hand = lost_twice(quantity)
     hand.crash_after(f.BracketClosed)
     hand.recover()
     assert (state_of(hand), hand.state.latched) == (HALTED, True)
@@ -104,3 +105,18 @@ def test_a_day_that_begins_lets_the_desk_trade_wherever_it_went_down() -> None:
         hand.quote(89)
         hand.tick()
         assert state_of(hand) is RUNNING
+
+
+def test_a_flatten_that_was_cut_short_waits_for_the_exit_under_way_and_leaves_what_that_leaves() -> None:
+    hand = Hand()
+    hand.enter(intent(targets=((110, "0.5"),)))
+    hand.quote(110)
+    hand.cancelled(STOP)
+    hand.step(e.Halt(hand.now_ns, "ana", "enough", f.KillPolicy.FLATTEN_ALL))
+    hand.crash_after(f.OperatorActed)
+    hand.recover()
+    assert hand.leaving()
+    assert not [fact for fact in hand.tick().facts if isinstance(fact, f.TimerSet)]
+    hand.fill(OrderRole.TARGET, "0.5", 110)
+    hand.tick()
+    assert hand.bracket.exit_reason is f.CloseReason.KILL

@@ -8,7 +8,7 @@ from neuratrade.core.model.intent import EntryType
 from neuratrade.core.model.orders import OrderRole
 from tests.simulation.hand import Hand
 from tests.simulation.snapshots import look
-from tests.simulation.world import PERP, SPOT, D, fill_of, intent, run_started
+from tests.simulation.world import PERP, SPOT, D, desk_engine, fill_of, intent, run_started
 
 ENTRY, STOP, EXIT = OrderRole.ENTRY, OrderRole.STOP, OrderRole.EXIT
 FLATTEN, PERPS = f.KillPolicy.FLATTEN_ALL, f.KillPolicy.CLOSE_PERPS
@@ -107,3 +107,60 @@ def test_a_person_who_halts_a_halted_desk_holds_it_also_when_it_starts_over() ->
     hand.step(run_started())
     assert hand.state.trading_state is f.TradingState.HALTED
     assert hand.state.latched
+
+
+def test_a_way_out_that_was_tried_a_moment_ago_is_not_hurried_by_every_tick() -> None:
+    hand = Hand()
+    hand.enter(intent(targets=()))
+    halt(hand, FLATTEN)
+    hand.cancelled(STOP)
+    hand.expired(EXIT)
+    hand.accept(STOP)
+    tried = sum(isinstance(fact, f.TriggerFired) for fact in hand.facts)
+    hand.wait(999)
+    assert not [fact for fact in hand.tick().facts if isinstance(fact, f.TriggerFired)]
+    hand.wait(1)
+    assert sum(isinstance(fact, f.TriggerFired) for fact in hand.facts) == tried + 1
+
+
+def cold(hand: Hand) -> None:
+    """The desk started anew and saw no price yet."""
+    hand.engine = desk_engine(hand.state)
+
+
+@pytest.mark.parametrize(("blind", "level"), [(False, "98.05"), (True, "95")])
+def test_a_kill_leaves_at_the_last_price_and_where_none_is_known_at_the_stop(blind: bool, level: str) -> None:
+    hand = Hand()
+    hand.enter(intent(targets=()))
+    hand.quote(98)
+    if blind:
+        cold(hand)
+    halt(hand, FLATTEN)
+    (fired,) = [fact for fact in hand.facts if isinstance(fact, f.TriggerFired)]
+    assert (fired.level, fired.seen) == (D(level), D(level))
+
+
+@pytest.mark.parametrize(("blind", "level"), [(False, "98.05"), (True, "95")])
+def test_so_does_a_kill_that_is_made_up_for(blind: bool, level: str) -> None:
+    hand = Hand()
+    hand.enter(intent(targets=()))
+    halt(hand, FLATTEN)
+    hand.crash_after(f.OperatorActed)
+    hand.quote(98)
+    if blind:
+        cold(hand)
+    hand.tick()
+    (fired,) = [fact for fact in hand.facts if isinstance(fact, f.TriggerFired)]
+    assert fired.level == D(level)
+
+
+@pytest.mark.parametrize(("blind", "level"), [(False, "98.05"), (True, "95")])
+def test_and_a_time_exit(blind: bool, level: str) -> None:
+    hand = Hand()
+    hand.enter(intent(targets=(), hold_s=60))
+    hand.quote(98)
+    if blind:
+        cold(hand)
+    hand.seconds(60)
+    (fired,) = [fact for fact in hand.facts if isinstance(fact, f.TriggerFired)]
+    assert (fired.reason, fired.level) == (f.CloseReason.TIME, D(level))

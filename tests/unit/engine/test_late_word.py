@@ -177,3 +177,87 @@ def test_what_was_left_too_much_is_bought_back_and_no_target_comes_in_between() 
         assert not any(isinstance(item, f.TriggerFired) for item in step.facts)
     hand.seconds(2)
     assert (hand.order(EXIT).request.side, hand.order(EXIT).request.quantity) == (Side.BUY, D("0.5"))
+
+
+def test_an_entry_thought_absent_that_turns_up_while_the_desk_is_halted_is_taken_away() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.unknown(ENTRY)
+    coid = hand.coid(ENTRY)
+    hand.gone(ENTRY)
+    assert not hand.state.brackets
+    hand.step(e.Halt(hand.now_ns, "ana", "enough", f.KillPolicy.CANCEL_ENTRIES))
+    hand.step(f.OrderAccepted(hand.now_ns, coid, "there after all"))
+    assert [type(item) for item in hand.commands] == [c.CancelOrder]
+    assert hand.order(ENTRY).asked == "cancel"
+
+
+def test_a_stop_that_turns_up_while_the_exit_works_is_taken_away_and_the_exit_goes_on() -> None:
+    hand = Hand(checked=False)
+    hand.enter(intent(targets=()))
+    lost = hand.coid(STOP)
+    hand.step(e.IntentArrived(CloseIntent("c", "paper", "op", "a", "", hand.now_ns), hand.now_ns))
+    hand.gone(STOP)
+    hand.accept(EXIT)
+    hand.step(f.OrderAccepted(hand.now_ns, lost, "V"))
+    assert hand.leaving()
+    assert [item.client_order_id for item in hand.commands if isinstance(item, c.CancelOrder)] == [lost]
+    hand.fill(EXIT, 1, 99)
+    hand.step(f.OrderCancelled(hand.now_ns, lost, "", D(0)))
+    assert hand.closed.reason is f.CloseReason.MANUAL
+
+
+def test_a_late_fill_of_an_entry_whose_end_stated_nothing_uses_up_no_more_than_was_asked_for() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    request = hand.order(ENTRY).request
+    hand.cancelled(ENTRY)
+    assert not hand.state.brackets
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(request, "0.4", 100, "late", hand.now_ns)))
+    assert (hand.bracket.held, hand.bracket.entry_used) == (D("0.4"), D(1))
+
+
+def test_a_restart_while_an_entry_rests_sets_no_time_exit() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, hold_s=600))
+    hand.accept(ENTRY)
+    hand.crash_after(f.OrderAccepted)
+    hand.recover()
+    assert "hold:a" not in hand.state.timers
+
+
+def test_an_entry_thought_absent_that_turns_up_uses_up_its_approval_again() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    request = hand.order(ENTRY).request
+    hand.fill(ENTRY, "0.25", 100)
+    hand.accept(STOP)
+    hand.gone(ENTRY)
+    assert hand.bracket.entry_used == D("0.25"), "what never came may be used again"
+    hand.step(f.OrderAccepted(hand.now_ns, request.client_order_id, "there after all"))
+    assert hand.bracket.entry_used == 1
+
+
+def test_a_correction_of_an_execution_that_never_came_tells_of_it_and_what_it_made_is_guarded() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    told = f.FillCorrected(hand.now_ns, hand.coid(ENTRY), "lost", D("0.5"), D(100), D("0.1"))
+    hand.step(told)
+    assert hand.bracket.held == D("0.5")
+    assert hand.order(STOP).quantity == D("0.5")
+    request = hand.order(ENTRY).request
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(request, "0.7", 99, "lost", hand.now_ns)))
+    assert hand.bracket.held == D("0.5"), "what it was first told to be comes late and is not true any more"
+
+
+def test_an_execution_busted_before_it_was_told_of_never_counts() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    request = hand.order(ENTRY).request
+    hand.step(f.FillCorrected(hand.now_ns, request.client_order_id, "lost", D(0), D(100), D(0)))
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(request, "0.5", 100, "lost", hand.now_ns)))
+    assert hand.bracket.held == 0

@@ -1,6 +1,7 @@
 """Ways out: stop cancelled, its end awaited, exit sent, the rest under its stop again. Never sold twice."""
 
 import pytest
+from msgspec.structs import replace
 
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
@@ -9,13 +10,16 @@ from neuratrade.core.model.intent import (
     AmendIntent,
     CancelIntent,
     CloseIntent,
+    DefinedRisk,
     Direction,
     EntryType,
     ReduceIntent,
 )
-from neuratrade.core.model.orders import OrderRole, OrderType, TimeInForce
+from neuratrade.core.model.market import NS_PER_SECOND, Quote
+from neuratrade.core.model.orders import OrderRole, OrderType, Side, TimeInForce
+from neuratrade.core.model.venue_rules import PAPER_RULES
 from tests.simulation.hand import Hand
-from tests.simulation.world import FUTURE, PERP, D, bar, intent
+from tests.simulation.world import BINARY, FUTURE, PERP, SPOT, D, bar, fill_of, intent
 
 ENTRY, STOP, TARGET, EXIT = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET, OrderRole.EXIT
 LADDER = ((105, "0.5"), (110, "0.5"))
@@ -520,3 +524,136 @@ def test_a_part_that_was_to_be_sold_in_a_closed_market_is_sold_at_the_opening_on
     assert hand.order(STOP).quantity == D("0.6")
     hand.seconds(150)
     assert hand.bracket.held == D("0.6")
+
+
+def test_a_session_that_is_told_again_changes_nothing() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    assert hand.step(f.SessionMoved(hand.now_ns, PERP.key, True)).facts == []
+    shut(hand)
+    assert hand.step(f.SessionMoved(hand.now_ns, PERP.key, False)).facts == []
+
+
+def test_a_cancel_by_hand_is_taken_also_while_all_of_it_is_leaving() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    close(hand)
+    assert hand.leaving()
+    word = CancelIntent("stop", "paper", "op", "a", "no more of it", hand.now_ns)
+    assert judged(hand, e.IntentArrived(word, hand.now_ns)).approved
+
+
+@pytest.mark.parametrize("quantity", ["0.5", "0.06"])
+def test_less_than_one_unit_is_left_in_parts_and_tried_again_like_any_more(quantity: str) -> None:
+    hand = Hand()
+    half = D(quantity) / 2
+    hand.enter(intent(quantity=quantity, targets=()))
+    reduce(hand, "0.5")
+    hand.cancelled(STOP)
+    assert hand.order(EXIT).quantity == half
+    hand.expired(EXIT)
+    assert hand.order(STOP).quantity == D(quantity)
+    hand.accept(STOP)
+    hand.seconds(1)
+    hand.cancelled(STOP)
+    hand.fill(EXIT, half, 99)
+    hand.accept(STOP)
+    assert (hand.bracket.held, hand.order(STOP).quantity, hand.bracket.protected) == (half, half, True)
+    assert [timer for timer in hand.state.timers if timer.startswith("reduce-")] == []
+    close(hand)
+    hand.cancelled(STOP)
+    hand.fill(EXIT, half, 99)
+    assert hand.closed.reason is f.CloseReason.MANUAL
+
+
+def test_what_was_left_too_much_of_less_than_one_unit_is_bought_back() -> None:
+    hand = Hand(checked=False)
+    hand.enter(intent(quantity="0.5", targets=()))
+    hand.fill(STOP, "0.8", 95)
+    request = hand.order(EXIT).request
+    assert (request.side, request.quantity) == (Side.BUY, D("0.3"))
+    assert hand.state.trading_state is f.TradingState.HALTED
+    hand.fill(EXIT, "0.3", 95)
+    assert hand.closed.dust == 0
+
+
+@pytest.mark.parametrize(
+    ("direction", "stop", "limit"), [(Direction.LONG, 95, "99.6"), (Direction.SHORT, 105, "100.4")]
+)
+def test_the_price_an_exit_may_be_filled_at_is_rounded_away_so_that_it_fills(
+    direction: Direction, stop: int, limit: str
+) -> None:
+    hand = Hand(rules=replace(PAPER_RULES, exit_collars=(D("0.0033"), D("0.01"))))
+    hand.enter(intent(direction=direction, stop=stop, targets=()))
+    close(hand)
+    hand.cancelled(STOP)
+    assert hand.order(EXIT).request.limit_price == D(limit)
+    hand.expired(EXIT)
+    hand.accept(STOP)
+    hand.seconds(1)
+    hand.cancelled(STOP)
+    assert hand.order(EXIT).request.limit_price == 100 - direction.sign
+    hand.expired(EXIT)
+    hand.accept(STOP)
+    hand.seconds(2)
+    hand.cancelled(STOP)
+    assert hand.order(EXIT).request.order_type is OrderType.MARKET, "after the last collar at any price"
+
+
+def test_what_is_worth_less_than_one_is_left_within_its_collar_too() -> None:
+    hand = Hand(rules=replace(PAPER_RULES, exit_collars=(D("0.1"),)))
+    hand.propose(
+        intent(instrument=BINARY, trigger="0.5", quantity=10, targets=(), protection=DefinedRisk(D(6)))
+    )
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 10, "0.5")
+    close(hand)
+    assert hand.order(EXIT).request.limit_price == D("0.45")
+
+
+def test_what_must_be_left_whole_is_tried_after_one_two_four_seconds_and_then_every_half_minute() -> None:
+    hand = Hand()
+    hand.enter(intent(targets=()))
+    close(hand)
+    pauses = []
+    for _ in range(8):
+        hand.cancelled(STOP)
+        hand.expired(EXIT)
+        hand.accept(STOP)
+        pauses.append((hand.state.timers["exit-MANUAL:a"] - hand.now_ns) // NS_PER_SECOND)
+        hand.seconds(pauses[-1])
+    assert pauses == [1, 2, 4, 8, 16, 32, 32, 32]
+
+
+def test_an_opening_hurries_only_what_waits_for_it() -> None:
+    hand = Hand()
+    for name, item in (("a", PERP), ("b", SPOT)):
+        hand.propose(intent(name, instrument=item, targets=(), hold_s=3600))
+        order = next(
+            order for order in hand.state.orders.values() if order.request.bracket_id == name
+        ).request
+        hand.step(f.OrderAccepted(hand.now_ns, order.client_order_id, "V"))
+        hand.step(f.OrderFilled(hand.now_ns, fill_of(order, 1, 100, name, hand.now_ns)))
+        for coid in hand.state.brackets[name].stop_orders:
+            hand.step(f.OrderAccepted(hand.now_ns, coid, "V"))
+        hand.step(f.SessionMoved(hand.now_ns, item.key, False))
+        word = CloseIntent(f"close-{name}", "paper", "op", name, "enough", hand.now_ns)
+        hand.step(e.IntentArrived(word, hand.now_ns))
+    before = dict(hand.state.timers)
+    shut(hand, is_open=True)
+    changed = {name for name, due_ns in hand.state.timers.items() if before.get(name) != due_ns}
+    assert changed == {"exit-MANUAL:a"}
+    assert hand.state.timers["exit-MANUAL:a"] == hand.now_ns
+
+
+@pytest.mark.parametrize(("best", "moved"), [("199.9", False), ("200", True)])
+def test_where_a_stop_is_replaced_a_trail_moves_it_by_a_thousandth_of_the_price_at_least(
+    best: str, moved: bool
+) -> None:
+    hand = Hand(rules=replace(PAPER_RULES, amends_stops=False))
+    hand.enter(intent(trail="0.05", targets=()))
+    word = AmendIntent("up", "paper", "op", "a", D("189.8"), hand.now_ns)
+    hand.step(e.IntentArrived(word, hand.now_ns))
+    assert hand.bracket.stop_price == D("189.8")
+    hand.step(Quote(PERP.key, hand.now_ns, D(best), D(best) + PERP.tick, D(9), D(9)))
+    assert (hand.bracket.stop_price == 190) is moved

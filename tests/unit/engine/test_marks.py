@@ -7,7 +7,7 @@ import pytest
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import Direction
-from neuratrade.core.model.market import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND, Trade
+from neuratrade.core.model.market import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND, Quote, Trade
 from neuratrade.core.model.orders import OrderRole
 from tests.simulation.hand import Hand
 from tests.simulation.world import CASH, PERP, T0, D, intent
@@ -252,3 +252,66 @@ def test_word_of_a_connection_nobody_has_is_counted_and_changes_nothing() -> Non
     strays = hand.engine.strays
     step = hand.step(e.ConnectionChanged("somebody", hand.now_ns, connected=True))
     assert (step.facts, step.commands, hand.engine.strays) == ([], [], strays + 1)
+
+
+def test_of_two_hours_with_one_peak_the_later_one_is_kept() -> None:
+    hand = holding({})
+    hand.now_ns = T0 + NS_PER_HOUR
+    mark(hand, 100, 0)
+    assert hand.state.accounts["paper"].hour_peaks == [(T0 // NS_PER_HOUR + 1, D(100_000))]
+
+
+@pytest.mark.parametrize(("equity", "state"), [("-0.5", REDUCING), ("0.05", RUNNING)])
+def test_below_zero_each_peak_is_looked_at_since_the_lowest_shows_the_deepest_fall(
+    equity: str, state: f.TradingState
+) -> None:
+    hand = Hand(
+        {"daily_loss_fraction": "5", "session_drawdown_fraction": "50", "drawdown_24h_fraction": "50"}
+    )
+    hand.tick()
+    account = hand.state.accounts["paper"]
+    account.day_start_equity = D("0.1")
+    account.balances["USDT"] = D(equity)
+    for _ in range(2):
+        hand.now_ns += NS_PER_SECOND
+        hand.engine.step(e.ClockTick(hand.now_ns))
+    assert state_of(hand) is state
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "believed"), [((0, 1000), False), ((0, 998, 1), False), ((0, 999, 1), True)]
+)
+def test_a_jump_is_believed_by_the_third_price_that_agrees_over_a_second_and_not_before(
+    after_ms: tuple[int, ...], believed: bool
+) -> None:
+    hand = Hand()
+    hand.quote(100)
+    for pause in after_ms:
+        hand.wait(pause)
+        hand.quote(150)
+    assert hand.engine.markets.doubts(PERP.key) is not believed
+    assert hand.engine.markets.price_of(PERP.key) == D("150.05" if believed else "100.05")
+
+
+def test_a_fall_of_the_day_draws_back_also_where_the_session_began_after_it() -> None:
+    hand = holding({"session_drawdown_fraction": "0.012"})
+    account = hand.state.accounts["paper"]
+    account.session_peak = account.equity = D(99_000)
+    hand.engine.step(Quote(PERP.key, hand.now_ns, D("98.9"), D("98.9"), D(9), D(9)))
+    hand.now_ns += NS_PER_SECOND
+    hand.engine.step(e.ClockTick(hand.now_ns))
+    assert account.peak_24h == 100_000
+    assert account.posture == "DEFENSIVE"
+
+
+@pytest.mark.parametrize(("limit", "state"), [("0.05", REDUCING), ("0.051", RUNNING)])
+@pytest.mark.parametrize("name", ["session_drawdown_fraction", "drawdown_24h_fraction"])
+def test_a_fall_on_old_prices_that_reaches_either_limit_holds_the_desk_back(
+    name: str, limit: str, state: f.TradingState
+) -> None:
+    hand = holding({name: limit})
+    hand.engine.markets.see_rate(e.RateSeen("SOL", "USDT", hand.now_ns, D(1), "a test"))
+    mark(hand, 95)
+    hand.now_ns += 100 * NS_PER_SECOND
+    hand.tick()
+    assert state_of(hand) is state

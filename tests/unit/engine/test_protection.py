@@ -1,13 +1,23 @@
 """The stop: there from the first fill, for every unit filled, and the time it is not there is counted."""
 
 import pytest
+from msgspec.structs import replace
 
 from neuratrade.core.engine.cover import PROTECT_TIMEOUT_NS
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import DefinedRisk, Direction, EntryType
-from neuratrade.core.model.market import Quote
-from neuratrade.core.model.orders import OrderRole, OrderStatus, OrderType, Side, TimeInForce
+from neuratrade.core.model.market import NS_PER_SECOND, Quote
+from neuratrade.core.model.orders import (
+    Fill,
+    Liquidity,
+    OrderRole,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from neuratrade.core.model.venue_rules import PAPER_RULES
 from tests.simulation.hand import Hand
 from tests.simulation.world import BINARY, PERP, SPOT, D, intent
 
@@ -327,3 +337,129 @@ def test_a_stop_that_a_closed_market_does_not_amend_guards_on_and_is_fitted_at_t
     (command,) = hand.commands
     assert isinstance(command, c.AmendOrder)
     assert command.quantity == 2
+
+
+def test_the_time_exit_is_set_once_however_many_fills_come() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, hold_s=600))
+    hand.accept(ENTRY)
+    first_ns = hand.now_ns
+    for _ in range(3):
+        hand.fill(ENTRY, "0.3", 100)
+        hand.seconds(1)
+    holds = [fact for fact in hand.facts if isinstance(fact, f.TimerSet) and fact.timer_id == "hold:a"]
+    assert [fact.due_ns - first_ns for fact in holds] == [600 * NS_PER_SECOND]
+
+
+def test_what_left_more_than_was_held_counts_as_bare_until_it_is_bought_back() -> None:
+    hand = Hand(checked=False)
+    hand.enter(intent())
+    hand.fill(STOP, "1.5", 95)
+    assert (hand.bracket.held, hand.bracket.protected) == (D("-0.5"), False)
+
+
+def test_what_happens_to_a_position_that_stays_bare_gives_it_no_more_time() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.3", 100)
+    due_ns = hand.state.timers["protect:a"]
+    assert due_ns == hand.now_ns + 5 * NS_PER_SECOND
+    hand.seconds(3)
+    hand.fill(ENTRY, "0.3", 100)
+    assert hand.state.timers["protect:a"] == due_ns
+
+
+def test_a_venue_that_amends_to_other_terms_is_asked_again_five_seconds_after_the_first_time() -> None:
+    hand = Hand()
+    hand.enter_by_halves(intent(quantity=2, order_type=EntryType.LIMIT, targets=()))
+    hand.amended(STOP, "1.5", 95)
+    due_ns = hand.now_ns + 5 * NS_PER_SECOND
+    assert hand.state.timers["amend:a"] == due_ns
+    hand.seconds(2)
+    assert hand.order(STOP).asked == "amend", "what is bare is asked for at once"
+    hand.amended(STOP, "1.75", 95)
+    assert hand.state.timers["amend:a"] == due_ns
+
+
+def two_stops(**other: object) -> tuple[Hand, list[str]]:
+    """A venue that amends nothing: each half that was entered has a working stop of its own."""
+    rules = replace(PAPER_RULES, amends_stops=False, **other)
+    hand = Hand(rules=rules, checked=False)
+    hand.propose(intent(quantity=1, order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    for _ in range(2):
+        hand.fill(ENTRY, "0.5", 100)
+        hand.accept(STOP)
+    assert [hand.state.orders[coid].quantity for coid in hand.bracket.stop_orders] == [D("0.5")] * 2
+    assert hand.bracket.protected
+    return hand, list(hand.bracket.stop_orders)
+
+
+def liquidate(hand: Hand, quantity: str) -> None:
+    fill = Fill(
+        "L", "", "paper", PERP.key, Side.SELL, D(quantity), D(96), D(0), "USDT", Liquidity.TAKER, hand.now_ns
+    )
+    hand.step(f.Liquidated(hand.now_ns, fill))
+
+
+def cancelled(hand: Hand) -> list[str]:
+    return [item.client_order_id for item in hand.commands if isinstance(item, c.CancelOrder)]
+
+
+def test_of_two_stops_no_more_are_taken_away_than_do_not_fit() -> None:
+    hand, (_, newer) = two_stops()
+    liquidate(hand, "0.3")
+    assert cancelled(hand) == [newer]
+
+
+def test_a_stop_that_was_reached_is_taken_away_once_what_it_guarded_is_sold_elsewhere() -> None:
+    hand, (older, newer) = two_stops(stop_market=False, stop_limit=True)
+    hand.step(f.OrderTriggered(hand.now_ns, newer))
+    hand.step(f.OrderCancelled(hand.now_ns, older, "filled whole", D("0.5")))
+    assert hand.state.orders[older].missing == D("0.5")
+    liquidate(hand, "0.5")
+    assert cancelled(hand) == [newer]
+
+
+def test_the_terms_a_venue_tells_of_a_stop_in_doubt_prove_that_it_works() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    hand.unknown(STOP)
+    assert not hand.bracket.protected
+    hand.amended(STOP, 1, 95)
+    assert hand.order(STOP).status is OrderStatus.WORKING
+    assert hand.bracket.protected
+
+
+def test_a_stop_was_reached_when_it_first_filled_however_often_it_fills() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    hand.fill(STOP, "0.3", 95)
+    first_ns = hand.now_ns
+    hand.seconds(1)
+    hand.fill(STOP, "0.3", 95)
+    assert hand.order(STOP).triggered_ns == first_ns
+
+
+def test_where_nothing_is_amended_a_further_stop_waits_until_the_one_before_it_works() -> None:
+    hand = Hand(rules=replace(PAPER_RULES, amends_stops=False))
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, "0.5", 100)
+    hand.fill(ENTRY, "0.3", 100)
+    assert len(hand.bracket.stop_orders) == 1
+    hand.accept(STOP)
+    assert [hand.state.orders[coid].quantity for coid in hand.bracket.stop_orders] == [D("0.5"), D("0.3")]
+
+
+def test_what_stays_bare_is_looked_at_every_five_seconds_and_once_it_leaves_every_minute() -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    hand.seconds(5)
+    assert hand.leaving()
+    assert hand.state.timers["protect:a"] == hand.now_ns + 5 * NS_PER_SECOND
+    hand.seconds(5)
+    assert hand.state.timers["protect:a"] == hand.now_ns + 60 * NS_PER_SECOND

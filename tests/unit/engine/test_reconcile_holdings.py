@@ -4,14 +4,16 @@ from decimal import Decimal
 
 import pytest
 
+from neuratrade.core.engine.differences import exact
 from neuratrade.core.engine.engine import Engine, Step
 from neuratrade.core.engine.judging import unknown_orders
+from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.account import Account, PositionMode
 from neuratrade.core.model.facts import QuarantineKind, TradingState
 from neuratrade.core.model.intent import Direction, EntryType, Lane
-from neuratrade.core.model.market import NS_PER_SECOND
+from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole
 from tests.simulation.hand import Hand
 from tests.simulation.snapshots import begun, look, look_twice, snapshot, strange_order
@@ -561,3 +563,56 @@ def test_all_that_differs_is_written_down_in_one_order() -> None:
     look_twice(hand, positions={PERP.key: "0.5"}, balances={"USDT": 5})
     assert hand.state.accounts["paper"].differences == tuple(sorted(hand.state.accounts["paper"].differences))
     assert len(hand.state.accounts["paper"].differences) == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("100", "100"),
+        ("100.500", "100.5"),
+        ("-0.0000001", "-0.0000001"),
+        ("0", "0"),
+        ("1E+30", "1" + "0" * 30),
+        ("1E+31", "1E+31"),
+        ("1E-31", "1E-31"),
+    ],
+)
+def test_numbers_in_words_are_written_out_to_the_last_digit_unless_huge_or_tiny(
+    number: str, words: str
+) -> None:
+    assert exact(D(number)) == words
+
+
+def test_halves_of_opposite_sign_do_not_confirm_each_other_either() -> None:
+    hand = begun()
+    look(hand, positions={PERP.key: "0.5"})
+    hand.seconds(10)
+    assert kinds(look(hand, positions={PERP.key: "-0.5"})) == []
+    hand.seconds(10)
+    assert kinds(look(hand, positions={PERP.key: "0.5"})) == []
+
+
+def test_what_was_waited_for_at_the_start_is_believed_at_once_only_the_first_time() -> None:
+    hand = restarted(holding())
+    look(hand, positions={PERP.key: 3}, without=(hand.coid(STOP),))
+    look(hand, positions={PERP.key: 3})
+    assert foreign(hand) == {PERP.key: D(2)}
+    hand.seconds(10)
+    look(hand, positions={PERP.key: 4})
+    assert foreign(hand) == {PERP.key: D(2)}, "from now on it takes two looks"
+
+
+@pytest.mark.parametrize(("ahead_ms", "compared"), [(2000, False), (2001, True)])
+def test_only_a_fill_from_more_than_two_seconds_ahead_is_a_wrong_clock_s(
+    ahead_ms: int, compared: bool
+) -> None:
+    hand = begun()
+    hand.propose(intent())
+    hand.accept(ENTRY)
+    at_ns = hand.now_ns + ahead_ms * NS_PER_MS
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(hand.order(ENTRY).request, 1, 100, "t", at_ns)))
+    hand.accept(STOP)
+    look(hand, positions={SPOT.key: 7})
+    hand.seconds(6)
+    asked = any(isinstance(item, c.TakeSnapshot) for item in hand.tick().commands)
+    assert asked is compared, "what was seen once is asked about again"

@@ -15,7 +15,7 @@ from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole, OrderStatus
 from tests.simulation.hand import Hand
 from tests.simulation.snapshots import begun, listed, look, look_twice, strange_fill, strange_order
-from tests.simulation.world import PERP, D, desk_engine, fill_of, intent, run_started
+from tests.simulation.world import ACCOUNT, PERP, SPOT, D, desk_engine, fill_of, intent, run_started
 
 ENTRY, STOP, TARGET = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET
 
@@ -530,3 +530,132 @@ def test_a_stop_that_is_listed_among_the_plain_orders_was_reached_and_is_looked_
     assert looked_up(step) == [coid]
     hand.step(f.OrderTriggered(hand.now_ns, coid))
     assert looked_up(look(hand, plain=(rests,), conditional=())) == [], "that is known by now"
+
+
+def test_executions_that_are_booked_as_they_are_listed_are_not_asked_about() -> None:
+    hand = holding()
+    (done,) = [fact for fact in hand.facts if isinstance(fact, f.OrderFilled)]
+    assert looked_up(look(hand, fills=(done.fill,))) == []
+
+
+def with_another_account(hand: Hand) -> None:
+    """The desk trades a second account at the same venue, beside the one there is."""
+    for state in (hand.state, hand._twin):
+        first = state.accounts["paper"]
+        state.accounts["second"] = type(first)(msgspec.structs.replace(ACCOUNT, account_id="second"), {})
+
+
+def test_a_look_at_one_account_says_nothing_about_orders_of_another() -> None:
+    hand = holding()
+    with_another_account(hand)
+    empty: dict[str, object] = {"plain": (), "conditional": (), "positions": {}, "balances": {}}
+    step = look(hand, account_id="second", **empty)
+    assert looked_up(step) == []
+    stop = listed(hand.order(STOP))
+    step = look(hand, account_id="second", **(empty | {"conditional": (stop,)}))
+    assert [fact.reference for fact in step.facts if isinstance(fact, f.Quarantined)] == [
+        f"second:{stop.client_order_id}"
+    ]
+
+
+def test_an_order_without_any_name_is_quarantined_as_what_it_buys_or_sells() -> None:
+    hand = begun()
+    item = msgspec.structs.replace(strange_order(), client_order_id="", venue_order_id="")
+    look(hand, extra=(item,))
+    (kept,) = hand.state.quarantine.values()
+    assert kept.reference == f"{PERP.key} buy"
+    assert kept.detail.endswith("venue id unnamed")
+
+
+@pytest.mark.parametrize(("after_ms", "missed"), [(1999, False), (2000, True)])
+def test_an_order_is_missed_in_a_look_that_was_asked_for_two_seconds_after_it_was_sent(
+    after_ms: int, missed: bool
+) -> None:
+    hand = begun()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    hand.wait(after_ms)
+    assert bool(looked_up(look(hand, without=(hand.coid(ENTRY),)))) is missed
+
+
+@pytest.mark.parametrize(("after_ms", "asked"), [(1999, False), (2000, True)])
+def test_other_terms_of_a_stop_are_those_of_the_amend_before_until_two_seconds_after_it(
+    after_ms: int, asked: bool
+) -> None:
+    hand = begun()
+    hand.enter(intent(trail="0.05", targets=()))
+    hand.seconds(10)
+    hand.quote(120)
+    hand.amended(STOP, 1, 114)
+    hand.wait(after_ms)
+    step = look(hand, conditional=(listed(hand.order(STOP), stop_price=D(95)),))
+    assert bool(looked_up(step)) is asked
+
+
+@pytest.mark.parametrize("terms", [{"quantity": D("0.7")}, {"quantity": D("NaN")}, {"stop_price": D("NaN")}])
+def test_a_stop_that_rests_with_another_size_or_with_numbers_that_are_none_is_looked_up(
+    terms: dict[str, D],
+) -> None:
+    hand = holding()
+    step = look(hand, conditional=(listed(hand.order(STOP), **terms),))
+    assert looked_up(step) == [hand.coid(STOP)]
+
+
+def test_an_order_that_filled_more_or_less_than_here_leaves_its_position_unproven() -> None:
+    for filled in ("0.4", "NaN"):
+        hand = holding()
+        item = listed(hand.order(STOP), filled=D(filled))
+        look(hand, conditional=(item,), positions={PERP.key: "0.6"})
+        hand.seconds(10)
+        assert kinds(look(hand, conditional=(item,), positions={PERP.key: "0.6"})) == []
+
+
+def test_of_an_order_in_doubt_its_position_stays_unproven() -> None:
+    hand = holding()
+    hand.unknown(STOP)
+    step = look(hand, conditional=(listed(hand.order(STOP)),), positions={PERP.key: 5})
+    assert hand.order(STOP).status is OrderStatus.WORKING, "listed: it works"
+    assert f.ForeignSeen not in kinds(step)
+
+
+def test_an_entry_that_rests_among_the_plain_orders_is_where_it_belongs() -> None:
+    assert looked_up(look(resting())) == []
+
+
+def test_a_stop_that_was_not_answered_yet_is_adopted_wherever_it_is_listed() -> None:
+    hand = begun()
+    hand.propose(intent(order_type=EntryType.LIMIT))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    hand.seconds(4)
+    step = look(hand, conditional=(listed(hand.order(STOP)),), plain=())
+    assert f.OrderAccepted in kinds(step)
+    assert hand.bracket.protected
+
+
+def test_an_unknown_order_is_described_with_what_it_asks_for() -> None:
+    hand = begun()
+    item = msgspec.structs.replace(strange_order(), filled=D("0.50"), stop_price=D("90.0"))
+    look(hand, extra=(item,))
+    (kept,) = hand.state.quarantine.values()
+    assert kept.detail == "buy 3, filled 0.5, stop 90, venue id V-mine"
+
+
+def test_an_order_without_our_name_is_known_by_the_venue_s_only_in_its_own_instrument() -> None:
+    hand = resting()
+    item = listed(hand.order(ENTRY), client_order_id="", venue_order_id="V-other")
+    look(hand, extra=(item,))
+    assert list(hand.state.quarantine) == ["V-other"]
+    hand = resting()
+    item = listed(hand.order(ENTRY), client_order_id="", instrument=SPOT.key)
+    look(hand, extra=(item,))
+    assert [kept.instrument for kept in hand.state.quarantine.values()] == [SPOT.key]
+
+
+def test_an_execution_whose_numbers_are_none_is_not_booked_and_its_order_is_asked_about_once_booked() -> None:
+    hand = holding()
+    (done,) = [fact for fact in hand.facts if isinstance(fact, f.OrderFilled)]
+    for change in ({"quantity": D("NaN")}, {"price": D(101)}, {"fee": D(1)}, {"quantity": D("0.9")}):
+        step = look(hand, fills=(msgspec.structs.replace(done.fill, **change),))
+        assert looked_up(step) == [done.fill.client_order_id]
+        assert hand.bracket.entered == 1

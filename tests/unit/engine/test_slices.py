@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from neuratrade.core.engine.slices import schedule, share_of, smallest_child
+from neuratrade.core.engine.slices import execution_report, schedule, share_of, smallest_child
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
@@ -82,6 +82,7 @@ def guard(hand: Hand) -> None:
         (Twap(4, 30), "4", ["1", "1", "1", "1"]),
         (Twap(3, 30), "10", ["3.333", "3.333", "3.334"]),
         (Twap(5, 40), "0.252", ["0.050", "0.050", "0.050", "0.050", "0.052"]),
+        (Twap(3, 30), "0.15", ["0.05", "0.05", "0.05"]),
         (Twap(5, 40), "0.12", ["0.12"]),
         (Twap(5, 40), "0.15", ["0.06", "0.09"]),
         (Vwap((D(1), D(2), D(1)), 20), "4", ["1", "2", "1"]),
@@ -96,6 +97,11 @@ def test_slices_are_floored_merged_where_too_small_and_add_up(
     slots = schedule(execution, D(quantity), PERP, D("0.05"))
     assert [slot.quantity for slot in slots] == [D(part) for part in cut]
     assert sum(slot.quantity for slot in slots) == D(quantity)
+
+
+def test_no_slice_is_planned_for_nothing_even_where_nothing_is_too_small() -> None:
+    slots = schedule(Vwap((D(0), D(1), D(0), D(1)), 30), D(4), PERP, D(0))
+    assert [slot.quantity for slot in slots] == [D(2), D(2)]
 
 
 def test_a_slice_shares_what_those_before_it_did_not_get_with_those_after_it() -> None:
@@ -590,6 +596,34 @@ def test_a_cut_that_cannot_be_carried_out_is_refused(
     step = hand.step(e.IntentArrived(sliced(execution, **more), T0))  # type: ignore[arg-type]
     judged = next(fact for fact in step.facts if isinstance(fact, f.IntentJudged))
     assert not judged.approved
-    assert judged.envelope is None
+    assert (judged.envelope, judged.quantity) == (None, D(0))
     assert [layer.reason for layer in judged.layers if layer.verdict.blocks] == [reason]
     assert hand.state.brackets == {}
+
+
+def test_a_rest_that_the_venue_just_takes_is_a_part_of_its_own() -> None:
+    hand = begun(Iceberg(D("0.1")), "0.153", order_type=EntryType.LIMIT)
+    assert smallest_child(hand.bracket.intent, PERP) == D("0.053")
+    take(hand, "0.1")
+    assert children(hand) == [D("0.1"), D("0.053")]
+
+
+def test_exactly_five_hundred_parts_are_not_too_many() -> None:
+    proposal = sliced(Iceberg(D("0.1")), 50, order_type=EntryType.LIMIT)
+    report = execution_report(proposal, PERP, D(50))
+    assert report is not None
+    assert not report.verdict.blocks
+    more = execution_report(proposal, PERP, D("50.001"))
+    assert more is not None
+    assert more.verdict.blocks
+
+
+def test_of_a_part_that_could_not_be_found_only_what_it_did_not_fill_is_given_up() -> None:
+    hand = begun(Iceberg(D(10)), 30, order_type=EntryType.LIMIT)
+    take(hand, 4)
+    hand.not_found(ENTRY)
+    hand.seconds(3)
+    hand.not_found(ENTRY)
+    hand.seconds(5)
+    take(hand, 10)
+    assert children(hand) == [10, 10, 10]

@@ -88,3 +88,14 @@ def test_what_is_too_small_in_all_is_left_whole() -> None:
 def test_of_a_derivative_what_reduces_may_be_worth_little() -> None:
     hand = reduced(replace(FUTURE, min_notional=D(1_000_000)), "0.5")
     assert hand.order(EXIT).quantity == 2
+
+
+@pytest.mark.parametrize(("fraction", "left"), [("0.5", "0.06"), ("0.75", "0.12"), ("0.1", "0.05")])
+def test_nor_of_what_is_less_than_one_unit_in_all(fraction: str, left: str) -> None:
+    hand = Hand()
+    hand.enter(intent(instrument=SPOT, quantity="0.12", targets=()))
+    hand.step(Quote(SPOT.key, hand.now_ns, D(100), D(100), D(9), D(9)))
+    word = ReduceIntent("less", "paper", "op", "a", D(fraction), "less", hand.now_ns)
+    hand.step(e.IntentArrived(word, hand.now_ns))
+    hand.cancelled(STOP)
+    assert hand.order(EXIT).quantity == D(left)

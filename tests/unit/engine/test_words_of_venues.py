@@ -3,20 +3,21 @@
 import pytest
 from msgspec.structs import replace
 
+from neuratrade.core.engine.sense import is_amount, is_price
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.commands import LookUpOrder
 from neuratrade.core.model.intent import EntryType
 from neuratrade.core.model.orders import OrderRole
 from tests.simulation.hand import Hand
-from tests.simulation.world import T0, D, fill_of, intent
+from tests.simulation.world import T0, D, bar, fill_of, intent
 
 ENTRY, STOP = OrderRole.ENTRY, OrderRole.STOP
 
 
-def half_told() -> Hand:
+def half_told(*, checked: bool = True) -> Hand:
     """An entry that ended, 0.6 filled as the venue says, of which 0.2 were told so far."""
-    hand = Hand()
+    hand = Hand(checked=checked)
     hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
     hand.accept(ENTRY)
     hand.fill(ENTRY, "0.2", 100)
@@ -154,3 +155,31 @@ def test_a_liquidation_in_an_account_nobody_knows_changes_nothing(known: bool) -
     step = hand.step(f.Liquidated(hand.now_ns, fill))
     assert any(isinstance(fact, f.Liquidated) for fact in step.facts) is known
     assert (step.facts == []) is not known
+
+
+@pytest.mark.parametrize(
+    ("number", "taken"),
+    [("9.99E18", True), ("1E18", True), ("1E19", False), ("1E-30", True), ("9.9E-31", False)],
+)
+def test_prices_have_at_most_nineteen_digits_before_the_point_and_thirty_places(
+    number: str, taken: bool
+) -> None:
+    assert is_price(D(number)) is taken
+    assert is_amount(D(number)) is taken
+
+
+@pytest.mark.parametrize("volume", ["0", "0.5"])
+def test_a_bar_in_which_little_or_nothing_was_traded_is_taken(volume: str) -> None:
+    hand = Hand()
+    seen = replace(bar(0, 100, 101, 100, 101), volume=D(volume))
+    strays = hand.engine.strays
+    hand.step(e.BarClosed(seen, seen.close_ns))
+    assert (hand.engine.strays, hand.engine.markets.price_of(seen.instrument)) == (strays, D(101))
+
+
+def test_what_a_bust_takes_off_an_ended_entry_is_waited_for_no_more_and_the_rest_still_is() -> None:
+    hand = half_told(checked=False)
+    order = hand.order(ENTRY)
+    (told,) = order.executions
+    hand.step(f.FillCorrected(hand.now_ns, order.request.client_order_id, told, D("0.1"), D(100), D(0)))
+    assert (order.stated, order.filled, order.missing) == (D("0.5"), D("0.1"), D("0.4"))

@@ -11,9 +11,10 @@ from neuratrade.core.model.approval import Approved, Envelope, seal
 from neuratrade.core.model.errors import Refused
 from neuratrade.core.model.intent import Direction, Stop, TakeProfit
 from neuratrade.core.model.orders import OrderRequest, OrderRole, OrderType, Side
-from neuratrade.core.risk.gate import judge
+from neuratrade.core.risk.gate import adoption_envelope, judge
 from neuratrade.core.risk.limits import DEFAULTS
 from neuratrade.core.risk.permit import approve, objection
+from neuratrade.store.keys import Ed25519Signer, verify
 from tests.unit.risk.builders import INTENT, NOW_NS, VIEW, answer, intent_with
 
 ENVELOPE = Envelope(
@@ -238,3 +239,18 @@ def test_without_a_signer_the_envelope_is_unsigned() -> None:
     envelope = answer().envelope
     assert envelope is not None
     assert (envelope.key_id, envelope.signature) == ("", b"")
+
+
+@pytest.mark.parametrize(("direction", "side"), [(Direction.LONG, Side.BUY), (Direction.SHORT, Side.SELL)])
+def test_the_approval_of_what_was_adopted_is_of_its_own_side_and_used_up_when_it_begins(
+    direction: Direction, side: Side
+) -> None:
+    adopted, signer = intent_with(direction=direction), Ed25519Signer()
+    bare = adoption_envelope(adopted, Decimal(2), NOW_NS, None)
+    assert (bare.side, bare.max_quantity, bare.bracket_id) == (side, Decimal(2), adopted.intent_id)
+    assert bare.issued_ns == bare.expires_ns == NOW_NS
+    assert (bare.key_id, bare.signature) == ("", b"")
+    signed = adoption_envelope(adopted, Decimal(2), NOW_NS, signer)
+    assert signed.key_id == signer.key_id
+    assert verify(signer.public_key, signed.signed_text(), signed.signature)
+    assert msgspec.structs.replace(signed, key_id="", signature=b"") == bare

@@ -175,16 +175,18 @@ REFUSING = (
     of_view("lane_cooldown", "the lane lost just now", lane_last_loss_ns=LOSS_NS),
     of_view(
         "lot",
-        "what is left is below the venue's minimum",
+        "what quantity leaves is below the venue's minimum",
         instrument=instrument_with(min_quantity=Decimal("1.001")),
     ),
     of_view(
         "lot",
-        "what is left is below the venue's minimum",
+        "what quantity leaves is below the venue's minimum",
         instrument=instrument_with(min_notional=Decimal("100.01")),
     ),
     of_view(
-        "lot", "what is left is below the venue's minimum", instrument=instrument_with(lot=Decimal("1.5"))
+        "lot",
+        "what quantity leaves is below the venue's minimum",
+        instrument=instrument_with(lot=Decimal("1.5")),
     ),
 )
 

@@ -128,7 +128,8 @@ def test_the_risk_budget_shrinks_with_the_drawdown_already_used(equity: str, exp
 def test_no_posture_grows_a_size_past_its_caps() -> None:
     judgement = answer(intent_with(**ASK_NOTHING), view_with(size_factor=D(5)))
     assert judgement.quantity == 10
-    assert blocking(answer(view=view_with(size_factor=D(-1)))) == ["lot"]
+    for nothing in (D(-1), D(0)):
+        assert blocking(answer(view=view_with(size_factor=nothing))) == ["lot"]
 
 
 def test_the_size_is_rounded_down_to_the_lot() -> None:

@@ -11,7 +11,7 @@ from tools.mutants.named import NAMED, DoesNotApply, NamedMutant, read_named
 from tools.mutants.operators import mutants_of
 from tools.mutants.runner import Broken, Worker, bench
 from tools.mutants.selection import (
-    BUDGET_S,
+    BUDGETS_S,
     CALLS,
     EQUIVALENT,
     ROOMS,
@@ -159,22 +159,26 @@ def test_a_mutant_meets_the_tests_of_its_room_that_call_its_function() -> None:
     calls = Calls({"tests": ran, "at_import": [f"{path}:h"]})
     source = "def f(): return a\ndef h(): return a\ndef nobody(): return a\nx = 1 if a else b\n"
     f, h, nobody, *module = mutants_of(source, path)
-    assert calls.tests_for(f) == {own: 1.0}
-    assert calls.tests_for(h) == {own: 1.0, other: 2.0}
-    assert calls.tests_for(nobody) == {}
-    assert calls.tests_for(module[0]) == {own: 1.0, other: 2.0}
+    assert calls.rounds_for(f) == [{own: 1.0}]
+    assert calls.rounds_for(h) == [{own: 1.0, other: 2.0}]
+    assert calls.rounds_for(nobody) == []
+    assert calls.rounds_for(module[0]) == [{own: 1.0, other: 2.0}]
 
 
-def test_a_mutant_meets_the_quickest_tests_that_fit_into_the_budget_and_at_least_one() -> None:
+def test_a_mutant_meets_the_quickest_tests_first_and_the_slower_ones_in_a_second_round() -> None:
     path, room = "src/neuratrade/core/risk/a.py", "tests/unit/risk/t.py"
     (mutant,) = mutants_of("def f(): return a\n", path)
+    first_s, second_s = BUDGETS_S
 
-    def met(*seconds: float) -> list[float]:
+    def met(*seconds: float) -> list[list[float]]:
         ran = {f"{room}::{place}": {"seconds": s, "calls": [f"{path}:f"]} for place, s in enumerate(seconds)}
-        return sorted(Calls({"tests": ran, "at_import": []}).tests_for(mutant).values())
+        return [list(tests.values()) for tests in Calls({"tests": ran, "at_import": []}).rounds_for(mutant)]
 
-    assert met(BUDGET_S, 0.5, 1.0, BUDGET_S - 1.5) == [0.5, 1.0, BUDGET_S - 1.5]
-    assert met(BUDGET_S * 3, BUDGET_S * 2) == [BUDGET_S * 2]
+    quick = [0.5, 1.0, first_s - 1.5]
+    assert met(first_s, 1.0, 0.5, first_s - 1.5) == [quick, [first_s]]
+    assert met(*quick, second_s - 30, 30.0, second_s) == [quick, [30.0, second_s - 30]]
+    assert met(second_s * 3, second_s * 2) == [[second_s * 2]]
+    assert met(*quick, second_s + 1) == [quick]
 
 
 def test_a_source_that_notes_its_calls_does_the_same_and_tells_who_was_called() -> None:

@@ -23,7 +23,7 @@ from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.decimals import ONE, ZERO
 from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.core.model.orders import Fill, OrderRole, OrderStatus
+from neuratrade.core.model.orders import Fill, Liquidity, OrderRole, OrderStatus
 
 LOOK_AGAIN_NS = 2 * NS_PER_SECOND
 """After an order in doubt was looked up, how long until it is looked up again."""
@@ -57,6 +57,8 @@ def record_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> Taken | 
     order = turn.state.orders.get(coid)
     if order is None:
         order = _of_closed_bracket(turn, event, coid)
+    if order is not None and isinstance(event, f.FillCorrected):
+        event = _first_told(turn, order, event)
     if order is None or _contradicts(order, event):
         _quarantine(turn, event)
         if order is None or not _ends_in_doubt(order, event):
@@ -70,6 +72,27 @@ def record_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> Taken | 
     asked = order.asked
     turn.record(_stamped(_with_rate(turn, event), turn.at_ns))
     return Taken(bracket, order, event, asked)
+
+
+def _first_told(turn: Turn, order: OrderState, event: f.FillCorrected) -> f.FillCorrected | f.OrderFilled:
+    """A correction of an execution that never came tells of it: it is one like any other, and is guarded."""
+    if event.trade_id in order.executions or not event.quantity:
+        return event
+    request = order.request
+    fill = Fill(
+        trade_id=event.trade_id,
+        client_order_id=request.client_order_id,
+        account_id=request.account_id,
+        instrument=request.instrument,
+        side=request.side,
+        quantity=event.quantity,
+        price=event.price,
+        fee=event.fee,
+        fee_currency=turn.state.instruments[request.instrument].quote,
+        liquidity=Liquidity.TAKER,
+        at_ns=event.at_ns,
+    )
+    return f.OrderFilled(event.at_ns, fill)
 
 
 def _of_closed_bracket(turn: Turn, event: f.VenueEvent, coid: str) -> OrderState | None:

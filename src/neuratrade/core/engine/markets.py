@@ -151,7 +151,7 @@ class Markets:
     def converts_stale(self, account: AccountState, at_ns: int, age_ns: int) -> bool:
         """Whether any conversion that an account's equity needs is too old to judge a fall by."""
         needed = self.conversions(account)
-        return bool(needed) and any(rate is None or at_ns - rate.at_ns > age_ns for rate in needed)
+        return any(rate is None or at_ns - rate.at_ns > age_ns for rate in needed)
 
     def rate(self, currency: str, into: str) -> Rate | None:
         """What a currency is worth in another: as told, else from a market that trades one for the other."""

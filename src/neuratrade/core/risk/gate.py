@@ -4,6 +4,7 @@ Every layer reports on every proposal, also after another refused it, so that th
 "why not") is complete. Adding a layer is one function and one line in a table below.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ import msgspec
 
 from neuratrade.core.model.approval import BLOCKING, Envelope, LayerReport, Signer
 from neuratrade.core.model.decimals import ONE, ZERO
+from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import OpenIntent
 from neuratrade.core.model.orders import Side
 from neuratrade.core.risk import counters, intake, quality, sizing
@@ -103,7 +105,7 @@ def judge(intent: OpenIntent, view: GateView, limits: Limits, signer: Signer | N
     """Judges one proposal to open. signer None leaves the envelope unsigned: no venue accepts that."""
     case = lay_out(intent, view, limits)
     reports = [check(case) for check in CHECKS]
-    lot = _lot(case, _scale(case, _clamp(case, reports), reports))
+    lot = _lot(case, _scale(case, _clamp(case, reports), reports), reports)
     reports.append(lot)
     if lot.quantity is None or not BLOCKING.isdisjoint([report.verdict for report in reports]):
         return Judgement(False, ZERO, tuple(reports), None)
@@ -144,7 +146,7 @@ def _scale(case: Case, quantity: Decimal, reports: list[LayerReport]) -> Decimal
     return quantity
 
 
-def _lot(case: Case, quantity: Decimal) -> LayerReport:
+def _lot(case: Case, quantity: Decimal, reports: Sequence[LayerReport]) -> LayerReport:
     """The only size layer that refuses: what is left must be worth sending to the venue."""
     contract = case.view.instrument
     if contract is None:
@@ -155,9 +157,28 @@ def _lot(case: Case, quantity: Decimal) -> LayerReport:
     value = contract.notional(sized, case.intent.trigger_price)
     limit = _least_text(contract.min_quantity, contract.min_notional)
     observed = f"{text(sized)} worth {text(value)}"
-    if sized <= ZERO or sized < contract.min_quantity or value < contract.min_notional:
-        return refuse("lot", "what is left is below the venue's minimum", observed, limit)
+    if _is_too_little(contract, sized, case.intent.trigger_price):
+        name = took_the_size(reports, contract, case.intent.trigger_price)
+        what = "what is left" if name is None else f"what {name} leaves"
+        return refuse("lot", f"{what} is below the venue's minimum", observed, limit)
     return LayerReport("lot", APPROVE, "", observed, limit, sized)
+
+
+def _is_too_little(contract: Instrument, sized: Decimal, price: Decimal) -> bool:
+    value = contract.notional(sized, price)
+    return sized <= ZERO or sized < contract.min_quantity or value < contract.min_notional
+
+
+def took_the_size(reports: Sequence[LayerReport], contract: Instrument, price: Decimal) -> str | None:
+    """The first size layer that left less than the venue's minimum; None where none of them did.
+
+    price: of the proposal's trigger. It is what refused a proposal that `lot` had to turn away.
+    """
+    for report in reports:
+        left = report.quantity
+        if left is not None and _is_too_little(contract, contract.round_quantity(left), price):
+            return report.name
+    return None
 
 
 @lru_cache(maxsize=64)
