@@ -4,8 +4,8 @@ Whatever cannot be run is refused here, before anything is, with the words that 
 did not say takes a default that errs against the strategy, and shows in the report.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,27 +13,34 @@ import msgspec
 from msgspec.structs import replace
 
 from neuratrade.app.dna import load_dna
+from neuratrade.app.typed import amount, moment, parse_limits, parse_values, signed_amount
 from neuratrade.core.indicators.choice import Library
 from neuratrade.core.model.account import Account
 from neuratrade.core.model.decimals import BASIS_POINTS
 from neuratrade.core.model.errors import UsageError
-from neuratrade.core.model.instrument import Instrument
-from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_SECOND
-from neuratrade.core.risk.limits import DEFAULTS, Limits, with_limit
+from neuratrade.core.model.instrument import Instrument, InstrumentKind
+from neuratrade.core.model.market import NS_PER_HOUR
+from neuratrade.core.risk.limits import DEFAULTS
 from neuratrade.core.strategies.dna import AssetDna, Dna
 from neuratrade.core.strategies.registry import default_settings, kind_of
 from neuratrade.feeds.catalogue import Catalogue
+from neuratrade.feeds.rules import iso_of
 from neuratrade.research.columns import Columns
 from neuratrade.research.data import Gaps, Selection, load_columns
-from neuratrade.research.plan import DEFAULT_CASH, BacktestPlan, Carry
-from neuratrade.research.space import Value, settings_of
+from neuratrade.research.plan import DEFAULT_CASH, GATE_SPAN_NS, BacktestPlan, Carry
+from neuratrade.research.space import Value
 from neuratrade.research.variants import with_values
 from neuratrade.venues.paper.costs import PaperCosts
 
 HOLD_MINUTES = 240
 """Longest holding time where neither a DNA nor a parameter says one."""
 FUNDING_EVERY_NS = 8 * NS_PER_HOUR
+MOST_CASH = Decimal(10) ** 12
+"""Above it the floats of an equity curve no longer hold a cent of every sum."""
+MOST_LATENCY_MS = 60_000
 _LARGEST_BPS = 10_000
+_LARGEST_MOVE_BPS = 5_000
+"""Of what moves a price against us: spread and slippage together must leave a price above zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,23 +78,66 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan that can be run, and the bars it runs on. strategy: empty where a DNA names several."""
+    """A plan that can be run, and the bars it runs on.
+
+    strategy: empty where a DNA names several. notes: what to know about the data and the run. own_fees: those
+    of them that say which fees were asked for instead of an instrument's own. digest: SHA-256 of the bars.
+    """
 
     plan: BacktestPlan
     columns: dict[str, Columns]
     strategy: str
     notes: tuple[str, ...]
+    own_fees: tuple[str, ...]
     digest: str
 
 
 def prepare(ask: Ask, catalogue: Catalogue) -> Prepared:
-    """Reads and checks everything. Raises UsageError that names what to change."""
+    """Reads and checks everything, what was typed before any data. Raises UsageError that names what to
+    change.
+    """
     start_ns, end_ns = moment(ask.since, "--from"), moment(ask.until, "--to")
     if start_ns is not None and end_ns is not None and start_ns >= end_ns:
         raise UsageError(f"--from {ask.since} does not lie before --to {ask.until}")
     dna = _dna_file(ask)
     strategy = "" if dna is not None else _known(ask.strategy)
-    chosen = Selection(
+    values = parse_values(strategy, ask.parameters) if strategy else _none_for(ask)
+    cash = amount(ask.cash, "--cash", above=Decimal(0), most=MOST_CASH) if ask.cash else DEFAULT_CASH
+    costs, carry, library = _costs(ask), _carry(ask), _library(ask.indicators)
+    limits = parse_limits(ask.limits, DEFAULTS if dna is None else dna.risk.tighten(DEFAULTS))
+    loaded = load_columns(_source(ask.data), catalogue, _selection(ask, end_ns))
+    own = tuple(bars.instrument for bars in loaded.columns.values())
+    contracts = tuple(_with_fees(item, ask) for item in own)
+    columns = {
+        item.key: _on_terms(bars, item) for item, bars in zip(contracts, loaded.columns.values(), strict=True)
+    }
+    _check_start(ask, start_ns, columns)
+    plan = BacktestPlan(
+        dna=_cut(dna, contracts)
+        if dna is not None
+        else _dna_for(strategy, contracts, values, long_only=ask.long_only),
+        account=_account(contracts),
+        instruments=contracts,
+        cash=cash,
+        costs=costs,
+        carry=carry,
+        limits=limits,
+        indicators=library,
+        gate_span_ns=_gate_span_ns(columns),
+        start_ns=start_ns,
+        end_ns=end_ns,
+    )
+    if strategy and values:
+        plan = with_values(plan, strategy, values)
+    fees = tuple(_own_fees(own, contracts))
+    notes = (*loaded.notes, *fees, *_no_carry(carry, contracts), *_no_shorts(plan))
+    return Prepared(plan, columns, strategy, notes, fees, loaded.digest)
+
+
+def _selection(ask: Ask, end_ns: int | None) -> Selection:
+    if not all(symbol.strip() for symbol in ask.symbols):
+        raise UsageError("--symbol '': give an asset such as BTC/USDT, or leave it out for all there are")
+    return Selection(
         timeframe=ask.timeframe,
         until_ns=end_ns,
         symbols=ask.symbols,
@@ -95,88 +145,19 @@ def prepare(ask: Ask, catalogue: Catalogue) -> Prepared:
         asset=ask.asset,
         venue=ask.venue,
     )
-    loaded = load_columns(_source(ask.data), catalogue, chosen)
-    contracts = tuple(_with_fees(bars.instrument, ask) for bars in loaded.columns.values())
-    columns = {
-        item.key: _on_terms(bars, item) for item, bars in zip(contracts, loaded.columns.values(), strict=True)
-    }
-    values = parse_values(strategy, ask.parameters) if strategy else _none_for(ask)
-    plan = BacktestPlan(
-        dna=_dna_for(strategy, contracts, values, long_only=ask.long_only)
-        if dna is None
-        else _cut(dna, contracts),
-        account=_account(contracts),
-        instruments=contracts,
-        cash=amount(ask.cash, "--cash", above=Decimal(0)) if ask.cash else DEFAULT_CASH,
-        costs=_costs(ask),
-        carry=_carry(ask),
-        limits=_limits(ask.limits, DEFAULTS if dna is None else dna.risk.tighten(DEFAULTS)),
-        indicators=_library(ask.indicators),
-        start_ns=start_ns,
-        end_ns=end_ns,
-    )
-    if strategy and values:
-        plan = with_values(plan, strategy, values)
-    return Prepared(plan, columns, strategy, loaded.notes, loaded.digest)
-
-
-def moment(text: str, option: str) -> int | None:
-    """A time from text, ns UTC; None for none. Raises UsageError."""
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{option} {text!r}: write a date such as 2025-03-01 or a time such as 2025-03-01T12:00Z"
-        ) from None
-    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-    return int(at.timestamp()) * NS_PER_SECOND
-
-
-def amount(text: str, option: str, *, above: Decimal | None = None, most: Decimal | None = None) -> Decimal:
-    """A number from text, zero or above. above: it must be more than that; most: the largest allowed."""
-    try:
-        value = Decimal(text)
-    except ArithmeticError:
-        raise UsageError(f"{option} {text!r} is not a number") from None
-    floor_broken = value <= above if above is not None and value.is_finite() else False
-    if not value.is_finite() or value < 0 or floor_broken:
-        least = "zero or above" if above is None else f"above {above}"
-        raise UsageError(f"{option} {text}: give a number {least}")
-    if most is not None and value > most:
-        raise UsageError(f"{option} {text}: give at most {most}")
-    return value
-
-
-def parse_values(strategy: str, texts: tuple[str, ...]) -> dict[str, Value]:
-    """Settings of a strategy from `NAME=VALUE`, several in one text by commas. Raises UsageError."""
-    settings = settings_of(strategy)
-    values: dict[str, Value] = {}
-    for part in (item.strip() for text in texts for item in text.split(",") if item.strip()):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or not value:
-            raise UsageError(f"--params {part!r}: write NAME=VALUE, for example {next(iter(settings))}=14")
-        if name in values:
-            raise UsageError(f"--params names {name} twice; keep one")
-        setting = settings.get(name)
-        if setting is not None and setting.options:
-            values[name] = value
-            continue
-        try:
-            values[name] = Decimal(value)
-        except ArithmeticError:
-            raise UsageError(f"--params {name}: {value!r} is not a number") from None
-    return values
 
 
 def _none_for(ask: Ask) -> dict[str, Value]:
     if ask.parameters:
         raise UsageError("--params go with a strategy's name; in a DNA file, write them there")
+    if ask.long_only:
+        raise UsageError("--long-only goes with a strategy's name; in a DNA file, write allow_short: false")
     return {}
 
 
 def _source(data: str) -> str | Path:
+    if not data.strip():
+        raise UsageError("--data '': give a dataset (see `neuratrade data list`) or a file of bars or trades")
     path = Path(data).expanduser()
     return path if path.exists() else data
 
@@ -190,7 +171,7 @@ def _known(name: str) -> str:
     try:
         return kind_of(name).name
     except ValueError as error:
-        raise UsageError(f"{error}; or name a DNA file that ends in .yaml") from None
+        raise UsageError(f"{error} (or give a DNA file, whose name ends in .yaml)") from None
 
 
 def _gaps(text: str) -> Gaps:
@@ -209,14 +190,60 @@ def _library(text: str) -> Library:
 
 def _with_fees(contract: Instrument, ask: Ask) -> Instrument:
     if ask.commission:
-        contract = replace(contract, commission=amount(ask.commission, "--commission (a unit)"))
+        each = amount(ask.commission, "--commission (a unit)", most=MOST_CASH)
+        contract = replace(contract, commission=each)
     if not ask.fees:
         return contract
-    maker, _, taker = ask.fees.partition("/")
-    most = Decimal(_LARGEST_BPS)
-    maker_bps = amount(maker.strip(), "--fees (basis points)", most=most)
-    taker_bps = amount(taker.strip(), "--fees (basis points)", most=most) if taker else maker_bps
-    return replace(contract, maker_fee_bps=maker_bps, taker_fee_bps=taker_bps)
+    parts = [part.strip() for part in ask.fees.split("/")]
+    if len(parts) > 2 or not all(parts):
+        raise UsageError(f"--fees {ask.fees!r}: write basis points, such as 10, or maker/taker, such as 2/5")
+    fees = [amount(part, "--fees (basis points)", most=Decimal(_LARGEST_BPS)) for part in parts]
+    return replace(contract, maker_fee_bps=fees[0], taker_fee_bps=fees[-1])
+
+
+def _own_fees(before: Sequence[Instrument], after: Sequence[Instrument]) -> Iterator[str]:
+    """What was asked for instead of an instrument's own fees: no limit, but a departure all the same."""
+    for own, ours in zip(before, after, strict=True):
+        if _fees(own) != _fees(ours):
+            yield f"{ours.key}: fees {_fees(ours)} as asked for, instead of the instrument's own {_fees(own)}"
+
+
+def _fees(item: Instrument) -> str:
+    each = f" and {item.commission} a unit" if item.commission else ""
+    return f"{item.maker_fee_bps} bps maker, {item.taker_fee_bps} bps taker{each}"
+
+
+def _no_carry(carry: Carry, contracts: Sequence[Instrument]) -> Iterator[str]:
+    """A cost that was asked for and meets no instrument it applies to: free by its silence."""
+    if carry.funding_fraction and not any(item.kind is InstrumentKind.PERPETUAL for item in contracts):
+        yield f"--funding charges nothing here: none of {_keys(contracts)} is known as a perpetual"
+    if carry.borrow_fraction_per_year:
+        why = "is sold short without borrowing" if contracts[0].is_derivative else "is never sold short"
+        yield f"--borrow charges nothing here: {_keys(contracts)} {why}"
+
+
+def _no_shorts(plan: BacktestPlan) -> Iterator[str]:
+    """What would silently not happen: the simulated venue takes no order for what the account has not got."""
+    owned = [item for item in plan.instruments if not item.is_derivative]
+    short = [item for item in owned if plan.dna.assets[item.asset].allow_short] if owned else []
+    if short:
+        yield (
+            f"{_keys(short)}: the simulated venue lends nothing, so that what is proposed short there is "
+            "approved and never filled; --long-only leaves it out"
+        )
+
+
+def _keys(contracts: Sequence[Instrument]) -> str:
+    return ", ".join(item.key for item in contracts)
+
+
+def _check_start(ask: Ask, start_ns: int | None, columns: Mapping[str, Columns]) -> None:
+    last_ns = max(int(bars.close_ns[-1]) for bars in columns.values())
+    if start_ns is not None and start_ns >= last_ns:
+        raise UsageError(
+            f"--from {ask.since}: the data ends at {iso_of(last_ns)}; give an earlier start, or data that "
+            "goes on longer"
+        )
 
 
 def _on_terms(bars: Columns, contract: Instrument) -> Columns:
@@ -232,6 +259,12 @@ def _dna_for(
         item.asset: AssetDna(item.asset, (strategy,), hold, allow_short=not long_only) for item in contracts
     }
     return Dna(1, 0, assets, {strategy: default_settings(strategy)})
+
+
+def _gate_span_ns(columns: Mapping[str, Columns]) -> int:
+    """The gate's own bars, or the next longer ones that can be made of those there are; then a departure."""
+    span_ns = next(iter(columns.values())).span_ns
+    return -(-GATE_SPAN_NS // span_ns) * span_ns
 
 
 def _cut(dna: Dna, contracts: tuple[Instrument, ...]) -> Dna:
@@ -252,17 +285,18 @@ def _account(contracts: tuple[Instrument, ...]) -> Account:
 
 
 def _costs(ask: Ask) -> PaperCosts:
-    most = Decimal(_LARGEST_BPS)
+    most = Decimal(_LARGEST_MOVE_BPS)
     changes: dict[str, object] = {}
     if ask.spread_bps:
-        changes["spread_fraction"] = (
-            amount(ask.spread_bps, "--spread (basis points)", most=most) / BASIS_POINTS
-        )
+        spread = amount(ask.spread_bps, "--spread (basis points)", most=most)
+        changes["spread_fraction"] = spread / BASIS_POINTS
     if ask.slippage_bps:
         changes["slippage_bps"] = amount(ask.slippage_bps, "--slippage (basis points)", most=most)
     if ask.impact_bps:
         changes["impact_bps"] = amount(ask.impact_bps, "--impact (basis points)", most=most)
     if ask.latency_ms is not None:
+        if not 0 <= ask.latency_ms <= MOST_LATENCY_MS:
+            raise UsageError(f"--latency {ask.latency_ms}: give milliseconds from 0 to {MOST_LATENCY_MS}")
         changes["latency_ms"] = ask.latency_ms
     if ask.participation:
         share = amount(ask.participation, "--participation", above=Decimal(0), most=Decimal(1))
@@ -272,24 +306,9 @@ def _costs(ask: Ask) -> PaperCosts:
 
 def _carry(ask: Ask) -> Carry:
     most = Decimal(_LARGEST_BPS)
-    funding = ask.funding_bps.removeprefix("-")
-    sign = -1 if ask.funding_bps.startswith("-") else 1
-    return Carry(
-        amount(funding, "--funding (basis points)", most=most) / BASIS_POINTS * sign
-        if funding
-        else Decimal(0),
-        FUNDING_EVERY_NS,
-        amount(ask.borrow_pct, "--borrow (percent a year)", most=most) / 100
-        if ask.borrow_pct
-        else Decimal(0),
-    )
-
-
-def _limits(texts: tuple[str, ...], limits: Limits) -> Limits:
-    """Limits of this run: in a backtest ceilings too are parameters, and every departure is printed."""
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--limit {text!r}: write NAME=VALUE, for example confidence=0.9")
-        limits = with_limit(limits, name.strip(), value.strip())
-    return limits
+    funding = borrow = Decimal(0)
+    if ask.funding_bps:
+        funding = signed_amount(ask.funding_bps, "--funding (basis points)", most=most) / BASIS_POINTS
+    if ask.borrow_pct:
+        borrow = amount(ask.borrow_pct, "--borrow (percent a year)", most=most) / 100
+    return Carry(funding, FUNDING_EVERY_NS, borrow)

@@ -11,14 +11,15 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from neuratrade.app.backtesting import Ask, Prepared, amount, moment, parse_values, prepare
+from neuratrade.app.backtesting import Ask, Prepared, prepare
 from neuratrade.app.dna import default_dna, load_dna
+from neuratrade.app.typed import amount, moment, parse_values
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.market import NS_PER_DAY
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.clock import WALL
-from neuratrade.research.backtest import run_backtest
+from neuratrade.research.backtest import check_timeframes, run_backtest
 from neuratrade.research.metrics import measure
 from neuratrade.research.metrics.returns import daily_returns
 from neuratrade.research.plan import BacktestPlan
@@ -33,7 +34,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What a challenge came to. version: written when it passed. folder: where versions and refusals are."""
+    """What a challenge came to.
+
+    version: written when it passed. folder: where versions and refusals are. notes: about the data.
+    """
 
     decision: Decision
     evidence: Evidence
@@ -41,6 +45,7 @@ class Challenge:
     champion: BacktestResult
     version: Version | None
     folder: Path
+    notes: tuple[str, ...]
 
 
 def challenge(
@@ -58,7 +63,11 @@ def challenge(
     champion_file: a DNA file, empty for the shipped one. as_of: ISO time the window must be fresh at; empty
     for now. Raises UsageError for what cannot be run.
     """
-    limits = limits_of(dict(_pair(text) for text in thresholds))
+    # All that was typed is checked before anything runs: a try that cannot be settled must not be counted.
+    limits = limits_of(_pairs(thresholds))
+    as_of_ns = moment(as_of, "--as-of")
+    if not who.strip():
+        raise UsageError("--who '': say who proposes it; it is kept with the decision")
     champion = load_dna(Path(champion_file).expanduser()) if champion_file else default_dna()
     values = parse_values(ask.strategy, ask.parameters)
     if not values:
@@ -68,6 +77,8 @@ def challenge(
     end_ns = max(int(bars.close_ns[-1]) for bars in prepared.columns.values())
     start_ns = end_ns - limits.days * NS_PER_DAY
     plans = [_plan(prepared, dna, start_ns) for dna in (challenger, champion)]
+    for plan in plans:
+        check_timeframes(plan, next(iter(prepared.columns.values())).span_ns)
     log = TrialLog(home / "research" / "trials.sqlite")
     (trial,) = log.begin(start_ns, end_ns, [plans[0].strategy_sha256], who)
     ours, theirs = (run_backtest(plan, prepared.columns, progress=progress) for plan in plans)
@@ -81,14 +92,16 @@ def challenge(
         max_drawdown=metrics.max_drawdown,
         tried=log.tried(start_ns, end_ns),
         end_ns=end_ns,
-        as_of_ns=moment(as_of, "--as-of") or WALL.now_ns(),
+        as_of_ns=WALL.now_ns() if as_of_ns is None else as_of_ns,
         champion=champion.sha256,
         champion_daily=_daily(theirs),
     )
     decision = judge_challenger(evidence, limits)
+    others = (*(f"{name} {said}" for name, said in plans[0].departures.items()), *prepared.own_fees)
+    decision = replace(decision, departures=(*decision.departures, *others))
     folder = home / "research" / "versions"
     version = Versions(folder).settle(challenger, champion, evidence, decision, who)
-    return Challenge(decision, evidence, ours, theirs, version, folder)
+    return Challenge(decision, evidence, ours, theirs, version, folder, prepared.notes)
 
 
 def _plan(prepared: Prepared, dna: Dna, start_ns: int) -> BacktestPlan:
@@ -106,9 +119,14 @@ def _daily(result: BacktestResult) -> tuple[float, ...]:
     return tuple(daily_returns(curve.at_ns, curve.value, float(result.plan.cash)).fraction.tolist())
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"--threshold {text!r}: write NAME=VALUE, for example min_sharpe=2")
-    amount(value.strip(), f"--threshold {name}")
-    return name.strip(), value.strip()
+def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = (piece.strip() for piece in text.partition("="))
+        if not equals:
+            raise UsageError(f"--threshold {text!r}: write NAME=VALUE, for example min_sharpe=2")
+        if name in found:
+            raise UsageError(f"--threshold names {name} twice; keep one")
+        amount(value, f"--threshold {name}")
+        found[name] = value
+    return found

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from neuratrade.core.indicators.native import NativeProvider
+from neuratrade.core.indicators.choice import provider_of
 from neuratrade.core.indicators.provider import IndicatorProvider
 from neuratrade.core.indicators.registry import warm_up_of
 from neuratrade.core.indicators.spec import IndicatorSpec
 from neuratrade.core.strategies.port import Strategy
 from neuratrade.core.strategies.registry import build_strategies
+from neuratrade.research.backtest import check_timeframes
 from neuratrade.research.columns import Columns, Floats
 from neuratrade.research.plan import BacktestPlan
 from neuratrade.research.readings import bar_table_of, grouped, signals_of
@@ -44,8 +45,8 @@ class WarmUp(msgspec.Struct, frozen=True):
     """How long an indicator remembers its beginning.
 
     declared_bars: before its first value. settled_bars: history after which its value is that of the whole
-    history; None where it was not within the longest tried. worst_fraction: the largest relative difference
-    with the declared history alone.
+    history; None where it was not within the longest tried, or the data allows. worst_fraction: the largest
+    relative difference with the declared history alone.
     """
 
     instrument: str
@@ -77,9 +78,16 @@ def audit(
     strategies: Sequence[Strategy] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Audit:
-    """Audits every strategy of a plan on every instrument it trades."""
-    provider = provider or NativeProvider()
+    """Audits every strategy of a plan on every instrument it trades.
+
+    provider: None takes the plan's. strategies: None takes those of the plan's DNA. Raises UsageError for
+    bars too long for one of them.
+    """
     strategies = build_strategies(plan.dna) if strategies is None else strategies
+    if provider is None:
+        provider = provider_of(plan.indicators, [spec for item in strategies for spec in item.indicators])
+    for base in columns.values():
+        check_timeframes(plan, base.span_ns)
     pairs = [
         (strategy, bars)
         for strategy in strategies
@@ -174,6 +182,8 @@ def _warm_up(strategy: Strategy, spec: IndicatorSpec, bars: Columns, provider: I
     for times in STARTS:
         history = declared * times + 1
         worst = _worst_after(spec, bars, whole, history, provider)
+        if worst is None:
+            break
         if times == STARTS[0]:
             first_worst = worst
         if worst <= SETTLED:
@@ -184,12 +194,14 @@ def _warm_up(strategy: Strategy, spec: IndicatorSpec, bars: Columns, provider: I
 
 def _worst_after(
     spec: IndicatorSpec, bars: Columns, whole: Floats, history: int, provider: IndicatorProvider
-) -> float:
-    """The largest relative difference of a value with only `history` bars before it."""
+) -> float | None:
+    """The largest relative difference of a value with only `history` bars before it; None where the data is
+    too short to tell: what was never compared has not settled.
+    """
+    if history >= len(bars):
+        return None
     worst = 0.0
     for last in np.linspace(history, len(bars) - 1, 12).astype(int).tolist():
-        if not 0 < history <= last < len(bars):
-            continue
         short = provider.batch(spec, bar_table_of(bars.part(last - history + 1, last + 1)))[-1]
         full = whole[last]
         known = ~np.isnan(full) & ~np.isnan(short)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple
 
+from neuratrade.core.bars.timeframe import timeframe_of
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.indicators.choice import provider_of
@@ -68,7 +69,9 @@ def simulate(
     plan: BacktestPlan, columns: Mapping[str, Columns], *, skip: bool, progress: Progress | None = None
 ) -> Simulation:
     """Drives a desk of its own along the bars, to their end or the plan's."""
-    config = _config(plan, _span_of(plan, columns))
+    span_ns = _span_of(plan, columns)
+    check_timeframes(plan, span_ns)
+    config = _config(plan, span_ns)
     readers: dict[str, ArrayReader | None] = dict.fromkeys(columns)
     if skip:
         for key, bars in columns.items():
@@ -82,10 +85,8 @@ def simulate(
     recorder = MemoryRecorder()
     desk = SimulatedDesk(engine, exchange, recorder, None)
     timeline = Timeline(columns, readers, _end_of(plan, columns))
-    start_ns = int(timeline.close_ns[0]) - 1 if plan.start_ns is None else plan.start_ns
+    start_ns = _start_of(plan, timeline)
     first = timeline.first_after(start_ns)
-    if first >= len(timeline.close_ns):
-        raise UsageError("no bar closes between the start and the end of this backtest; give other dates")
     if not skip:
         _warm_up(desk, columns, start_ns)
     desk.take(_started(plan, start_ns))
@@ -112,6 +113,8 @@ def _run(drive: Drive, first: int, last: int, *, skip: bool, progress: Progress 
 
 def _span_of(plan: BacktestPlan, columns: Mapping[str, Columns]) -> int:
     spans = {bars.span_ns for bars in columns.values()}
+    if not spans:
+        raise UsageError("a backtest needs bars; give data of an instrument that the strategy trades")
     if len(spans) != 1:
         raise UsageError("a backtest needs bars of one length; give one timeframe")
     known = {item.key for item in plan.instruments}
@@ -121,6 +124,37 @@ def _span_of(plan: BacktestPlan, columns: Mapping[str, Columns]) -> int:
         if not len(bars):
             raise UsageError(f"{key} has no bars")
     return spans.pop()
+
+
+def check_timeframes(plan: BacktestPlan, span_ns: int) -> None:
+    """Raises UsageError for a strategy, or a gate, whose bars cannot be made of bars of this length.
+
+    Hours are no quarter-hours: taken for them, every indicator would be that of another market.
+    """
+    have = timeframe_of(span_ns)
+    for strategy in build_strategies(plan.dna):
+        if strategy.span_ns % span_ns:
+            raise UsageError(
+                f"{strategy.name} works on {timeframe_of(strategy.span_ns)} bars, which cannot be made of "
+                f"the {have} bars there are; give finer data, or set its timeframe_minutes to a multiple of "
+                "theirs"
+            )
+    if plan.gate_span_ns % span_ns:
+        raise UsageError(
+            f"the gate looks at {timeframe_of(plan.gate_span_ns)} bars, which cannot be made of {have} bars; "
+            f"set gate_span_ns to a multiple of {span_ns}"
+        )
+
+
+def _start_of(plan: BacktestPlan, timeline: Timeline) -> int:
+    """Where judging begins. Raises UsageError where no bar closes between it and the end."""
+    instants = len(timeline.close_ns)
+    start_ns = plan.start_ns
+    if start_ns is None and instants:
+        return int(timeline.close_ns[0]) - 1
+    if start_ns is None or timeline.first_after(start_ns) >= instants:
+        raise UsageError("no bar closes between the start and the end of this backtest; give other dates")
+    return start_ns
 
 
 def _end_of(plan: BacktestPlan, columns: Mapping[str, Columns]) -> int:

@@ -15,7 +15,7 @@ from neuratrade.core.model.account import Account
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import NS_PER_MINUTE
 from neuratrade.core.regime import RegimeParams
-from neuratrade.core.risk.limits import DEFAULTS, Limits, departures
+from neuratrade.core.risk.limits import DEFAULTS, Limits, departures, told
 from neuratrade.core.risk.posture import Phase, Posture, Profile
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.venues.paper.costs import PaperCosts
@@ -75,7 +75,7 @@ class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
         for name in _NAMED:
             ours, default = getattr(self, name), getattr(plain, name)
             if ours != default:
-                found[name] = _told(ours, default)
+                found[name] = _told(name, ours, default)
         return found
 
 
@@ -92,10 +92,12 @@ _NAMED = (
 )
 
 
-def _told(ours: object, default: object) -> str:
+def _told(name: str, ours: object, default: object) -> str:
     """Only what differs, where there are fields."""
     if isinstance(ours, msgspec.Struct):
         names = [field.name for field in msgspec.structs.fields(type(ours))]
         pairs = [(name, getattr(ours, name), getattr(default, name)) for name in names]
-        return ", ".join(f"{name} {one} (default {two})" for name, one, two in pairs if one != two)
-    return f"{ours} (default {default})"
+        return ", ".join(
+            f"{name} {told(name, one)} (default {told(name, two)})" for name, one, two in pairs if one != two
+        )
+    return f"{told(name, ours)} (default {told(name, default)})"

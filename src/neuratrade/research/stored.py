@@ -97,8 +97,16 @@ class Results:
         broken: list[str] = []
         for path in sorted(self.folder.glob("*.json")):
             try:
-                found.append(msgspec.json.decode(path.read_bytes(), type=Stored))
+                stored = msgspec.json.decode(path.read_bytes(), type=Stored)
             except (OSError, msgspec.DecodeError) as error:
                 broken.append(f"{path}: {error}; remove it or run the backtest again")
+                continue
+            if stored.form == FORM:
+                found.append(stored)
+            else:
+                broken.append(
+                    f"{path}: is of form {stored.form}, this version reads form {FORM}; remove it or run the "
+                    "backtest again"
+                )
         found.sort(key=lambda item: item.at_ns, reverse=True)
         return tuple(found), tuple(broken)

@@ -11,7 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from neuratrade.core.model.errors import UsageError
-from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND
+from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -145,7 +145,17 @@ def over_ceiling(limits: Limits) -> list[str]:
 def departures(limits: Limits) -> dict[str, str]:
     """Every limit that differs from its default, as `name: value (default ...)` for reports."""
     return {
-        name: f"{getattr(limits, name)} (default {getattr(DEFAULTS, name)})"
+        name: f"{told(name, getattr(limits, name))} (default {told(name, getattr(DEFAULTS, name))})"
         for name in NAMES
         if getattr(limits, name) != getattr(DEFAULTS, name)
     }
+
+
+def told(name: str, value: object) -> str:
+    """A setting's value for people: durations (`_ns`) in their largest whole unit, such as `5 min`."""
+    if not name.endswith("_ns") or not isinstance(value, int) or not value:
+        return "0 s" if name.endswith("_ns") and value == 0 else str(value)
+    return next(f"{value // length} {unit}" for unit, length in _UNITS.items() if value % length == 0)
+
+
+_UNITS = {"h": 60 * NS_PER_MINUTE, "min": NS_PER_MINUTE, "s": NS_PER_SECOND, "ms": NS_PER_MS, "ns": 1}

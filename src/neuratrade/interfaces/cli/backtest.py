@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from neuratrade.app.kernels import choose_cache
-from neuratrade.core.model.errors import Retryable
+from neuratrade.core.model.errors import UsageError
+from neuratrade.interfaces.cli.interrupting import interruptible
 from neuratrade.interfaces.cli.output import (
     FAILED,
     console,
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from neuratrade.research.refused import LayerWorth
     from neuratrade.research.result import BacktestResult
 
-SHOWN = 20
+WIDE = 110
+"""Columns from which on a listing shows everything."""
 
 
 def run_backtest_command(
@@ -39,57 +41,50 @@ def run_backtest_command(
     from neuratrade.app.looking import home_in_use
     from neuratrade.feeds.catalogue import Catalogue
 
+    if audited and html:
+        raise UsageError("--audit looks for look-ahead and trades nothing: leave --html out, or --audit")
     home = home_in_use()
     began = time.perf_counter()
-    try:
+    with interruptible("nothing was kept; run the same command again", as_json=as_json):
         prepared = prepare(ask, Catalogue(home.root / "data"))
         if audited:
             _audit(prepared, as_json=as_json)
             return
-        _run(
-            ask,
-            prepared,
-            home.root / "backtests",
-            html,
-            began,
-            every_bar=every_bar,
-            keep=keep,
-            as_json=as_json,
-        )
-    except KeyboardInterrupt:
-        raise Retryable("stopped before the end: nothing was kept; run the same command again") from None
+        folder = home.root / "backtests" if keep else None
+        _run(ask, prepared, folder, html, began, every_bar=every_bar, as_json=as_json)
 
 
 def _run(
     ask: "Ask",
     prepared: "Prepared",
-    folder: Path,
+    folder: Path | None,
     html: str,
     began: float,
     *,
     every_bar: bool,
-    keep: bool,
     as_json: bool,
 ) -> None:
     from neuratrade.research.backtest import run_backtest
     from neuratrade.research.metrics import confidence, measure
     from neuratrade.research.refused import refused_outcomes, worth_of_layers
+    from neuratrade.research.report import check_place, write_report
     from neuratrade.research.stored import Results, stored_of
 
+    page = Path(html).expanduser() if html else None
+    if page is not None:
+        check_place(page)
     with progress("backtest", quiet=as_json) as tell:
         result = run_backtest(prepared.plan, prepared.columns, skip=not every_bar, progress=tell)
     metrics, sure = measure(result), confidence(result)
     layers = worth_of_layers(refused_outcomes(result))
     kept: Path | None = None
-    if keep:
+    if folder is not None:
         kept = Results(folder).keep(stored_of(result, metrics, ask.data, prepared.digest, time.time_ns()))
-    if html:
-        from neuratrade.research.report import write_report
-
+    if page is not None:
         write_report(
             result,
             metrics,
-            Path(html).expanduser(),
+            page,
             confidence=sure,
             layers=layers,
             data_sha256={ask.data: prepared.digest},
@@ -98,11 +93,11 @@ def _run(
     if as_json:
         print_json(document(result, metrics, sure, layers, prepared, time.perf_counter() - began))
         return
-    for note in prepared.notes:
+    for note in (*prepared.notes, *result.notes):
         print_note(note)
     _print(result, metrics, sure, layers)
-    if html:
-        console().print(f"report: {html}")
+    if page is not None:
+        console().print(f"report: {page}")
     if kept is not None:
         console().print(f"kept: {kept.name} (see `neuratrade backtests`)")
 
@@ -152,8 +147,7 @@ def _print(
     first, last = (int(result.equity.at_ns[place]) for place in (0, -1))
     out.print(f"{', '.join(result.plan.dna.strategies)} on {', '.join(result.columns)}")
     out.print(f"{when(first)} to {when(last)}: {result.bars:,} bars in {result.run_s:.2f} s")
-    for name, change in result.plan.departures.items():
-        out.print(styled("departs from the defaults", "yellow"), f"{name}: {change}")
+    print_departures(result.plan.departures)
     figures = table("what it came to", "figure", "value", right=("value",))
     for label, value in _figures(result, metrics, sure, currency):
         figures.add_row(label, value)
@@ -164,19 +158,25 @@ def _print(
         out.print(styled("the desk stood still at the end", "yellow"), result.halted)
 
 
+def print_departures(found: dict[str, str]) -> None:
+    """What a run was allowed that a desk is not by default, a line each."""
+    for name, change in found.items():
+        console().print(styled("departs from the defaults", "yellow"), f"{name}: {change}")
+
+
 def _figures(
     result: "BacktestResult", m: "Metrics", sure: "Confidence", currency: str
 ) -> Iterator[tuple[str, str]]:
     yield "final equity", f"{money(result.final_equity)} {currency}"
     yield "total return", _percent(m.total_return)
-    yield "a year", _percent(m.annual_return)
+    yield "annual return", _percent(m.annual_return)
     between = sure.sharpe
     interval = f"  ({between.low:.2f} to {between.high:.2f})" if between is not None else ""
     yield "Sharpe, 95 % interval", f"{_plain(m.sharpe)}{interval}"
     yield "Sortino", _plain(m.sortino)
     yield "max drawdown", _percent(m.max_drawdown)
     yield "trades", str(m.trades)
-    yield "won", _percent(m.win_rate)
+    yield "win rate", _percent(m.win_rate)
     yield "profit factor", _plain(m.profit_factor)
     yield "average trade", _percent(m.average_trade, places=3)
     yield "exposure", _percent(m.exposure)
@@ -187,11 +187,11 @@ def _figures(
 
 
 def _print_layers(layers: "tuple[LayerWorth, ...]") -> None:
-    columns = ("layer", "refused", "it alone", "those would have earned", "mean", "earned its place")
+    columns = ("layer", "refused", "alone", "those alone would have earned", "each", "earned its place")
     listed = table("what the gate kept out", *columns, right=columns[1:5])
     words = {True: "yes", False: "no", None: "not known"}
     for item in layers:
-        earned = "" if not item.known else percent_of(item.sum_fraction)
+        earned = "-" if not item.known else percent_of(item.sum_fraction)
         listed.add_row(
             item.layer,
             str(item.blocked),
@@ -238,19 +238,32 @@ def _print_audit(found: "Audit") -> None:
             f"  {item.strategy} on {item.instrument}: {item.name} at {when(item.bar_ns)} is "
             f"{item.with_future:g} with later bars and {item.without:g} without"
         )
-    columns = ("strategy", "instrument", "indicator", "warm-up, bars", "settled after", "worst difference")
+    columns = (
+        "strategy",
+        "instrument",
+        "indicator",
+        "warm-up, bars",
+        "settled after, bars",
+        "off until then",
+    )
     listed = table("warm-up", *columns, right=columns[3:])
     for warm in found.warm_up:
-        settled = "never" if warm.settled_bars is None else str(warm.settled_bars)
+        settled = "not seen" if warm.settled_bars is None else str(warm.settled_bars)
         listed.add_row(
             warm.strategy,
             warm.instrument,
             warm.name,
             str(warm.declared_bars),
             settled,
-            f"{warm.worst_fraction:.2g}",
+            f"{warm.worst_fraction:.2%}",
         )
     out.print(listed)
+    for warm in found.warm_up:
+        if warm.settled_bars is None and warm.worst_fraction:
+            out.print(
+                styled("never settled:", "yellow"),
+                f"{warm.name} of {warm.strategy} on {warm.instrument} hangs on where the data begins",
+            )
 
 
 def list_backtests(*, as_json: bool) -> None:
@@ -264,22 +277,27 @@ def list_backtests(*, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    columns = ("run", "strategy", "version", "data", "from", "to", "trades", "return", "Sharpe", "drawdown")
-    listed = table("backtests", *columns, right=columns[6:])
+    if not found:
+        console().print("no backtest was kept yet; see `neuratrade backtest --help`")
+        return
+    out = console()
+    wide = out.width >= WIDE
+    columns = ("run", "strategy", "version", "data", "trades", "return", "Sharpe", "drawdown")
+    listed = table("backtests", *columns, *(("from", "to") if wide else ()), right=columns[4:])
     for item in found:
+        period = (when(item.first_ns)[:10], when(item.last_ns)[:10])
         listed.add_row(
-            when(item.at_ns),
+            when(item.at_ns)[: 16 if wide else 10],
             ", ".join(item.strategies),
             item.strategy_sha256[:8],
-            item.data,
-            when(item.first_ns)[:10],
-            when(item.last_ns)[:10],
+            Path(item.data).name,
             str(item.metrics.trades),
             _percent(item.metrics.total_return),
             _plain(item.metrics.sharpe),
             _percent(item.metrics.max_drawdown),
+            *(period if wide else ()),
         )
-    console().print(listed)
+    out.print(listed)
 
 
 def compare_indicators(

@@ -21,6 +21,7 @@ from neuratrade.interfaces.cli.output import (
     OK,
     WRONG_USAGE,
     begin_output,
+    error_was_printed,
     json_was_printed,
     print_error,
     print_json,
@@ -47,6 +48,9 @@ def _outcome(command: Callable[[], object]) -> int:
     try:
         command()
     except SystemExit as ended:
+        # The command line library makes an exit code of an interrupt that no command took, without a word.
+        if ended.code == INTERRUPTED and not error_was_printed():
+            return _failed("interrupted", INTERRUPTED)
         if ended.code == WRONG_USAGE and _wants_json():
             print_json({"ok": False, "error": "wrong usage: stderr says what"})
         return ended.code if isinstance(ended.code, int) else OK

@@ -19,6 +19,7 @@ OK, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _documents: list[int] = []
+_errors: list[str] = []
 
 
 def print_json(value: object) -> None:
@@ -37,11 +38,17 @@ def write_bytes(document: bytes) -> None:
 def begin_output() -> None:
     """Called once a command line begins."""
     _documents.clear()
+    _errors.clear()
 
 
 def json_was_printed() -> bool:
     """Whether this process has printed its document: a program that reads it expects one."""
     return bool(_documents)
+
+
+def error_was_printed() -> bool:
+    """Whether this process has told what went wrong."""
+    return bool(_errors)
 
 
 def _tidy(value: object) -> object:
@@ -59,6 +66,7 @@ def _tidy(value: object) -> object:
 
 def print_error(message: str) -> None:
     """An error, on stderr; nothing where stderr cannot be written."""
+    _errors.append(message)
     with suppress(OSError):
         for line in message.splitlines():
             sys.stderr.write(f"error: {line}\n")

@@ -10,10 +10,14 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 Data = Annotated[str, typer.Option(help="A dataset (see `data list`) or a file of bars or trades.")]
-Since = Annotated[str, typer.Option("--from", help="First day or time; what lies before is history.")]
-Until = Annotated[str, typer.Option("--to", help="Last day or time.")]
-Params = Annotated[list[str] | None, typer.Option(help="NAME=VALUE, several by commas.")]
-Limits = Annotated[list[str] | None, typer.Option(help="A limit of the gate, NAME=VALUE.")]
+Since = Annotated[
+    str, typer.Option("--from", help="First day or time (UTC); what lies before only warms indicators.")
+]
+Until = Annotated[str, typer.Option("--to", help="Up to this day (at its 00:00) or time, UTC.")]
+Params = Annotated[
+    list[str] | None, typer.Option(help="Settings of the strategy, NAME=VALUE, several by commas.")
+]
+Limits = Annotated[list[str] | None, typer.Option(help="A limit of the gate for this run, NAME=VALUE.")]
 Cash = Annotated[str, typer.Option(help="What it starts with; default 100000.")]
 Fees = Annotated[str, typer.Option(help="Basis points, or maker/taker; default the instrument's.")]
 Spread = Annotated[str, typer.Option(help="Basis points of the price; default 2.")]
@@ -22,8 +26,10 @@ Impact = Annotated[str, typer.Option(help="Basis points that taking a bar's whol
 Commission = Annotated[str, typer.Option(help="Quote currency per unit or contract, each way.")]
 Latency = Annotated[int | None, typer.Option(min=0, max=60_000, help="Milliseconds; default 50.")]
 Participation = Annotated[str, typer.Option(help="Share of a bar's volume we may take; default 0.1.")]
-Funding = Annotated[str, typer.Option(help="Basis points every 8 hours, perpetuals.")]
-Borrow = Annotated[str, typer.Option(help="Percent a year for what is sold short.")]
+Funding = Annotated[
+    str, typer.Option(help="Basis points that longs in perpetuals pay every 8 hours; may be below zero.")
+]
+Borrow = Annotated[str, typer.Option(help="Percent a year for a short of what is owned (spot).")]
 Symbols = Annotated[list[str] | None, typer.Option(help="Only this asset; may be given again.")]
 Timeframe = Annotated[str, typer.Option(help="Bars to use; default the finest there are.")]
 Gaps = Annotated[str, typer.Option(help="Where bars are missing: skip, fill or fail.")]

@@ -1,16 +1,18 @@
 """optimize, walkforward, promote: looking for settings, and for reasons not to believe them."""
 
+import dataclasses
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from neuratrade.core.model.errors import Retryable, UsageError
-from neuratrade.interfaces.cli.backtest import progress
+from neuratrade.core.model.errors import UsageError
+from neuratrade.interfaces.cli.backtest import print_departures, progress
+from neuratrade.interfaces.cli.interrupting import end_interrupted, interruptible
 from neuratrade.interfaces.cli.output import (
     FAILED,
-    INTERRUPTED,
     console,
     print_json,
     print_note,
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from neuratrade.research.windows import Windows
 
 SHOWN = 10
+_KEPT = "finished trials are kept; run the same command again to go on"
+_SHARES = ("total_return", "annual_return", "max_drawdown", "win_rate")
+"""Figures that are fractions, and read as percent."""
 
 
 class Search(NamedTuple):
@@ -45,89 +50,106 @@ class Search(NamedTuple):
 
 def optimise_command(ask: "Ask", search: Search, *, cluster: bool, as_json: bool) -> None:
     """Searches and prints the best. An interrupted search keeps its trials; the same command goes on."""
-    from neuratrade.research.optimise import optimise
-    from neuratrade.research.trials import TrialLog
+    with interruptible(_KEPT, as_json=as_json):
+        from neuratrade.research.optimise import optimise
+        from neuratrade.research.trials import TrialLog
 
-    prepared, folder = _prepared(ask)
-    with _searching(quiet=as_json) as tell:
-        found = optimise(
-            _question(prepared, search),
-            prepared.columns,
-            trials=search.trials,
-            storage=_storage(search.storage, folder),
-            processes=search.jobs,
-            cluster=cluster,
-            log=TrialLog(folder / "trials.sqlite"),
-            progress=tell,
-        )
+        prepared, folder = _prepared(ask)
+        with _searching(quiet=as_json) as tell:
+            found = optimise(
+                _question(prepared, search),
+                prepared.columns,
+                trials=search.trials,
+                storage=_storage(search.storage, folder),
+                processes=search.jobs,
+                cluster=cluster,
+                log=TrialLog(folder / "trials.sqlite"),
+                progress=tell,
+            )
     if as_json:
-        print_json(_optimised(found))
+        print_json({**_optimised(found), "departures": prepared.plan.departures, "notes": prepared.notes})
     else:
         _notes(prepared.notes)
-        _print_optimised(found, search)
+        print_departures(prepared.plan.departures)
+        _print_optimised(found, ask, search)
     if found.interrupted:
-        sys.exit(INTERRUPTED)
+        end_interrupted(found.told.removeprefix("stopped; "), as_json=as_json)
 
 
 def walkforward_command(ask: "Ask", search: Search, windows: "Windows", html: str, *, as_json: bool) -> None:
     """Walks forward and prints every window, the stitched run and how stable the choices were."""
-    from neuratrade.research.trials import TrialLog
-    from neuratrade.research.walkforward import walkforward
+    with interruptible(_KEPT, as_json=as_json):
+        from neuratrade.research.report import check_place
+        from neuratrade.research.trials import TrialLog
+        from neuratrade.research.walkforward import walkforward
 
-    prepared, folder = _prepared(ask)
-    with progress("walk-forward", quiet=as_json) as tell:
-        found = walkforward(
-            _question(prepared, search),
-            prepared.columns,
-            windows,
-            trials=search.trials,
-            storage=_storage(search.storage, folder),
-            processes=search.jobs,
-            log=TrialLog(folder / "trials.sqlite"),
-            progress=None
-            if tell is None
-            else lambda window, of, told: tell((window - 1) * told.wanted + told.done, of * told.wanted),
-        )
-    if html and found.stitched is not None:
-        from neuratrade.research.metrics import confidence, measure
-        from neuratrade.research.report import write_report
-
-        title = f"{ask.strategy}, walk-forward, out of sample"
-        result = found.stitched
-        write_report(
-            result,
-            measure(result),
-            Path(html).expanduser(),
-            confidence=confidence(result),
-            data_sha256={ask.data: prepared.digest},
-            title=title,
-            notes=(*prepared.notes, *found.notes),
-        )
+        page = Path(html).expanduser() if html else None
+        if page is not None:
+            check_place(page)
+        prepared, folder = _prepared(ask)
+        with progress("walk-forward", quiet=as_json) as tell:
+            found = walkforward(
+                _question(prepared, search),
+                prepared.columns,
+                windows,
+                trials=search.trials,
+                storage=_storage(search.storage, folder),
+                processes=search.jobs,
+                log=TrialLog(folder / "trials.sqlite"),
+                progress=None
+                if tell is None
+                else lambda window, of, told: tell((window - 1) * told.wanted + told.done, of * told.wanted),
+            )
+        if page is not None:
+            _write_walk(found, page, ask, prepared)
     if as_json:
-        print_json(_walked(found))
+        print_json({**_walked(found), "departures": prepared.plan.departures, "data_notes": prepared.notes})
     else:
         _notes(prepared.notes)
+        print_departures(prepared.plan.departures)
         _print_walked(found, search)
+        if page is not None and found.stitched is not None:
+            console().print(f"report: {page}")
     if found.interrupted:
-        sys.exit(INTERRUPTED)
+        end_interrupted(f"{len(found.windows)} windows are done; {_KEPT}", as_json=as_json)
+
+
+def _write_walk(found: "WalkForward", page: Path, ask: "Ask", prepared: "Prepared") -> None:
+    """The report of the tests joined; none where no window was finished."""
+    from neuratrade.research.metrics import confidence, measure
+    from neuratrade.research.report import write_report
+
+    result = found.stitched
+    if result is None:
+        return
+    early = ("interrupted: these are the windows done until then",) if found.interrupted else ()
+    write_report(
+        result,
+        measure(result),
+        page,
+        confidence=confidence(result),
+        data_sha256={ask.data: prepared.digest},
+        title=f"{ask.strategy}, walk-forward, out of sample",
+        notes=(*prepared.notes, *found.notes, *early),
+    )
 
 
 def promote_command(
     ask: "Ask", champion: str, thresholds: tuple[str, ...], who: str, as_of: str, *, as_json: bool
 ) -> None:
     """Judges a challenger; exits 1 when it does not pass."""
-    from neuratrade.app.challenging import challenge
-    from neuratrade.app.looking import home_in_use
+    kept = "nothing was decided, and a try that had begun is counted; run the same command again"
+    with interruptible(kept, as_json=as_json):
+        from neuratrade.app.challenging import challenge
+        from neuratrade.app.looking import home_in_use
 
-    home = home_in_use()
-    try:
+        home = home_in_use()
         with progress("challenge", quiet=as_json) as tell:
             found = challenge(ask, champion, thresholds, who=who, as_of=as_of, home=home.root, progress=tell)
-    except KeyboardInterrupt:
-        raise Retryable("stopped before the end: the try is counted, nothing was decided") from None
     if as_json:
         print_json(_challenged(found))
     else:
+        _notes(found.notes)
         _print_challenge(found)
     if not found.decision.passed:
         sys.exit(FAILED)
@@ -148,14 +170,18 @@ def _prepared(ask: "Ask") -> "tuple[Prepared, Path]":
 
 
 def _question(prepared: "Prepared", search: Search) -> "Question":
+    from neuratrade.research.backtest import check_timeframes
     from neuratrade.research.objective import objective_of
     from neuratrade.research.optimise import Question
     from neuratrade.research.space import parse_given, space_of
 
     texts = [part for text in search.space for part in text.split(",") if part.strip()]
+    space = space_of(prepared.strategy, parse_given(texts))
+    if all(dimension.name != "timeframe_minutes" for dimension in space.dimensions):
+        check_timeframes(prepared.plan, next(iter(prepared.columns.values())).span_ns)
     return Question(
         plan=prepared.plan,
-        space=space_of(prepared.strategy, parse_given(texts)),
+        space=space,
         objective=objective_of(search.objective, search.constraint, search.min_trades),
         seed=search.seed,
     )
@@ -200,34 +226,54 @@ def _optimised(found: "Optimised") -> dict[str, object]:
     }
 
 
-def _print_optimised(found: "Optimised", search: Search) -> None:
+def _print_optimised(found: "Optimised", ask: "Ask", search: Search) -> None:
     out = console()
-    out.print(found.told)
+    before = len(found.trials) - found.ran
+    earlier = f", {before} from before" if before else ""
+    out.print(f"{ask.strategy} on {ask.data}: {found.ran} trials run now{earlier}")
+    if found.told and not found.interrupted:
+        out.print(found.told)
     ranked = sorted(
         (item for item in found.trials if item.value is not None and item.duplicate_of is None),
         key=lambda item: (bool(item.broken), -(item.value or 0.0)),
     )
-    names = list(ranked[0].values) if ranked else []
-    columns = ("trial", *names, search.objective, "return", "drawdown", "trades", "not held")
+    if not ranked:
+        why = next((f"; the first: {item.reason}" for item in found.trials if item.reason), "")
+        out.print(f"no trial came to a figure yet{why}" if found.trials else "no trial was finished yet")
+        return
+    names = list(ranked[0].values)
+    columns = ("trial", *names, search.objective, "return", "drawdown", "trades", "constraint broken")
     listed = table(f"best of {len(found.trials)} trials", *columns, right=columns[:-1])
     for item in ranked[:SHOWN]:
-        listed.add_row(*_row(item, names))
+        listed.add_row(*_row(item, names, search.objective))
     out.print(listed)
+    if found.best is not None:
+        _print_best(ask, found.best)
     out.print(
         styled("not yet a strategy:", "yellow"),
         "the best of many is partly luck; `neuratrade walkforward` and `neuratrade promote` say how much",
     )
 
 
-def _row(item: "TrialDone", names: list[str]) -> list[str]:
+def _print_best(ask: "Ask", best: "TrialDone") -> None:
+    """How to run the best again; what was typed beside settings and data is not repeated, and is said so."""
+    typed = [part.strip() for text in ask.parameters for part in text.split(",") if part.strip()]
+    params = ",".join([*typed, *(f"{name}={value}" for name, value in best.values.items())])
+    out = console()
+    out.print(f"the best again: neuratrade backtest {ask.strategy} --data {ask.data} --params {params}")
+    if dataclasses.replace(ask, parameters=()) != type(ask)(strategy=ask.strategy, data=ask.data):
+        out.print("(with the other options that were given here)")
+
+
+def _row(item: "TrialDone", names: list[str], objective: str) -> list[str]:
     scores = item.scores
     return [
         str(item.number),
         *(str(item.values[name]) for name in names),
-        f"{item.value:.3f}",
-        f"{scores.get('total_return', float('nan')):.2%}",
-        f"{scores.get('max_drawdown', float('nan')):.2%}",
-        f"{scores.get('trades', float('nan')):.0f}",
+        _figure(objective, item.value),
+        _figure("total_return", scores.get("total_return")),
+        _figure("max_drawdown", scores.get("max_drawdown")),
+        _figure("trades", scores.get("trades")),
         "; ".join(item.broken),
     ]
 
@@ -256,34 +302,50 @@ def _walked(found: "WalkForward") -> dict[str, object]:
 
 def _print_walked(found: "WalkForward", search: Search) -> None:
     out = console()
-    columns = ("test from", "to", "chosen", "in sample", "out of sample", "return", "trades")
-    listed = table(f"windows, {search.objective}", *columns, right=columns[3:])
+    goal = search.objective
+    columns = ("test from", "to", "chosen", f"{goal} in training", "in test", "return", "trades")
+    listed = table("windows", *columns, right=columns[3:])
     for item in found.windows:
         chosen = "nothing" if item.chosen is None else ", ".join(f"{k}={v}" for k, v in item.chosen.items())
-        out_scores = item.out_of_sample
+        tested = item.out_of_sample
         listed.add_row(
             when(item.window.test_start_ns)[:10],
             when(item.window.test_end_ns)[:10],
             chosen,
-            _figure(item.in_sample.get(search.objective)),
-            _figure(out_scores.get(search.objective)),
-            f"{out_scores.get('total_return', 0.0):.2%}",
-            f"{out_scores.get('trades', 0.0):.0f}",
+            _figure(goal, item.in_sample.get(goal)),
+            _figure(goal, tested.get(goal)),
+            _figure("total_return", tested.get("total_return")),
+            _figure("trades", tested.get("trades")),
         )
     out.print(listed)
-    for name in ("total_return", "sharpe", "max_drawdown", "trades"):
-        out.print(f"out of sample, {name}: {_figure(found.scores.get(name))}")
-    out.print(f"kept of what training promised: {_figure(found.kept)}")
-    moved = table("how far the choices moved (0 is stable)", "setting", "spread", "values", right=("spread",))
-    for setting in found.stability:
-        moved.add_row(setting.name, f"{setting.spread:.2f}", ", ".join(setting.values))
-    out.print(moved)
+    if found.windows:
+        _print_joined(found, goal)
     for note in found.notes:
         print_note(note)
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.3f}"  # noqa: PLR0124 - nan is not itself
+def _print_joined(found: "WalkForward", goal: str) -> None:
+    out = console()
+    joined = table("all tests joined: out of sample", "figure", "value", right=("value",))
+    for name in ("total_return", "sharpe", "max_drawdown", "trades"):
+        joined.add_row(name.replace("_", " "), _figure(name, found.scores.get(name)))
+    joined.add_row(f"{goal}, mean of trainings", _figure(goal, found.in_sample))
+    joined.add_row(f"{goal}, mean of tests", _figure(goal, found.out_of_sample))
+    joined.add_row("kept of it", "-" if found.kept is None else f"{found.kept:.0%}")
+    out.print(joined)
+    moved = table("how far the choices moved (0 is stable)", "setting", "spread", "values", right=("spread",))
+    for setting in found.stability:
+        moved.add_row(setting.name, f"{setting.spread:.2f}", ", ".join(setting.values))
+    out.print(moved)
+
+
+def _figure(name: str, value: float | None) -> str:
+    """A figure as people read it, by its name."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    if name in _SHARES:
+        return f"{value:.2%}"
+    return f"{value:.0f}" if name == "trades" else f"{value:.3f}"
 
 
 def _challenged(found: "Challenge") -> dict[str, object]:
@@ -292,6 +354,7 @@ def _challenged(found: "Challenge") -> dict[str, object]:
         "grants": found.decision.grants,
         "checks": found.decision.checks,
         "departures": found.decision.departures,
+        "notes": found.notes,
         "challenger": found.evidence.challenger,
         "champion": found.evidence.champion,
         "tried": found.evidence.tried,

@@ -1,9 +1,7 @@
 """What trading cost, which costs were assumed, and what departs from the desk's own defaults."""
 
-import re
-
 from neuratrade.core.model.decimals import BASIS_POINTS
-from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_MINUTE
+from neuratrade.core.model.market import NS_PER_HOUR
 from neuratrade.core.risk.limits import CEILING_NAMES
 from neuratrade.research.report.markup import Html, exact, fill, join, number, percent, table
 from neuratrade.research.result import BacktestResult
@@ -104,12 +102,5 @@ def _departures(result: BacktestResult) -> list[Html]:
         count,
         f" Hard ceilings among them: {', '.join(over)}." if over else "",
     )
-    rows = [(name, _readable(name, said)) for name, said in found.items()]
+    rows = list(found.items())
     return [warning, table("Departures from the defaults", ("What", "Here, and by default"), rows)]
-
-
-def _readable(name: str, said: str) -> str:
-    """Durations in minutes: nobody reads nanoseconds."""
-    if not name.endswith("_ns"):
-        return said
-    return re.sub(r"\d+", lambda found: f"{int(found[0]) / NS_PER_MINUTE:g} min", said)

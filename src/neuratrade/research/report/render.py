@@ -123,7 +123,7 @@ def write_report(
 
     Raises UsageError where no file can be written there; an older file then stays as it was.
     """
-    _check_place(path)
+    check_place(path)
     page = render_report(
         result, metrics, confidence=confidence, deflated=deflated, trials=trials, layers=layers,
         data_sha256=data_sha256, title=title, notes=notes,
@@ -134,8 +134,8 @@ def write_report(
         raise _unwritable(path, error) from error
 
 
-def _check_place(path: Path) -> None:
-    """Before the work is done, whether a file can be put there at all."""
+def check_place(path: Path) -> None:
+    """Before the work is done, whether a file can be put there at all. Raises UsageError where not."""
     try:
         if path.is_dir():
             raise UsageError(
