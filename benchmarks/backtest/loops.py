@@ -4,8 +4,7 @@ The two are written apart, so that what both say of a trade is not one mistake m
 need (lists, arrays) and nothing of ours, which keeps their whole-process figures their own.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +147,13 @@ class Found(NamedTuple):
         return Walk(trades, self.equity)
 
 
-Compiled = Callable[[Column, Column, Column, Levels], Found]
+class Compiled(Protocol):
+    """The rule over arrays; levels other than the reference ones for a sweep."""
+
+    def __call__(self, high: Column, low: Column, close: Column, levels: Levels = REFERENCE) -> Found:
+        """One walk."""
+        ...
+
 
 
 def compiled_walk() -> Compiled:
