@@ -1,7 +1,7 @@
 """The reference work of backtests: a year of made-up minutes (or ten), for the rule of `backtest.rule`.
 
-The series is the same on every machine (seed 7, 525,600 bars a year, each opens where the last one closed), so
-a desk, a plain loop and another program can be held to the same trades.
+The series is the same on every machine (seed 7, 525,600 bars a year, each opens where the last one closed),
+so a desk, a plain loop and another program can be held to the same trades.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ class Series(NamedTuple):
 
 
 def series(years: int = 1) -> Series:
-    """The reference year, or all ten. Raises RuntimeError where numpy's generator or maths gives others here."""
+    """The reference year, or all ten. Raises RuntimeError where numpy's generator or maths gives others."""
     draws, bars = np.random.Generator(np.random.PCG64(7)), years * BARS
     shocks, returns_in_sigmas = _drawn(draws, bars), _drawn(draws, bars)
     excess_up, excess_down = np.abs(_drawn(draws, bars)), np.abs(_drawn(draws, bars))

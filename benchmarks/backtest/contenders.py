@@ -33,7 +33,7 @@ _PEERS = {
     "vectorbt": (5, "one order a bar: no entry on the bar of an exit"),
     "backtesting": (0, ""),
     "nautilus_trader": (0, "prices in ticks of 0.01"),
-    "hftbacktest": (3, "no bars: four moments of an order book a bar, trades its own"),
+    "hftbacktest": (3, "no bars but four moments of an order book a bar, left at the price found there"),
     "freqtrade": (0, "prices and amounts by its own rules"),
 }
 """Warm rounds and what to know, by name; the module of that name under `peers` runs it."""

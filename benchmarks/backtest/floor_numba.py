@@ -14,7 +14,7 @@ def main() -> None:
     high, low, close = (data[name] for name in ("high", "low", "close"))
     walk = compiled_walk()
     times, found = timed(lambda: walk(high, low, close), rounds)
-    tell("numba loop", numba.__version__, **times, trades=found.count, final_equity=found.equity)
+    tell("numba loop", numba.__version__, **times, trades=found.closed, final_equity=found.equity)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`make bench-peers`, first half: an environment for every pinned peer, with pip.
 
-Peers need versions of numpy and pandas that exclude each other, so each has its own. One that does not install
-here is said and left out; the others are measured without it.
+Peers need versions of numpy and pandas that exclude each other, so each has its own. One that does not
+install here is said and left out; the others are measured without it.
 """
 
 import argparse

@@ -133,16 +133,16 @@ def _walk(
 
 
 class Found(NamedTuple):
-    """What the compiled loop leaves: rows of five numbers, how many of them count, and the equity."""
+    """What the compiled loop leaves: rows of five numbers, how many of them are trades, and the equity."""
 
     rows: Column
-    count: int
+    closed: int
     equity: float
 
     @property
     def walk(self) -> Walk:
         """The same as a plain loop says it."""
-        rows = self.rows[: self.count].tolist()
+        rows = self.rows[: self.closed].tolist()
         trades = [Trade(int(a), int(b), entry, out, REASONS[int(why)]) for a, b, entry, out, why in rows]
         return Walk(trades, self.equity)
 
@@ -153,7 +153,6 @@ class Compiled(Protocol):
     def __call__(self, high: Column, low: Column, close: Column, levels: Levels = REFERENCE) -> Found:
         """One walk."""
         ...
-
 
 
 def compiled_walk() -> Compiled:

@@ -21,8 +21,8 @@ SAMPLE_EVERY_S = 0.1
 
 
 class Answer(NamedTuple):
-    """What a process said. found: its line of JSON, empty where `problem` says why there is none. whole_s: from
-    its start to its end. pss_mb: the most all of its processes held together, where asked for.
+    """What a process said. found: its line of JSON, empty where `problem` says why there is none. whole_s:
+    from its start to its end. pss_mb: the most all of its processes held together, where asked for.
     """
 
     found: dict[str, Any]

@@ -7,6 +7,7 @@ bars that they are warm with the rule's own RSI, and volume is assumed ample.
 """
 
 from decimal import Decimal
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -100,6 +101,12 @@ def plan(cash: float = CASH) -> BacktestPlan:
         gate_span_ns=NS_PER_BAR,
         assumed_volume_24h=Decimal(10**12),
     )
+
+
+def load(path: str | Path) -> Series:
+    """The series out of a file that `benchmarks.backtest.data` wrote."""
+    with np.load(path) as found:
+        return Series(*(found[name] for name in Series._fields))
 
 
 def columns(made: Series) -> dict[str, Columns]:

@@ -3,10 +3,10 @@
 import warnings
 from typing import Any
 
+import backtesting  # type: ignore[import-not-found, unused-ignore]
 import numpy as np
 import pandas as pd
 
-import backtesting  # type: ignore[import-not-found, unused-ignore]
 from benchmarks.backtest.peers.outcome import asked, tell, timed
 from benchmarks.backtest.peers.rsi import wilder_rsi
 from benchmarks.backtest.rule import (
@@ -43,12 +43,12 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     data = np.load(path)
     names = ("open", "high", "low", "close", "volume")
-    frame = pd.DataFrame(
-        {name.capitalize(): data[name] for name in names}, index=pd.to_datetime(data["ts"])
-    )
+    frame = pd.DataFrame({name.capitalize(): data[name] for name in names}, index=pd.to_datetime(data["ts"]))
 
     def run() -> Any:
-        work = backtesting.Backtest(frame, Reference, cash=CASH, commission=FEE_FRACTION, finalize_trades=True)
+        work = backtesting.Backtest(
+            frame, Reference, cash=CASH, commission=FEE_FRACTION, finalize_trades=True
+        )
         return work.run()
 
     times, found = timed(run, rounds)

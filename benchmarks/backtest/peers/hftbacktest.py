@@ -1,10 +1,11 @@
 """The reference rule in hftbacktest, which simulates an order book and knows no bars.
 
 Each bar becomes four moments (open, low, high, close), each of them a book of one level a side and a trade:
-twenty events a bar. The rule looks once a moment and leaves by an order through the book, so its trades are its
-own and their number is no check; read it as what a full book simulator takes.
+twenty events a bar. The rule looks once a moment and leaves by an order through the book, at the price it
+finds there: as many trades at other prices. Read it as what a full book simulator takes.
 """
 
+from importlib.metadata import version
 from typing import Any
 
 import hftbacktest as hft  # type: ignore[import-not-found, unused-ignore]
@@ -56,16 +57,18 @@ def events_of(data: Any) -> Any:
     return events
 
 
-@njit(cache=True)
+@njit
 def _walk(desk, bars):  # type: ignore[no-untyped-def]
     """Looks at every moment; (trades, moments)."""
     ups = downs = last = entry = 0.0
     now = before = 50.0
     looks = trades = order = entered = bar = 0
+    # Looks fall between moments, when all events of the last one are through.
+    desk.elapse(STEP_NS // 2)
     while bar < bars and desk.elapse(STEP_NS) == 0:
         depth = desk.depth(0)
         price = depth.best_bid
-        # The first look is at the second moment of the first bar.
+        # The first look in here is at the second moment of the first bar.
         closing = looks % MOMENTS == MOMENTS - 2
         looks += 1
         if closing:
@@ -118,8 +121,7 @@ def main() -> None:
         return int(trades), equity
 
     times, (trades, equity) = timed(run, rounds)
-    version = __import__("importlib.metadata").metadata.version("hftbacktest")
-    tell("hftbacktest", version, **times, trades=trades, final_equity=equity)
+    tell("hftbacktest", version("hftbacktest"), **times, trades=trades, final_equity=equity)
 
 
 if __name__ == "__main__":

@@ -108,9 +108,7 @@ def main() -> None:
     account = engine.cache.account_for_venue(VENUE)
     held = float(account.balance_total(BTC) or 0)
     equity = float(account.balance_total(USDT)) + held * float(data["close"][-1])
-    tell(
-        "nautilus_trader", nautilus_trader.__version__, **times, trades=strategy.closed, final_equity=equity
-    )
+    tell("nautilus_trader", nautilus_trader.__version__, **times, trades=strategy.closed, final_equity=equity)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every measured process prints at its end: one line of JSON. Standard library only, for any environment."""
+"""What every measured process prints at its end. Standard library only, for any environment."""
 
 import json
 import resource
@@ -11,18 +11,18 @@ from typing import Any
 
 
 def tell(name: str, version: str, **found: Any) -> None:
-    """Prints the line the harness looks for; `runs` of `timed` become medians."""
+    """Prints the line the harness looks for."""
     line = {"name": name, "version": version, **found, "rss_mb": round(peak_rss_mb(), 1)}
     print(json.dumps(line), flush=True)
 
 
-def timed(run: Callable[[], Any], rounds: int) -> tuple[dict[str, Any], Any]:
+def timed(run: Callable[[], Any], rounds: int, *, warm: bool = False) -> tuple[dict[str, Any], Any]:
     """Times and the last answer of `run`.
 
-    rounds: 0 runs it once, cold, as a process that does only this would; more runs it once unmeasured and
-    then so often.
+    rounds: 0 runs it once, cold, as a process that does only this would; more runs it once unmeasured, where
+    it is not warm already, and then so often.
     """
-    if rounds:
+    if rounds and not warm:
         run()
     walls, cpus, answer = [], [], None
     for _ in range(max(rounds, 1)):
