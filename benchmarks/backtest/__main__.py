@@ -1,8 +1,8 @@
 """`make bench-backtest`: our backtest beside plain loops and the peers that are installed, in one run.
 
 Each figure comes from a process of its own. The machine is rarely quiet: beside every program the plain
-Python loop is measured again, and what counts is the ratio to it. Writes benchmarks/results/backtest.json when
-all parts were run.
+Python loop is measured again, and what counts is the ratio to it. Writes benchmarks/results/backtest.json
+when all parts were run.
 """
 
 import argparse
@@ -39,6 +39,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     for name, most in (("rounds", 1000), ("bars", compare.YEAR_BARS), ("variants", 100), ("processes", 256)):
         if not 1 <= getattr(asked, name) <= most:
             parser.error(f"--{name} is {getattr(asked, name)}; give 1 to {most}")
+    if not asked.patience > 0:
+        parser.error(f"--patience is {asked.patience:g}; give more than 0 seconds")
     return asked
 
 

@@ -9,6 +9,7 @@ from benchmarks.backtest.rows import Claim, Row, load_now, missing, row_of
 
 WHOLE_ROUNDS, ENOUGH_S = 3, 10.0
 """A whole process is measured so often, but not again once that took so long."""
+NEEDED = {"version", "run_s", "trades", "final_equity", "rss_mb"}
 YEAR_BARS, YEAR_TRADES = 525_600, 4_420
 LINEAR = 11.0
 """Ten times the data may take so many times as long: linear, and a tenth for a machine that is not quiet."""
@@ -40,7 +41,13 @@ def measure(contender: Contender, data: Path, patience_s: float) -> Row:
 def _run(contender: Contender, data: Path, rounds: int, patience_s: float) -> Answer:
     environment = peer_environment() if contender.kind == "peer" else None
     arguments = [str(data), str(rounds)]
-    return run(contender.python, contender.module, arguments, environment=environment, patience_s=patience_s)
+    answer = run(
+        contender.python, contender.module, arguments, environment=environment, patience_s=patience_s
+    )
+    lacking = sorted(NEEDED - set(answer.found))
+    if not answer.problem and lacking:
+        return answer._replace(problem=f"failed: said nothing of {', '.join(lacking)}")
+    return answer
 
 
 def _plain(data: Path) -> float | None:
