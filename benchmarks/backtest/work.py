@@ -172,7 +172,7 @@ def _exact(fraction: float) -> Decimal:
 
 def _bar_closing_at(bars: Columns, at_ns: int) -> int:
     place = bars.closed_by(at_ns) - 1
-    if int(bars.close_ns[place]) != at_ns:
+    if int(bars.ts[place]) + bars.span_ns != at_ns:
         raise RuntimeError(f"entered at {at_ns} ns, which is no bar's close")
     return place
 
