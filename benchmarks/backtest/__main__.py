@@ -69,7 +69,7 @@ def measured(asked: argparse.Namespace, folder: Path) -> tuple[list[Row], list[C
         claims += compare.sweep(python, year, asked.variants, asked.processes)
     if "long" in parts:
         _say("ten years")
-        claims += compare.ten_years(python, decade, min(asked.rounds, 2))
+        claims += compare.ten_years(python, decade)
     return rows, claims
 
 

@@ -10,18 +10,19 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import neuratrade
 from benchmarks.backtest import work
 from benchmarks.backtest.loops import Levels, compiled_walk, plain_walk
-from benchmarks.backtest.peers.outcome import tell
+from benchmarks.backtest.peers.outcome import peak_rss_mb, tell
 from benchmarks.reference import BARS, Series
-from neuratrade.core.model.errors import UsageError
 from neuratrade.research.backtest import run_backtest
+from neuratrade.research.columns import Columns
 from neuratrade.research.objective import Goal, Objective, Scores
 from neuratrade.research.optimise import Question, optimise
+from neuratrade.research.plan import BacktestPlan
 from neuratrade.research.result import BacktestResult
 from neuratrade.research.space import Value, space_of
 from neuratrade.research.study import TrialDone, TrialState
@@ -60,31 +61,39 @@ def bars(path: str, count: str, rounds: str) -> None:
     _tell(bars_per_s=int(count) / median(run.run_s for run in runs), trades=len(runs[0].trades))
 
 
-def long(path: str, rounds: str) -> None:
-    """Ten years beside the first of them, in turn, in one process."""
+def long(path: str) -> None:
+    """Ten years, and the first of them before and after: in processor time, which others on the machine bend
+    less than the clock.
+    """
     made, plan = work.load(path), work.plan(CASH_OF_TEN_YEARS)
     whole, year = work.columns(made), work.columns(made.first(BARS))
     run_backtest(plan, work.columns(made.first(5_000)))
-    ones, tens, found = [], [], None
-    for _ in range(int(rounds)):
-        ones.append(run_backtest(plan, year).run_s)
-        found = None
-        found = run_backtest(plan, whole)
-        tens.append(found.run_s)
-    if found is None:
-        raise UsageError("give 1 round or more")
-    # Two whole units are bought where prices are low, so money is another; the trades are the same.
+    before_s = _cpu_s(plan, year)[0]
+    ten_s, found = _cpu_s(plan, whole)
+    peak = peak_rss_mb()
+    # More than one unit is bought where prices are low, so money is another; the trades are the same.
     plain = plain_walk(made.high.tolist(), made.low.tolist(), made.close.tolist())
     agreed = work.agreement(work.trades_of(found), 0.0, plain)
+    stopped, run_s = found.halted, found.run_s
+    del found
+    one_s = (before_s + _cpu_s(plan, year)[0]) / 2
     _tell(
-        one_s=median(ones),
-        ten_s=median(tens),
-        times=median(tens) / median(ones),
+        one_s=one_s,
+        ten_s=ten_s,
+        times=ten_s / one_s,
+        wall_s=run_s,
         trades=agreed.trades,
         same=agreed.same,
         first=agreed.first,
-        halted=found.halted,
+        halted=stopped,
+        peak_mb=peak,
     )
+
+
+def _cpu_s(plan: BacktestPlan, columns: Mapping[str, Columns]) -> tuple[float, BacktestResult]:
+    began = process_time()
+    found = run_backtest(plan, columns)
+    return process_time() - began, found
 
 
 def counted(result: BacktestResult) -> Scores:

@@ -143,7 +143,7 @@ class Agreement(NamedTuple):
     @property
     def holds(self) -> bool:
         """Whether all trades are equal and the equity is, to a cent."""
-        return self.same == self.trades and not self.first and self.equity_apart < CENT
+        return self.same == self.trades and self.equity_apart < CENT
 
 
 def agreement(ours: list[Trade], equity: float, theirs: Walk) -> Agreement:
