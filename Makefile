@@ -20,10 +20,10 @@ PYTEST := $(BIN)/python -m pytest
 SPREAD := $(PYTEST) -n $(WORKERS) --dist worksteal
 RUN_APART := $(if $(APART),{ $(SPREAD) $(APART) || [ $$? -eq 5 ]; } &&)
 
-.PHONY: help run test check format lint types rooms bench crash sim mutants lock clean venv venv-dev
+.PHONY: help run test check format lint types rooms bench bench-backtest bench-peers crash sim mutants lock clean venv venv-dev
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 run: venv ## open the desk on the recorded markets (paper); ARGS="--speed max --json" goes to `neuratrade run`
 	@$(BIN)/neuratrade run $(ARGS)
@@ -55,6 +55,13 @@ rooms: venv-dev ## check that each room imports only rooms below it
 
 bench: venv-dev ## measure, compare and write benchmarks/results/latest.json
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-backtest: venv-dev ## our backtest beside plain loops and installed peers; ARGS="ours same" for parts of it
+	@$(BIN)/python -m benchmarks.backtest $(ARGS)
+
+bench-peers: venv-dev ## install the pinned peers under .peers (NEURATRADE_PEERS), then the same; minutes
+	@$(BIN)/python -m benchmarks.backtest.install
+	@$(BIN)/python -m benchmarks.backtest $(ARGS)
 
 crash: venv-dev ## kill a trading desk KILLS times (seeds from START on), and drop what a disk may drop; minutes
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --start $(START) $(ARGS)

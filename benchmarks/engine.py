@@ -4,21 +4,25 @@ The figure that counts is the reference work of backtests (`reference`): a year 
 a bracket. Gate, ledger, brackets, paper venue and marks are on, every fact is folded and kept in memory. How
 our work differs from the reference is in `reference_desk`; that it is the same work is not said but checked:
 the desk must close the trades of a plain loop, with its profit to the cent, or there is no figure.
-nautilus_trader stands beside it where it is installed (`peer_nautilus`).
+nautilus_trader stands beside it where it is installed (`make bench-peers`).
 
 The other rows live through the shipped bars, read before the clock starts: one simple strategy with few
 trades, and all strategies with signed approvals and the sender's checks, as a paper run has them. The journal
 is measured elsewhere.
 """
 
+import tempfile
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import numpy as np
+
 import neuratrade
-from benchmarks import peer_nautilus, reference, reference_desk
+from benchmarks import reference, reference_desk
+from benchmarks.backtest import contenders, processes
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.indicators.native import NativeProvider
@@ -90,8 +94,8 @@ def _reference_rows() -> list[dict[str, object]]:
     ours, plain = outcomes[0].tally, reference.plain_loop(made, reference_desk.WARM_BARS)
     if ours.trades != plain.trades or abs(ours.pnl - plain.pnl) >= CENT:
         raise RuntimeError(f"the desk made {ours} of the reference work, a plain loop {plain}")
-    peer = peer_nautilus.measure(made._asdict())
-    beside = None if isinstance(peer, str) else round(peer.bars_per_second)
+    peer = _in_nautilus(made)
+    beside = None if peer.problem else round(reference.BARS / peer.found["run_s"])
     row = {
         "name": f"reference work, {ours.trades:,} trades as in a plain loop",
         "value": round(median(outcome.bars_per_second for outcome in outcomes)),
@@ -100,9 +104,18 @@ def _reference_rows() -> list[dict[str, object]]:
         "target": 40_000,
         "better": "higher",
     }
-    said = f"not measured: {peer}" if isinstance(peer, str) else f"{peer.version}, {peer.trades:,} trades"
+    said = peer.problem or f"{peer.found['version']}, {peer.found['trades']:,} trades"
     name = f"reference work in nautilus_trader ({said})"
     return [row, {"name": name, "value": beside, "unit": "bars/s", "target": None, "better": "higher"}]
+
+
+def _in_nautilus(made: reference.Series) -> processes.Answer:
+    peer = next(item for item in contenders.peers() if item.name == "nautilus_trader")
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "reference.npz"
+        np.savez(data, **made._asdict())
+        environment = processes.peer_environment()
+        return processes.run(peer.python, peer.module, [str(data), "0"], environment=environment)
 
 
 def run() -> dict[str, object]:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from benchmarks.reference import BUY_BELOW, CHUNK, Series, Tally, chunks
+from benchmarks.backtest.rule import BUY_BELOW
+from benchmarks.reference import CHUNK, Series, Tally, chunks
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.indicators.native import NativeProvider
