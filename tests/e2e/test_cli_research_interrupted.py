@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,8 +13,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.e2e.desk_process import COMMAND, PATIENCE_S, Ended, environment, neuratrade, wait_until
+from tests.e2e.desk_process import PATIENCE_S, Ended, environment, neuratrade, wait_until
 
+HEARING = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from neuratrade.interfaces.cli.main import main; main()",
+]
+"""The command as a terminal starts it: tests in the background may hand on that interrupts are ignored."""
 SLOW = ("backtest", "rsi_rule", "--data", "shipped", "--every-bar")
 SEARCH = ("optimize", "rsi_rule", "--data", "shipped", "--symbol", "BTC/USDT", "--from", "2025-05-28")
 SPACE = ("--space", "buy_level_points=10:49,rsi_period_bars=5:30", "--min-trades", "1")
@@ -23,7 +31,7 @@ SPACE = ("--space", "buy_level_points=10:49,rsi_period_bars=5:30", "--min-trades
 def started(home: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     """A command in a process group of its own, as a terminal has it; killed at the end."""
     process = subprocess.Popen(
-        [*COMMAND, *words],
+        [*HEARING, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(home),
@@ -94,7 +102,7 @@ def test_before_it_has_begun_an_interrupt_is_told_all_the_same(tmp_path: Path) -
 def test_ctrl_c_on_a_terminal_wipes_the_bar_and_leaves_one_sentence(tmp_path: Path) -> None:
     main, side = pty.openpty()
     process = subprocess.Popen(
-        [*COMMAND, *SLOW],
+        [*HEARING, *SLOW],
         stdin=side,
         stdout=subprocess.PIPE,
         stderr=side,
