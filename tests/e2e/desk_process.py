@@ -24,6 +24,13 @@ from neuratrade.store.home import Home
 
 COMMAND = [sys.executable, "-c", "from neuratrade.interfaces.cli.main import main; main()"]
 PATIENCE_S = 60.0
+HEARING = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from neuratrade.interfaces.cli.main import main; main()",
+]
+"""The command as a terminal starts it: tests in the background may hand on that interrupts are ignored."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.desk_process import COMMAND, PATIENCE_S, environment, here, neuratrade
+from tests.e2e.desk_process import HEARING, PATIENCE_S, environment, here, neuratrade
 from tests.loopback.exchange import PAGE, loopback_exchange
 
 HEAD = "ts,open,high,low,close,volume"
@@ -103,7 +103,7 @@ def test_an_interrupted_download_says_what_is_kept_and_how_to_go_on(tmp_path: Pa
         venue.after = lambda pages: started[0].send_signal(signal.SIGINT) if pages == 3 else None
         started.append(
             subprocess.Popen(
-                [*COMMAND, *download(venue.url, "--json")],
+                [*HEARING, *download(venue.url, "--json")],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment(home),

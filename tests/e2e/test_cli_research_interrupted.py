@@ -5,7 +5,6 @@ import os
 import pty
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,15 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.e2e.desk_process import PATIENCE_S, Ended, environment, neuratrade, wait_until
+from tests.e2e.desk_process import HEARING, PATIENCE_S, Ended, environment, neuratrade, wait_until
 
-HEARING = [
-    sys.executable,
-    "-c",
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from neuratrade.interfaces.cli.main import main; main()",
-]
-"""The command as a terminal starts it: tests in the background may hand on that interrupts are ignored."""
 SLOW = ("backtest", "rsi_rule", "--data", "shipped", "--every-bar")
 SEARCH = ("optimize", "rsi_rule", "--data", "shipped", "--symbol", "BTC/USDT", "--from", "2025-05-28")
 SPACE = ("--space", "buy_level_points=10:49,rsi_period_bars=5:30", "--min-trades", "1")
