@@ -146,7 +146,8 @@ def equity_curve(
     columns: Mapping[str, Columns], records: Records, cash: Decimal, after_ns: int, until_ns: int
 ) -> Equity:
     """Equity at every instant in (after_ns, until_ns] at which bars closed."""
-    at_ns: Times = np.unique(np.concatenate([bars.close_ns for bars in columns.values()]))
+    ends = [bars.close_ns for bars in columns.values()]
+    at_ns: Times = np.unique(np.concatenate(ends)) if len(ends) > 1 else ends[0]
     at_ns = at_ns[(at_ns > after_ns) & (at_ns <= until_ns)]
     value: Floats = np.full(len(at_ns), float(cash))
     invested: Floats = np.zeros(len(at_ns))

@@ -18,6 +18,9 @@ INTRABAR = (
 )
 
 
+FEES = ("Instrument", "Kind", "Maker", "Taker", "Commission a unit")
+
+
 def cost_parts(result: BacktestResult) -> list[Html]:
     """From gross to net, and every assumption about costs."""
     plan = result.plan
@@ -27,6 +30,7 @@ def cost_parts(result: BacktestResult) -> list[Html]:
             bars.instrument.kind.value,
             exact(bars.instrument.maker_fee_bps),
             exact(bars.instrument.taker_fee_bps),
+            exact(bars.instrument.commission),
         )
         for bars in result.columns.values()
     ]
@@ -34,7 +38,7 @@ def cost_parts(result: BacktestResult) -> list[Html]:
     return [
         Html('<div class="two"><div>'),
         table(said, ("", "Amount", "Of turnover"), _waterfall(result), "tnn"),
-        table("Fees, basis points of notional", ("Instrument", "Kind", "Maker", "Taker"), fees, "ttnn"),
+        table("Fees, basis points of notional", FEES, fees, "ttnnn"),
         Html("</div><div>"),
         table("Assumptions of this run", ("What", "How much", "Of what"), _assumed(result), "tnt"),
         Html("</div></div>"),
@@ -63,6 +67,11 @@ def _assumed(result: BacktestResult) -> list[tuple[object, ...]]:
     return [
         ("Spread", percent(costs.spread_fraction, 3), "of the price; a market order pays half of it"),
         ("Slippage", f"{exact(costs.slippage_bps)} bps", "by which taking moves the price against us"),
+        (
+            "Impact",
+            f"{exact(costs.impact_bps)} bps",
+            "that taking all of a bar's volume would cost on top; a part in proportion",
+        ),
         ("Latency", f"{costs.latency_ms} ms", "there and back"),
         (
             "Volume",
@@ -74,6 +83,7 @@ def _assumed(result: BacktestResult) -> list[tuple[object, ...]]:
             percent(costs.reject_fraction, 2),
             f"of entries, by the venue; drawn from seed {costs.seed}",
         ),
+        ("Indicators", result.plan.indicators.value, "the library that reckoned them"),
         ("Funding", percent(carry.funding_fraction, 4), every),
         (
             "Borrow",
