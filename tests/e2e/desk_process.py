@@ -78,12 +78,24 @@ def here(home: Path | str, *words: str, stdin: bytes = b"") -> Ended:
             stdout=out,
             stderr=err,
         ),
+        _signals_as_they_were(),
         pytest.raises(SystemExit) as ended,
     ):
         main()
     said = [stream.buffer.getvalue().decode() for stream in (_flushed(out), _flushed(err))]
     assert isinstance(ended.value.code, int)
     return _checked(Ended(ended.value.code, *said))
+
+
+@contextlib.contextmanager
+def _signals_as_they_were() -> Iterator[None]:
+    """A command that ends its process need not put back what it did to signals; here others come after it."""
+    kept = {item: signal.getsignal(item) for item in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for item, handler in kept.items():
+            signal.signal(item, handler)
 
 
 def _flushed(stream: io.TextIOWrapper) -> Any:
