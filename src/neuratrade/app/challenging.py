@@ -75,7 +75,7 @@ def challenge(
     challenger = dna_with(champion, ask.strategy, values)
     prepared = prepare(dataclasses.replace(ask, parameters=()), Catalogue(home / "data"))
     end_ns = max(int(bars.close_ns[-1]) for bars in prepared.columns.values())
-    start_ns = end_ns - limits.days * NS_PER_DAY
+    start_ns = window_begins(end_ns, limits.days)
     plans = [_plan(prepared, dna, start_ns) for dna in (challenger, champion)]
     for plan in plans:
         check_timeframes(plan, next(iter(prepared.columns.values())).span_ns)
@@ -102,6 +102,11 @@ def challenge(
     folder = home / "research" / "versions"
     version = Versions(folder).settle(challenger, champion, evidence, decision, who)
     return Challenge(decision, evidence, ours, theirs, version, folder, prepared.notes)
+
+
+def window_begins(end_ns: int, days: int) -> int:
+    """The midnight (UTC) from which there are so many days to the end, the last of them perhaps not whole."""
+    return ((end_ns - 1) // NS_PER_DAY - days + 1) * NS_PER_DAY
 
 
 def _plan(prepared: Prepared, dna: Dna, start_ns: int) -> BacktestPlan:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from neuratrade.app.backtesting import Ask
-from neuratrade.app.challenging import Challenge, challenge
+from neuratrade.app.challenging import Challenge, challenge, window_begins
 from neuratrade.app.dna import load_dna
+from neuratrade.app.typed import moment
 from neuratrade.core.model.errors import UsageError
 from neuratrade.research.ladder import Rung
 from neuratrade.research.trials import TrialLog
@@ -169,3 +170,12 @@ def test_somebody_has_to_propose_it(market: Path, home: Path) -> None:
     with pytest.raises(UsageError, match="--who '': say who proposes it"):
         challenge(ask, str(market.parent / "champion.yaml"), (), who=" ", as_of="", home=home)
     assert not (home / "research").exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "first"), [("2025-03-31T18:40", "2025-03-02"), ("2025-04-01T00:00", "2025-03-02")]
+)
+def test_a_window_has_as_many_days_as_were_asked_for_wherever_the_data_ends(end: str, first: str) -> None:
+    end_ns, first_ns = (moment(text, "--to") for text in (end, first))
+    assert end_ns is not None
+    assert window_begins(end_ns, 30) == first_ns
