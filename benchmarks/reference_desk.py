@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from benchmarks.backtest import work
 from benchmarks.backtest.rule import BUY_BELOW
 from benchmarks.reference import CHUNK, Series, Tally, chunks
 from neuratrade.core.engine.config import EngineConfig
@@ -22,7 +23,6 @@ from neuratrade.core.engine.engine import Engine
 from neuratrade.core.indicators.native import NativeProvider
 from neuratrade.core.model.account import Account
 from neuratrade.core.model.facts import RunStarted
-from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.intent import EntryType, Lane
 from neuratrade.core.regime import RegimeParams
 from neuratrade.core.strategies.dna import AssetDna, Distance, Dna, ExitDna, Target
@@ -35,34 +35,7 @@ from neuratrade.venues.paper.exchange import PaperExchange
 WARM_BARS = RegimeParams().crash_bars + RegimeParams().window
 CASH = Decimal(10_000_000)
 ACCOUNT = Account("paper", "bench", "USDT")
-FEE_BPS = Decimal(10)
-RULE = "rsi_rule"
-CONTRACT = Instrument(
-    asset="BTC/USDT",
-    venue="bench",
-    kind=InstrumentKind.SPOT,
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.00001"),
-    lot=Decimal(1),
-    min_quantity=Decimal(1),
-    min_notional=Decimal(5),
-    maker_fee_bps=FEE_BPS,
-    taker_fee_bps=FEE_BPS,
-)
-LIMITS = {
-    "order_usd": "40370",  # one whole unit at any price of the year, never two
-    "concurrent": "1",
-    "confidence": "0",
-    "cost_multiple": "0",
-    "stop_min_atr": "0",
-    "stop_max_atr": "1000",
-    "kelly_min_outcomes": "1000000",
-    "trades_per_day": "1000",
-    "session_losses": "1000000",
-    "kill_losses": "1000000",
-    "lane_cooldown_ns": "0",
-}
+CONTRACT = replace(work.CONTRACT, tick=Decimal("0.00001"))
 COSTS = PaperCosts(spread_fraction=Decimal(0), slippage_bps=Decimal(0), participation_fraction=Decimal(1))
 NEVER_WILD = RegimeParams(wild_rank=1.0, crash_floor=1.0)
 
@@ -100,7 +73,7 @@ def warmed_up(made: Series) -> None:
 
 
 def _config() -> EngineConfig:
-    settings = default_settings(RULE)
+    settings = default_settings(work.RULE)
     settings = replace(
         settings,
         timeframe_minutes=1,
@@ -110,8 +83,8 @@ def _config() -> EngineConfig:
         parameters={**settings.parameters, "buy_level_points": Decimal(str(BUY_BELOW))},
         entry_expiry_minutes=None,
     )
-    asset = AssetDna(CONTRACT.asset, (RULE,), 60, allow_short=False)
-    dna = Dna(1, 0, {CONTRACT.asset: asset}, {RULE: settings})
+    asset = AssetDna(CONTRACT.asset, (work.RULE,), 60, allow_short=False)
+    dna = Dna(1, 0, {CONTRACT.asset: asset}, {work.RULE: settings})
     return EngineConfig(
         ACCOUNT.account_id,
         "bench",
@@ -127,5 +100,5 @@ def _config() -> EngineConfig:
 
 def _started(at_ns: int) -> RunStarted:
     return RunStarted(
-        at_ns, "bench", "paper", ACCOUNT, CASH, "reference", True, (CONTRACT,), LIMITS, {}, "", "", "0"
+        at_ns, "bench", "paper", ACCOUNT, CASH, "reference", True, (CONTRACT,), work.LIMITS, {}, "", "", "0"
     )

@@ -1,5 +1,6 @@
 """Word that comes when nobody waits for it any more: no second exit beside one that turned up, no crash."""
 
+import pytest
 from msgspec.structs import replace
 
 from neuratrade.core.engine.state import OrderState
@@ -261,3 +262,12 @@ def test_an_execution_busted_before_it_was_told_of_never_counts() -> None:
     hand.step(f.FillCorrected(hand.now_ns, request.client_order_id, "lost", D(0), D(100), D(0)))
     hand.step(f.OrderFilled(hand.now_ns, fill_of(request, "0.5", 100, "lost", hand.now_ns)))
     assert hand.bracket.held == 0
+
+
+@pytest.mark.parametrize("number", ["NaN", "-0.5", "Infinity"])
+def test_a_nonsensical_correction_of_an_execution_that_never_came_changes_nothing(number: str) -> None:
+    hand = Hand()
+    hand.propose(intent(order_type=EntryType.LIMIT, targets=()))
+    hand.accept(ENTRY)
+    told = f.FillCorrected(hand.now_ns, hand.coid(ENTRY), "lost", D(number), D(100), D(0))
+    assert hand.step(told).facts == []

@@ -57,7 +57,7 @@ def record_answer(turn: Turn, event: f.VenueEvent, markets: Markets) -> Taken | 
     order = turn.state.orders.get(coid)
     if order is None:
         order = _of_closed_bracket(turn, event, coid)
-    if order is not None and isinstance(event, f.FillCorrected):
+    if order is not None and isinstance(event, f.FillCorrected) and not _contradicts(order, event):
         event = _first_told(turn, order, event)
     if order is None or _contradicts(order, event):
         _quarantine(turn, event)
