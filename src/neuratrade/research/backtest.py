@@ -5,7 +5,9 @@ bars differs. Bars before the start warm the indicators and are never traded. Sp
 bars on which nothing can happen; a run that lives through every bar, indicators and all, comes out the same.
 """
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple
@@ -16,17 +18,17 @@ from neuratrade.core.engine.engine import Engine
 from neuratrade.core.indicators.choice import provider_of
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.errors import UsageError
-from neuratrade.core.model.facts import Fact, RunStarted, TradingState
+from neuratrade.core.model.facts import RunStarted, TradingState
 from neuratrade.core.model.venue_rules import PAPER_RULES
 from neuratrade.core.risk.limits import NAMES
 from neuratrade.core.strategies.registry import build_strategies
-from neuratrade.hands.recorder import MemoryRecorder
+from neuratrade.hands.recorder import Recorder
 from neuratrade.hands.simulated import SimulatedDesk
 from neuratrade.research.carry import CarryCosts
 from neuratrade.research.columns import Columns
 from neuratrade.research.plan import BacktestPlan
 from neuratrade.research.readings import ArrayReader
-from neuratrade.research.records import equity_curve, read_facts, turnover_of
+from neuratrade.research.records import FactReader, Records, equity_curve, turnover_of
 from neuratrade.research.result import BacktestResult
 from neuratrade.research.skipping import Drive, Timeline
 from neuratrade.venues.paper.exchange import PaperExchange
@@ -37,10 +39,9 @@ _TELL_EVERY = 4096
 
 
 class Simulation(NamedTuple):
-    """A run that is over: the engine as it ended, every fact it made, and along what it was driven."""
+    """A run that is over: the engine as it ended, and along what it was driven."""
 
     engine: Engine
-    facts: list[Fact]
     timeline: Timeline
     first: int
     stepped: int
@@ -60,15 +61,34 @@ def run_backtest(
     run on.
     """
     began = perf_counter()
-    simulation = simulate(plan, columns, skip=skip, progress=progress)
+    reader = FactReader(columns)
+    with _without_collector():
+        simulation = simulate(plan, columns, reader, skip=skip, progress=progress)
     run_s = perf_counter() - began
-    return _result(plan, columns, simulation, run_s, skipped=skip)
+    return _result(plan, columns, simulation, reader.records, run_s, skipped=skip)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A run makes no cycles, but millions of objects that the collector would look at again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def simulate(
-    plan: BacktestPlan, columns: Mapping[str, Columns], *, skip: bool, progress: Progress | None = None
+    plan: BacktestPlan,
+    columns: Mapping[str, Columns],
+    recorder: Recorder,
+    *,
+    skip: bool,
+    progress: Progress | None = None,
 ) -> Simulation:
-    """Drives a desk of its own along the bars, to their end or the plan's."""
+    """Drives a desk of its own along the bars, to their end or the plan's. recorder: takes its facts."""
     span_ns = _span_of(plan, columns)
     check_timeframes(plan, span_ns)
     config = _config(plan, span_ns)
@@ -82,7 +102,6 @@ def simulate(
     engine = Engine(config)
     contracts = {item.key: item for item in plan.instruments}
     exchange = PaperExchange(plan.account, contracts, plan.cash, plan.costs)
-    recorder = MemoryRecorder()
     desk = SimulatedDesk(engine, exchange, recorder, None)
     timeline = Timeline(columns, readers, _end_of(plan, columns))
     start_ns = _start_of(plan, timeline)
@@ -93,7 +112,7 @@ def simulate(
     drive = Drive(desk, engine, exchange, timeline, CarryCosts(plan.carry, desk, engine, timeline.close_ns))
     _run(drive, first, len(timeline.close_ns), skip=skip, progress=progress)
     desk.flush()
-    return Simulation(engine, recorder.facts, timeline, first, drive.stepped)
+    return Simulation(engine, timeline, first, drive.stepped)
 
 
 def _run(drive: Drive, first: int, last: int, *, skip: bool, progress: Progress | None) -> None:
@@ -185,13 +204,13 @@ def _result(
     plan: BacktestPlan,
     columns: Mapping[str, Columns],
     simulation: Simulation,
+    records: Records,
     run_s: float,
     *,
     skipped: bool,
 ) -> BacktestResult:
     engine, timeline = simulation.engine, simulation.timeline
     state = engine.state
-    records = read_facts(simulation.facts, columns)
     begin_ns, end_ns = int(timeline.close_ns[simulation.first]) - 1, int(timeline.close_ns[-1])
     final = engine.equity(plan.account.account_id)
     if final is None:

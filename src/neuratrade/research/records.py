@@ -32,32 +32,58 @@ class Records(NamedTuple):
     intents: int
 
 
-def read_facts(facts: Sequence[f.Fact], columns: Mapping[str, Columns]) -> Records:
-    """Trades, refusals, fills and cash movements of one run, in order of time."""
-    approved: dict[str, OpenIntent] = {}
-    trades: list[TradeDone] = []
-    refused: list[Refused] = []
-    fills: list[Fill] = []
-    moved: list[f.CashMoved] = []
-    intents = 0
-    for fact in facts:
-        match fact:
-            case f.IntentJudged(intent=OpenIntent() as intent):
-                intents += 1
-                if fact.approved:
-                    approved[intent.intent_id] = intent
-                else:
-                    refused.append(_refused(fact, intent, columns[intent.instrument].instrument))
-            case f.OrderFilled(fill=fill):
-                fills.append(fill)
-            case f.CashMoved():
-                moved.append(fact)
-            case f.BracketClosed() if fact.entered > 0:
-                intent = approved[fact.bracket_id]
-                trades.append(_trade(fact, intent, columns[intent.instrument]))
-            case _:
-                pass
-    return Records(tuple(trades), tuple(refused), tuple(fills), tuple(moved), intents)
+class FactReader:
+    """A recorder that reads each fact as it is made and keeps what a result needs: years fit in memory.
+
+    columns: bars by instrument key.
+    """
+
+    def __init__(self, columns: Mapping[str, Columns]) -> None:
+        self._columns = columns
+        self._approved: dict[str, OpenIntent] = {}
+        self._trades: list[TradeDone] = []
+        self._refused: list[Refused] = []
+        self._fills: list[Fill] = []
+        self._moved: list[f.CashMoved] = []
+        self._intents = 0
+
+    @property
+    def records(self) -> Records:
+        """Trades, refusals, fills and cash movements so far, in order of time."""
+        return Records(
+            tuple(self._trades), tuple(self._refused), tuple(self._fills), tuple(self._moved), self._intents
+        )
+
+    @property
+    def pressing(self) -> bool:
+        """Never: nothing waits."""
+        return False
+
+    def flush(self) -> None:
+        """Nothing to do."""
+
+    def record(self, facts: Sequence[f.Fact]) -> None:
+        """Reads facts in order."""
+        for fact in facts:
+            match fact:
+                case f.IntentJudged(intent=OpenIntent() as intent):
+                    self._judged(fact, intent)
+                case f.OrderFilled(fill=fill):
+                    self._fills.append(fill)
+                case f.CashMoved():
+                    self._moved.append(fact)
+                case f.BracketClosed() if fact.entered > 0:
+                    intent = self._approved[fact.bracket_id]
+                    self._trades.append(_trade(fact, intent, self._columns[intent.instrument]))
+                case _:
+                    pass
+
+    def _judged(self, fact: f.IntentJudged, intent: OpenIntent) -> None:
+        self._intents += 1
+        if fact.approved:
+            self._approved[intent.intent_id] = intent
+        else:
+            self._refused.append(_refused(fact, intent, self._columns[intent.instrument].instrument))
 
 
 def _refused(fact: f.IntentJudged, intent: OpenIntent, contract: Instrument) -> Refused:

@@ -17,15 +17,15 @@ from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_MS
 from neuratrade.core.risk.limits import DEFAULTS
 from neuratrade.core.strategies.dna import AssetDna, Dna
 from neuratrade.core.strategies.registry import KINDS, default_settings
-from neuratrade.research.backtest import Simulation, simulate
 from neuratrade.research.columns import Columns
 from neuratrade.research.plan import BacktestPlan
+from tests.kept_runs import KeptRun, keep
 from tests.property.research.markets import D, Market, market
 
 SEEDS = range(25)
 
 
-def facts_but_marks(simulation: Simulation) -> list[f.Fact]:
+def facts_but_marks(simulation: KeptRun) -> list[f.Fact]:
     return [fact for fact in simulation.facts if not isinstance(fact, f.Marked)]
 
 
@@ -37,7 +37,7 @@ def first_difference(some: list[f.Fact], others: list[f.Fact]) -> str:
     return "" if len(some) == len(others) else f"{len(some)} facts are not {len(others)}"
 
 
-def books(simulation: Simulation) -> dict[str, Any]:
+def books(simulation: KeptRun) -> dict[str, Any]:
     """Everything durable but the time of the last mark and the deepest one: figures of all marks."""
     found: dict[str, Any] = json.loads(state_bytes(simulation.engine.state))
     del found["now_ns"]
@@ -48,8 +48,8 @@ def books(simulation: Simulation) -> dict[str, Any]:
 
 def hold_to_each_other(world: Market) -> Counter[str]:
     """Both ways; what they did. They may differ in marks that left no trace, and in nothing else."""
-    skipped = simulate(world.plan, world.columns, skip=True)
-    lived = simulate(world.plan, world.columns, skip=False)
+    skipped = keep(world.plan, world.columns)
+    lived = keep(world.plan, world.columns, skip=False)
     assert first_difference(facts_but_marks(skipped), facts_but_marks(lived)) == ""
     assert books(skipped) == books(lived)
     found = Counter(type(fact).__name__ for fact in lived.facts)
@@ -66,7 +66,7 @@ def test_a_run_that_skips_comes_out_as_one_that_lives_through_every_bar(seed: in
 def test_the_random_markets_meet_everything_that_could_be_skipped_by_mistake() -> None:
     every: Counter[str] = Counter()
     for seed in SEEDS:
-        lived = simulate(*market(seed), skip=True)
+        lived = keep(*market(seed))
         every.update(type(fact).__name__ for fact in lived.facts)
         every.update(fact.reason.value for fact in lived.facts if isinstance(fact, f.BracketClosed))
     wanted = (

@@ -11,9 +11,10 @@ from neuratrade.core.model.account import Account, PositionMode
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.intent import OpenIntent
-from neuratrade.research.backtest import run_backtest, simulate
+from neuratrade.research.backtest import run_backtest
 from neuratrade.research.columns import Columns
 from neuratrade.research.plan import BacktestPlan
+from tests.kept_runs import keep
 from tests.unit.research.small_desk import BTC, DAY_NS, SPAN_NS, bars, plan
 
 D = Decimal
@@ -63,7 +64,7 @@ def test_fills_add_up_to_the_account_to_the_last_digit(
     world: tuple[BacktestPlan, dict[str, Columns]],
 ) -> None:
     plan, columns = world
-    simulation = simulate(plan, columns, skip=True)
+    simulation = keep(plan, columns)
     (contract,) = plan.instruments
     cash, held, in_base = plan.cash, D(0), D(0)
     for fact in simulation.facts:
@@ -88,16 +89,13 @@ def test_trades_add_up_to_what_was_earned_where_nothing_is_left_open() -> None:
     assert sum(trade.pnl for trade in result.trades) == result.final_equity - world.cash
     assert sum(trade.fees for trade in result.trades) == result.fees
     assert result.intents == len(result.refused) + sum(
-        isinstance(fact, f.IntentJudged) and fact.approved
-        for fact in simulate(world, columns, skip=True).facts
+        isinstance(fact, f.IntentJudged) and fact.approved for fact in keep(world, columns).facts
     )
 
 
 def test_turnover_is_the_notional_of_every_fill() -> None:
     world, columns = WORLDS["a future, by contracts"]
-    filled = [
-        fact.fill for fact in simulate(world, columns, skip=True).facts if isinstance(fact, f.OrderFilled)
-    ]
+    filled = [fact.fill for fact in keep(world, columns).facts if isinstance(fact, f.OrderFilled)]
     expected = sum(fill.quantity * fill.price * FUTURE.multiplier for fill in filled)
     assert run_backtest(world, columns).turnover == expected > 0
 
@@ -108,7 +106,7 @@ def proposed(
     """Every proposal judged after a time, approved or not."""
     return [
         (fact.at_ns, fact.intent.direction.value, fact.intent.trigger_price)
-        for fact in simulate(world, columns, skip=True).facts
+        for fact in keep(world, columns).facts
         if isinstance(fact, f.IntentJudged) and isinstance(fact.intent, OpenIntent) and fact.at_ns > after_ns
     ]
 

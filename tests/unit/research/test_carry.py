@@ -12,10 +12,11 @@ from neuratrade.core.model.account import Account, PositionMode
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.market import NS_PER_DAY, NS_PER_HOUR
 from neuratrade.hands.simulated import SimulatedDesk
-from neuratrade.research.backtest import run_backtest, simulate
+from neuratrade.research.backtest import run_backtest
 from neuratrade.research.carry import CarryCosts
 from neuratrade.research.columns import Columns
 from neuratrade.research.plan import BacktestPlan, Carry
+from tests.kept_runs import keep
 from tests.unit.research.small_desk import BTC, bars, plan
 
 D = Decimal
@@ -41,7 +42,7 @@ def holding(contract: Instrument, carry: Carry, mode: PositionMode = PositionMod
 
 
 def told(world: BacktestPlan, columns: dict[str, Columns]) -> tuple[list[f.Fact], list[f.CashMoved]]:
-    facts = simulate(world, columns, skip=True).facts
+    facts = keep(world, columns).facts
     return facts, [fact for fact in facts if isinstance(fact, f.CashMoved)]
 
 

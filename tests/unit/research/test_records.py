@@ -13,7 +13,7 @@ from neuratrade.core.model.intent import Direction, OpenIntent, Stop, TakeProfit
 from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND
 from neuratrade.core.model.orders import Fill, Liquidity, Side
 from neuratrade.research.columns import Columns
-from neuratrade.research.records import Records, equity_curve, read_facts, turnover_of
+from neuratrade.research.records import FactReader, Records, equity_curve, turnover_of
 from neuratrade.research.result import TradeDone
 from tests.unit.research.small_desk import BEGIN_NS, BTC
 
@@ -73,8 +73,14 @@ def closed(entry_ns: int, exit_ns: int, entry: str, exit: str, **changes: object
     return replace(fact, **changes)
 
 
+def read(facts: list[f.Fact], columns: dict[str, Columns]) -> Records:
+    reader = FactReader(columns)
+    reader.record(facts)
+    return reader.records
+
+
 def trade(fact: f.BracketClosed, asked: OpenIntent | None = None, instrument: object = BTC) -> TradeDone:
-    (done,) = read_facts([judged(asked or intent()), fact], five(instrument)).trades
+    (done,) = read([judged(asked or intent()), fact], five(instrument)).trades
     return done
 
 
@@ -133,7 +139,7 @@ def test_a_trade_inside_one_bar_has_seen_its_exit_alone() -> None:
 
 
 def test_an_entry_that_never_filled_is_no_trade() -> None:
-    found = read_facts([judged(intent()), closed(opens(1), opens(2), "0", "0", entered=D(0))], five())
+    found = read([judged(intent()), closed(opens(1), opens(2), "0", "0", entered=D(0))], five())
     assert (found.trades, found.intents) == ((), 1)
 
 
@@ -143,7 +149,7 @@ def test_a_refusal_names_the_layers_that_blocked_and_keeps_its_bracket() -> None
         LayerReport("lot", Verdict.RESIZE, "floored", "1.01", "1"),
         LayerReport("regime", Verdict.NOT_EVALUATED, "unknown", "", ""),
     )
-    found = read_facts([judged(intent(), *layers)], five())
+    found = read([judged(intent(), *layers)], five())
     (refused,) = found.refused
     assert (refused.refused_by, refused.reasons) == (("confidence", "regime"), ("too low", "unknown"))
     assert (refused.trigger_price, refused.stop_price, refused.target_price) == (D(100), D(96), D(105))
