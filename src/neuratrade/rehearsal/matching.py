@@ -1,0 +1,307 @@
+"""The matching engine behind every venue simulator: orders of one account against a market that is played.
+
+The market is a row of quotes with sizes, from recorded data. An order takes what is there at the best
+price, then walks on a tick at a time, so large orders come back in parts; what rests is filled when the other
+side reaches it, and by no more than is there. Fills, locks and refusals follow the exchange's rules, and
+nothing here knows the desk.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from neuratrade.core.model.decimals import BASIS_POINTS, ONE, ZERO, is_multiple
+from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.market import Quote
+from neuratrade.core.model.orders import Side, TimeInForce
+from neuratrade.rehearsal.accounts import SimAccount
+from neuratrade.rehearsal.orders import (
+    Change,
+    ChangeKind,
+    Execution,
+    Reason,
+    Rejected,
+    SimOrder,
+    Status,
+    Ticket,
+)
+
+MOST_LEVELS = 5
+"""A taking order walks at most so many ticks; what is left of it then is gone."""
+
+Listener = Callable[[Change], None]
+
+
+class Rules(NamedTuple):
+    """How one exchange differs from another.
+
+    locks_sales: a second sale is refused while open ones hold all of the base (conditional ones included).
+    refuses_crossed_stops: a stop that is reached already is refused instead of triggered.
+    lends: whether what is owned may be sold short.
+    """
+
+    locks_sales: bool = True
+    refuses_crossed_stops: bool = True
+    lends: bool = False
+
+
+class MatchingEngine:
+    """One account at one exchange. contracts: by key. now_ns: the exchange's clock."""
+
+    def __init__(
+        self,
+        contracts: Iterable[Instrument],
+        balances: Mapping[str, Decimal],
+        now_ns: Callable[[], int],
+        rules: Rules | None = None,
+    ) -> None:
+        self.contracts = {item.key: item for item in contracts}
+        self.account = SimAccount(balances)
+        self.rules = rules or Rules()
+        self.orders: dict[int, SimOrder] = {}
+        self.quotes: dict[str, Quote] = {}
+        self.by_client_id: dict[str, int] = {}
+        self.executions: list[Execution] = []
+        self.share = ONE
+        self._now_ns = now_ns
+        self._listeners: list[Listener] = []
+        self._numbers = 0
+
+    def listen(self, listener: Listener) -> None:
+        """Tells `listener` of every change from now on, in order."""
+        self._listeners.append(listener)
+
+    # questions
+
+    def find(self, client_id: str) -> SimOrder | None:
+        """An order by the id its owner gave it."""
+        number = self.by_client_id.get(client_id)
+        return None if number is None else self.orders[number]
+
+    def open_orders(self, symbol: str | None = None) -> list[SimOrder]:
+        """Orders of which more can come."""
+        return [
+            order
+            for order in self.orders.values()
+            if order.is_live and (symbol is None or order.ticket.symbol == symbol)
+        ]
+
+    def free(self, currency: str) -> Decimal:
+        """What may be spent of a currency."""
+        locked = self.account.locked(self.open_orders(), self.contracts)
+        return self.account.balances.get(currency, ZERO) - locked.get(currency, ZERO)
+
+    # requests
+
+    def place(self, ticket: Ticket) -> SimOrder:
+        """Takes an order. Raises Rejected, and then nothing happened."""
+        contract = self._check(ticket)
+        now_ns = self._now_ns()
+        order = SimOrder(
+            self._next(), ticket, ticket.quantity, ticket.limit_price, ticket.stop_price, now_ns, now_ns
+        )
+        self.orders[order.order_id] = order
+        self.by_client_id[ticket.client_id] = order.order_id
+        self._tell(ChangeKind.ACCEPTED, order)
+        self._try(order, contract)
+        order.resting = True
+        if order.is_live and ticket.time_in_force is TimeInForce.IOC and not order.is_conditional:
+            self._end(order, Status.EXPIRED, ChangeKind.EXPIRED)
+        return order
+
+    def cancel(self, order_id: int) -> SimOrder:
+        """Takes an order away. Raises Rejected where there is none that works."""
+        order = self._live(order_id)
+        self._end(order, Status.CANCELLED, ChangeKind.CANCELLED)
+        return order
+
+    def amend(
+        self, order_id: int, quantity: Decimal, limit_price: Decimal | None, stop_price: Decimal | None
+    ) -> SimOrder:
+        """Gives a working order other terms; `quantity` counts what was filled. Raises Rejected."""
+        order = self._live(order_id)
+        contract = self.contracts[order.ticket.symbol]
+        self._check_grid(contract, quantity, limit_price, stop_price)
+        if quantity <= order.filled:
+            raise Rejected(Reason.GRID, f"{order.filled} is filled already")
+        before = order.quantity
+        order.quantity = quantity
+        if self._lacks(contract, order.ticket, ZERO):
+            order.quantity = before
+            raise Rejected(Reason.BALANCE)
+        order.limit_price, order.stop_price = limit_price, stop_price
+        order.updated_ns = self._now_ns()
+        self._tell(ChangeKind.AMENDED, order)
+        self._try(order, contract)
+        return order
+
+    # the market
+
+    def quote(self, quote: Quote) -> None:
+        """The market moves: what rests meets it, stops first."""
+        self.quotes[quote.instrument] = quote
+        here = self.open_orders(quote.instrument)
+        here.sort(key=lambda order: not order.is_conditional)
+        contract = self.contracts[quote.instrument]
+        for order in here:
+            if order.is_live:
+                self._try(order, contract)
+        self.expire()
+
+    def expire(self) -> None:
+        """Ends what was to rest until now."""
+        now_ns = self._now_ns()
+        for order in self.open_orders():
+            expires_ns = order.ticket.expires_ns
+            if expires_ns is not None and now_ns >= expires_ns:
+                self._end(order, Status.EXPIRED, ChangeKind.EXPIRED)
+
+    # rules
+
+    def _check(self, ticket: Ticket) -> Instrument:
+        contract = self.contracts.get(ticket.symbol)
+        if contract is None:
+            raise Rejected(Reason.UNKNOWN_SYMBOL, ticket.symbol)
+        if ticket.client_id in self.by_client_id:
+            raise Rejected(Reason.DUPLICATE, ticket.client_id)
+        self._check_grid(contract, ticket.quantity, ticket.limit_price, ticket.stop_price)
+        quote = self.quotes.get(contract.key)
+        price = ticket.limit_price or ticket.stop_price or (None if quote is None else quote.mid)
+        if price is None:
+            raise Rejected(Reason.NO_MARKET, contract.key)
+        if ticket.reduce_only:
+            if self.account.position(contract.key) * ticket.side.sign >= 0:
+                raise Rejected(Reason.NOT_REDUCING)
+        elif contract.notional(ticket.quantity, price) < contract.min_notional:
+            raise Rejected(Reason.MINIMUM, f"{contract.min_notional} {contract.quote}")
+        if self._lacks(contract, ticket, price):
+            raise Rejected(Reason.BALANCE)
+        watched = ticket.stop_price is not None and self.rules.refuses_crossed_stops
+        if watched and quote is not None and self._is_reached(ticket.side, ticket.stop_price, quote):
+            raise Rejected(Reason.WOULD_TRIGGER)
+        return contract
+
+    def _check_grid(
+        self, contract: Instrument, quantity: Decimal, limit: Decimal | None, stop: Decimal | None
+    ) -> None:
+        if quantity < contract.min_quantity or quantity <= 0 or not is_multiple(quantity, contract.lot):
+            raise Rejected(Reason.GRID, f"quantity {quantity}, lot {contract.lot}")
+        for price in (limit, stop):
+            if price is not None and not (is_multiple(price, contract.tick) and contract.admits_price(price)):
+                raise Rejected(Reason.GRID, f"price {price}, tick {contract.tick}")
+
+    def _lacks(self, contract: Instrument, ticket: Ticket, price: Decimal) -> bool:
+        """Whether money is missing. price: of a new order, zero for one whose terms count already."""
+        asked = ticket.quantity if price else ZERO
+        if contract.is_derivative:
+            if ticket.reduce_only or not price:
+                return False
+            needed = contract.notional(asked, price) * contract.initial_margin
+            return needed > self.account.balances.get(contract.quote, ZERO) - self._margin()
+        if ticket.side is Side.BUY:
+            return asked * price > self.free(contract.quote)
+        if self.rules.lends or not self.rules.locks_sales:
+            return False
+        return asked > self.free(contract.base)
+
+    def _margin(self) -> Decimal:
+        held = ZERO
+        for key, holding in self.account.positions.items():
+            contract = self.contracts[key]
+            held += contract.notional(holding.quantity, holding.entry_price) * contract.initial_margin
+        return held
+
+    # fills
+
+    def _try(self, order: SimOrder, contract: Instrument) -> None:
+        quote = self.quotes.get(contract.key)
+        if quote is None:
+            return
+        if order.is_conditional:
+            if not self._is_reached(order.ticket.side, order.stop_price, quote):
+                return
+            order.triggered = True
+            self._tell(ChangeKind.TRIGGERED, order)
+        buys = order.ticket.side is Side.BUY
+        best, size = (quote.ask, quote.ask_size) if buys else (quote.bid, quote.bid_size)
+        if best is None:
+            return
+        size *= self.share
+        takes = order.limit_price is None or not order.resting or order.ticket.stop_price is not None
+        for level in range(MOST_LEVELS if takes else 1):
+            price = best + contract.tick * level * order.ticket.side.sign
+            if not order.is_live or not self._admits(order, price):
+                return
+            maker = order.resting and not takes and order.limit_price is not None
+            paid = order.limit_price if maker and order.limit_price is not None else price
+            quantity = min(order.remaining, contract.round_quantity(size))
+            if order.ticket.reduce_only:
+                quantity = min(quantity, abs(self.account.position(contract.key)))
+            if quantity <= 0:
+                break
+            self._fill(order, contract, quantity, paid, maker=maker)
+        if order.is_live and order.limit_price is None and not order.is_conditional:
+            # A market order rests nowhere: what found nobody is gone.
+            self._end(order, Status.CANCELLED, ChangeKind.CANCELLED)
+
+    def _admits(self, order: SimOrder, price: Decimal) -> bool:
+        limit = order.limit_price
+        return limit is None or (price <= limit if order.ticket.side is Side.BUY else price >= limit)
+
+    def _is_reached(self, side: Side, stop: Decimal | None, quote: Quote) -> bool:
+        if stop is None:
+            return False
+        if side is Side.BUY:
+            return quote.ask is not None and quote.ask >= stop
+        return quote.bid is not None and quote.bid <= stop
+
+    def _fill(
+        self, order: SimOrder, contract: Instrument, quantity: Decimal, price: Decimal, *, maker: bool
+    ) -> None:
+        ticket, now_ns = order.ticket, self._now_ns()
+        in_base = contract.fee_in_base and ticket.side is Side.BUY and not contract.is_derivative
+        bps = contract.maker_fee_bps if maker else contract.taker_fee_bps
+        paid = quantity if in_base else contract.notional(quantity, price)
+        order.filled += quantity
+        order.value += quantity * price
+        order.updated_ns = now_ns
+        done = Execution(
+            number=self._next(),
+            order_id=order.order_id,
+            client_id=ticket.client_id,
+            symbol=ticket.symbol,
+            side=ticket.side,
+            quantity=quantity,
+            price=price,
+            fee=paid * bps / BASIS_POINTS + contract.commission * quantity,
+            fee_currency=contract.base if in_base else contract.quote,
+            is_maker=maker,
+            total=order.filled,
+            at_ns=now_ns,
+        )
+        order.executions.append(done)
+        self.executions.append(done)
+        self.account.book(contract, done)
+        order.status = Status.FILLED if order.remaining <= 0 else Status.PARTIAL
+        self._tell(ChangeKind.TRADED, order, done)
+
+    def _live(self, order_id: int) -> SimOrder:
+        order = self.orders.get(order_id)
+        if order is None or not order.is_live:
+            raise Rejected(Reason.UNKNOWN_ORDER, str(order_id))
+        return order
+
+    def _end(self, order: SimOrder, status: Status, kind: ChangeKind) -> None:
+        order.status, order.updated_ns = status, self._now_ns()
+        self._tell(kind, order)
+
+    def _tell(self, kind: ChangeKind, order: SimOrder, execution: Execution | None = None) -> None:
+        # A copy: what is told late still tells how it stood.
+        change = Change(kind, copy.copy(order), self._now_ns(), execution)
+        for listener in self._listeners:
+            listener(change)
+
+    def _next(self) -> int:
+        self._numbers += 1
+        return self._numbers
