@@ -78,7 +78,7 @@ class Simulator(ABC):
             await self._runner.cleanup()
 
     def place(self, ticket: Ticket) -> SimOrder:
-        """Hands an order to the matching engine. Raises Rejected, also where the plan wants a stop refused."""
+        """Hands an order to the matching engine. Raises Rejected, as it does, or as the plan wants."""
         if ticket.stop_price is not None and self.troubles.next_of(FaultKind.STOP_REJECTED) is not None:
             raise Rejected(Reason.PLANNED)
         return self.engine.place(ticket)
