@@ -119,7 +119,7 @@ class Hub:
 
     def __init__(self, troubles: Troubles) -> None:
         self._troubles = troubles
-        self._queues: set[asyncio.Queue[Frame]] = set()
+        self._queues: dict[asyncio.Queue[Frame], Callable[[], bool]] = {}
         self._held: list[Frame] = []
 
     def tell(self, frame: Frame) -> None:
@@ -134,14 +134,22 @@ class Hub:
             return
         frames += self._held
         self._held = []
-        for queue in self._queues:
-            for item in frames:
+        for queue, listens in self._queues.items():
+            for item in frames if listens() else ():
                 queue.put_nowait(item)
 
-    async def serve(self, socket: web.WebSocketResponse, hear: Callable[[Frame], Frame | None]) -> None:
-        """Serves one connection until it ends or the plan cuts it. hear: answers what the client says."""
+    async def serve(
+        self,
+        socket: web.WebSocketResponse,
+        hear: Callable[[Frame], Frame | None],
+        listens: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Serves one connection until it ends or the plan cuts it.
+
+        hear: answers what the client says. listens: whether it is to be told what happens by now.
+        """
         queue: asyncio.Queue[Frame] = asyncio.Queue()
-        self._queues.add(queue)
+        self._queues[queue] = listens
         listening = asyncio.create_task(self._listen(socket, queue, hear))
         try:
             while not listening.done():
@@ -154,7 +162,7 @@ class Hub:
         except ConnectionError:
             return
         finally:
-            self._queues.discard(queue)
+            del self._queues[queue]
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
 
