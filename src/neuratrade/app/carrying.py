@@ -70,9 +70,7 @@ def _named_file(text: str) -> tuple[str, Path]:
     else:
         name = ""
     if not text.strip() or not path.exists():
-        raise UsageError(
-            f"--funding {text!r}: is no number, and there is no such file as {str(path)!r}; {_EXAMPLES}"
-        )
+        raise UsageError(f"--funding {text!r}: is neither a number nor a file that is there; {_EXAMPLES}")
     return name.strip(), path
 
 

@@ -145,7 +145,9 @@ def test_recorded_rates_charge_the_perpetual_they_are_of_and_others_bear_the_con
 def test_a_run_says_where_it_has_no_recorded_rate() -> None:
     columns = market(BTC)
     first, last = int(columns[BTC.key].close_ns[0]), int(columns[BTC.key].close_ns[-1])
-    some = RecordedFunding(BTC.key, "x.csv", tuple(range(first, last - 40 * NS_PER_HOUR, 8 * NS_PER_HOUR)), ())
+    some = RecordedFunding(
+        BTC.key, "x.csv", tuple(range(first, last - 40 * NS_PER_HOUR, 8 * NS_PER_HOUR)), ()
+    )
     some = replace(some, fractions=(D("0.0001"),) * len(some.at_ns))
     result = run_backtest(holding(BTC, Carry(recorded=(some,))), columns)
     (note,) = result.notes

@@ -1,4 +1,4 @@
-"""Recorded funding: what exchanges export is understood, what cannot be charged is refused by file and row."""
+"""Recorded funding: what exchanges export is understood, what cannot be charged is refused by its row."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -82,18 +82,30 @@ def test_iso_times_parquet_and_further_columns_say_the_same(tmp_path: Path) -> N
             ("ts,fundingRate,realizedRate", "1747094400000,0.1,0.1"),
             "funding_rate: columns fundingRate, realizedRate all mean funding_rate; keep one",
         ),
-        (("fundingTime,time,rate", "1747094400000,1747094400000,0"), "fundingTime, time all mean ts; keep one"),
-        (("ts,funding_rate", "2025-05-13T00:00:00,0.0001"), "line 2: ts: '2025-05-13T00:00:00' has no time zone"),
-        (("ts,funding_rate", "1747094400000,0.01%"), "line 2: funding_rate: '0.01%' is no number; write fract"),
+        (
+            ("fundingTime,time,rate", "1747094400000,1747094400000,0"),
+            "fundingTime, time all mean ts; keep one",
+        ),
+        (
+            ("ts,funding_rate", "2025-05-13T00:00:00,0.0001"),
+            "line 2: ts: '2025-05-13T00:00:00' has no time zone",
+        ),
+        (
+            ("ts,funding_rate", "1747094400000,0.01%"),
+            "line 2: funding_rate: '0.01%' is no number; write fract",
+        ),
         (("ts,funding_rate", "1747094400000,nan"), "line 2: funding_rate: nan is not a finite number; write"),
-        (("ts,funding_rate", "1747094400000,-inf"), "line 2: funding_rate: -inf is not a finite number; write"),
+        (
+            ("ts,funding_rate", "1747094400000,-inf"),
+            "line 2: funding_rate: -inf is not a finite number; write",
+        ),
         (
             ("ts,funding_rate", "1747094400000,0.1", "1747123200000,"),
             "line 3: funding_rate: is missing; write 0 where nothing was charged",
         ),
         (
             ("ts,funding_rate", "1747094400000,1.5"),
-            "line 2: funding_rate: 1.5 is beyond 100 % of the position; write fractions of notional, such as 0.0",
+            "line 2: funding_rate: 1.5 is beyond 100 % of the position; write fractions",
         ),
         (
             ("ts,funding_rate", "1747094400000,-1.01"),
@@ -176,8 +188,8 @@ def test_a_run_that_its_rates_cover_has_nothing_to_say() -> None:
 @pytest.mark.parametrize(
     ("hours", "run", "said"),
     [
-        ((8, 16, 24), (-9, 30), "one stretch of this run, 17.0 h in all; no funding is charged there. The first: "
-         "2025-05-12T15:00:00Z to 2025-05-13T08:00:00Z"),
+        ((8, 16, 24), (-9, 30), "one stretch of this run, 17.0 h in all; no funding is charged there. The "
+         "first: 2025-05-12T15:00:00Z to 2025-05-13T08:00:00Z"),
         ((0, 8, 16), (1, 30), "one stretch of this run, 14.0 h in all"),
         ((0, 8, 16, 32, 40), (1, 47), "one stretch of this run, 16.0 h in all"),
         ((0, 8, 16, 32, 40), (1, 70), "2 stretches of this run, 46.0 h in all"),

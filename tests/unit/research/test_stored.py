@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from neuratrade.core.model.errors import UsageError
+from neuratrade.research.funding import RecordedFunding
 from neuratrade.research.metrics import measure
 from neuratrade.research.plan import BacktestPlan
 from neuratrade.research.result import BacktestResult
-from neuratrade.research.funding import RecordedFunding
 from neuratrade.research.stored import Results, Stored, plan_sha256, stored_of
 from neuratrade.research.variants import with_values
 from tests.unit.research.results import of_days

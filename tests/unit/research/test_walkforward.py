@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.market import NS_PER_MINUTE
 from neuratrade.research.backtest import run_backtest
+from neuratrade.research.leaving import left
 from neuratrade.research.objective import Objective
 from neuratrade.research.optimise import Question
 from neuratrade.research.space import Value, space_of
@@ -89,8 +90,10 @@ def test_each_window_runs_its_own_best_on_the_days_behind_it_and_the_tests_compo
     for done in walk.windows:
         assert done.chosen is not None
         variant = with_values(plan(), "rsi_rule", done.chosen)
-        alone = run_backtest(
-            replace(variant, start_ns=done.window.test_start_ns, end_ns=done.window.test_end_ns), BARS
+        alone = left(
+            run_backtest(
+                replace(variant, start_ns=done.window.test_start_ns, end_ns=done.window.test_end_ns), BARS
+            )
         )
         assert alone.trades == done.result.trades
         assert done.result.equity.at_ns[0] > done.window.test_start_ns

@@ -1,4 +1,4 @@
-"""A paper venue that lends: what is not owned may be sold while the account can answer for it, and no further."""
+"""A paper venue that lends: what is not owned may be sold while the account can answer for it."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -128,7 +128,7 @@ def test_what_a_short_brought_in_buys_nothing(other: Instrument, bought: str, *,
     venue = Lender()
     venue.trade(Side.SELL, "4")
     said = venue.trade(Side.BUY, bought, other)
-    assert said == (["needs 801.00 USDT, has 800.0"] if refused else [])
+    assert said == (["needs 801.00 USDT, has 800.00"] if refused else [])
 
 
 def test_the_venue_says_what_is_owed_in_its_snapshot() -> None:
@@ -137,8 +137,8 @@ def test_the_venue_says_what_is_owed_in_its_snapshot() -> None:
     venue.exchange.take_snapshot(T0)
     venue.live(100)
     (snapshot,) = [event for event in venue.heard if isinstance(event, VenueSnapshot)]
-    assert snapshot.positions == {LENT.key: -4}
-    assert snapshot.balances == {"USDT": 1400, LENT.base: -4}
+    assert snapshot.positions == {LENT.key: D(-4)}
+    assert snapshot.balances == {"USDT": D(1400), LENT.base: D(-4)}
 
 
 def test_a_stop_buys_back_what_is_owed() -> None:
@@ -170,7 +170,7 @@ def test_a_short_is_bought_back_once_equity_is_below_its_maintenance(price: int,
     assert venue.balances[LENT.base] == (0 if closed else -20)
     if closed:
         (one,) = ended
-        assert (one.fill.side, one.fill.quantity, one.fill.price) == (Side.BUY, 20, price)
+        assert (one.fill.side, one.fill.quantity, one.fill.price) == (Side.BUY, D(20), D(price))
 
 
 def test_a_contract_without_maintenance_is_never_called_in() -> None:
@@ -195,5 +195,7 @@ def test_lending_lifts_no_other_rule(change: Callable[..., object], said: str) -
     refused = objection(wanted, venue.exchange.account, venue.instruments, PRICES, LENDS)  # type: ignore[arg-type]
     assert refused is not None
     assert said in refused
-    no_price = objection(order(side=Side.SELL, instrument=LENT), venue.exchange.account, venue.instruments, {}, LENDS)
+    no_price = objection(
+        order(side=Side.SELL, instrument=LENT), venue.exchange.account, venue.instruments, {}, LENDS
+    )
     assert no_price == "no market: nothing was quoted yet"
