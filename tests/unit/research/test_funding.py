@@ -185,6 +185,18 @@ def test_a_run_that_its_rates_cover_has_nothing_to_say() -> None:
     assert notes(late, 0, 24) == []
 
 
+def test_what_is_missing_outside_of_the_run_is_not_its_concern() -> None:
+    assert notes(recorded(0, 8, 48, 56, 64, 120), 49, 70) == []
+
+
+def test_rates_that_come_unevenly_late_are_still_eight_hours_apart() -> None:
+    late = [0, 7, 3, 11, 2, 19, 5]
+    times = [place * EIGHT + ms * NS_PER_MS for place, ms in enumerate(late)]
+    extra = (6 * EIGHT + 4 * NS_PER_HOUR,)
+    item = RecordedFunding(BTC.key, "x", tuple(T0 + at for at in (*times, *extra)), (D(0),) * 8)
+    assert item.usual_ns == EIGHT
+
+
 @pytest.mark.parametrize(
     ("hours", "run", "said"),
     [
