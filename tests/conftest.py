@@ -24,9 +24,8 @@ COVERED = (
     "unit/hands/test_door.py",
     "unit/research/test_backtest.py",
 )
-"""Where the core is proven rule by rule. Only these tests are traced for coverage: a tracer makes every other one
-two to three times as slow, worlds of faults, searches and properties above all, and they reach nothing more that
-matters."""
+"""Where the core is proven rule by rule. Only these tests are traced for coverage: a tracer makes a test two
+to three times as slow, and a line that only some world of faults happens to cross is not proven by it."""
 
 settings.register_profile("ci", derandomize=True, max_examples=100, deadline=None)
 settings.load_profile("ci")
@@ -37,7 +36,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Only the core's own tests are traced; those of recorded data are skipped where there is no such data."""
+    """Only the core's own tests are traced; tests of recorded data are skipped where there is none."""
     covered = tuple(REPOSITORY / "tests" / place for place in COVERED)
     for item in items:
         if not any(item.path.is_relative_to(place) for place in covered):

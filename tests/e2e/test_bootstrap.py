@@ -21,7 +21,7 @@ esac"""
 
 
 class Made(NamedTuple):
-    """A checkout that was bootstrapped, where and how, and what the first `make run` said. kept: as it was then."""
+    """A checkout that was bootstrapped, and what the first `make run` said. kept: a copy of it from then."""
 
     checkout: Path
     kept: Path
