@@ -180,6 +180,10 @@ class LiveDesk:
         """Waits a little for what is on its way; what stays unanswered is looked up at the next start."""
         await self._outbox.close(self._patience.closing_s)
 
+    async def abandon(self) -> None:
+        """Drops what is on its way, as the end of the process would."""
+        await self._outbox.close()
+
     # commands
 
     def _carry(self, command: Command, now_ns: int) -> None:

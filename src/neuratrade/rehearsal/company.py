@@ -5,12 +5,14 @@ may risk, and every rule of protection, is as in a live desk.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from neuratrade.core.engine.config import EngineConfig
 from neuratrade.core.engine.engine import Engine
+from neuratrade.core.engine.fold import apply
+from neuratrade.core.engine.state import DeskState
 from neuratrade.core.indicators.native import NativeProvider
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
@@ -28,9 +30,11 @@ from neuratrade.rehearsal.stages import Stage
 from neuratrade.store.emergency import EmergencyFile
 from neuratrade.store.journal import Journal
 from neuratrade.store.keys import Ed25519Signer, verify
+from neuratrade.store.reader import JournalReader
 from neuratrade.venues.port import Venue
 
 ACCOUNT, OPERATOR, RUN = "rehearsal", "rehearsal", "rehearsal"
+FILE = "journal.db"
 EVERY_NS = 20 * NS_PER_SECOND
 """How often the books are compared."""
 LIFTED = {
@@ -55,28 +59,35 @@ QUICK = RegimeParams(
 
 
 class Company:
-    """One live desk at one venue. folder: for its journal. Serve it by `serve` and its own `streams`."""
+    """One live desk at one venue. folder: for its journal; one that is there already is gone on with.
+
+    Serve it by `serve` and its own `streams`.
+    """
 
     def __init__(self, stage: Stage, venue: Venue, folder: Path, clock: Clock) -> None:
         self.notes: list[str] = []
-        self.facts: list[f.Fact] = []
         self.inbound = Inbound()
         self._clock = clock
         signer = Ed25519Signer()
-        self._journal = Journal.open(folder / "journal.db", signer=signer, now_ns=clock.now_ns)
+        self._journal = Journal.open(folder / FILE, signer=signer, now_ns=clock.now_ns)
+        state = state_of(self.facts())
         recorder = JournalRecorder(self._journal, EmergencyFile(folder / "emergency.jsonl"), RUN, ACCOUNT)
-        self.engine = Engine(_config(stage, signer))
-        self.desk = LiveDesk(
-            self.engine,
-            venue,
-            recorder,
-            Sender(verify),
-            self.inbound,
-            clock,
-            ACCOUNT,
-            watchers=(self.facts.append,),
-        )
-        self.desk.take(_started(stage, signer, clock.now_ns()))
+        self.engine = Engine(_config(stage, signer), state)
+        self._resumed = bool(state.run_id)
+        sender = Sender(verify)
+        if self._resumed:
+            sender.restore(state)
+        self.desk = LiveDesk(self.engine, venue, recorder, sender, self.inbound, clock, ACCOUNT)
+        self.desk.take(_started(stage, signer, clock.now_ns(), fresh=not self._resumed))
+
+    def facts(self) -> list[f.Fact]:
+        """All that is on disk, in order."""
+        return [row.fact() for row in JournalReader(self._journal.engine).rows()]
+
+    def begin(self) -> None:
+        """Asks and guards what a restart has to, once it is served."""
+        if self._resumed:
+            self.desk.recover(self._clock.now_ns())
 
     def warm_up(self, bars: Sequence[Bar]) -> None:
         """History for indicators."""
@@ -107,6 +118,11 @@ class Company:
                 self.desk.take(item)  # type: ignore[arg-type]
             await asyncio.sleep(0)
 
+    async def crash(self) -> None:
+        """Ends as a killed process does: nothing is finished, nothing more is written."""
+        await self.desk.abandon()
+        self._journal.abandon()
+
     async def close(self) -> None:
         """Ends the calls and the journal."""
         await self.desk.close()
@@ -131,7 +147,24 @@ def _config(stage: Stage, signer: Ed25519Signer) -> EngineConfig:
     )
 
 
-def _started(stage: Stage, signer: Ed25519Signer, now_ns: int) -> f.RunStarted:
+def facts_in(folder: Path) -> list[f.Fact]:
+    """What the journal of a desk that is closed has."""
+    journal = Journal.open(folder / FILE, signer=Ed25519Signer())
+    try:
+        return [row.fact() for row in JournalReader(journal.engine).rows()]
+    finally:
+        journal.abandon()
+
+
+def state_of(facts: Iterable[f.Fact]) -> DeskState:
+    """Durable state as the journal has it."""
+    state = DeskState()
+    for fact in facts:
+        apply(state, fact)
+    return state
+
+
+def _started(stage: Stage, signer: Ed25519Signer, now_ns: int, *, fresh: bool) -> f.RunStarted:
     limits = limits_of(LIFTED)
     return f.RunStarted(
         at_ns=now_ns,
@@ -140,7 +173,7 @@ def _started(stage: Stage, signer: Ed25519Signer, now_ns: int) -> f.RunStarted:
         account=Account(ACCOUNT, stage.contract.venue, stage.currency),
         cash=stage.balances[stage.currency],
         source="rehearsal",
-        fresh=True,
+        fresh=fresh,
         instruments=(stage.contract,),
         limits={name: str(getattr(limits, name)) for name in NAMES},
         config={},

@@ -24,7 +24,7 @@ class Act(StrEnum):
 
 
 class FaultKind(StrEnum):
-    """What can go wrong. Those of requests come first, then those of streams, then those of the venue."""
+    """What can go wrong: with requests, with streams, with the venue, and with the desk itself."""
 
     SLOW = "slow answer"
     LATE = "late taking"
@@ -43,6 +43,7 @@ class FaultKind(StrEnum):
     THIN = "thin book"
     MAINTENANCE = "maintenance"
     CLOCK_SKEW = "clock skew"
+    CRASH = "desk crashes"
 
 
 OF_REQUESTS = frozenset(
@@ -64,7 +65,8 @@ class Fault(msgspec.Struct, frozen=True):
     """One thing that goes wrong. at_s: seconds after the start.
 
     seconds: how long it lasts, or how late an answer is. times: how many requests or frames it meets.
-    on: which requests it meets, for those of requests.
+    on: which requests it meets, for those of requests. A crash on a request comes before the venue takes it
+    where `seconds` is zero, else between that and the answer.
     """
 
     at_s: float
@@ -97,6 +99,8 @@ def _draw(dice: random.Random, kind: FaultKind, length_s: float) -> Fault:
             return Fault(at_s, kind, round(dice.uniform(5.0, 90.0), 3))
         case FaultKind.THIN:
             return Fault(at_s, kind, round(dice.uniform(30.0, 300.0), 3))
+        case FaultKind.CRASH:
+            return Fault(at_s, kind, float(dice.randint(0, 1)), on=_act(dice))
         case FaultKind.CLOCK_SKEW:
             return Fault(at_s, kind, round(dice.uniform(-8.0, 8.0), 3))
         case _:
@@ -128,6 +132,10 @@ class Troubles:
     def of_request(self, act: Act) -> Fault | None:
         """The fault the next request of this kind meets, if any; it is used up by one."""
         return self._take(lambda fault: fault.kind in OF_REQUESTS and fault.on is act)
+
+    def crash_on(self, act: Act) -> Fault | None:
+        """The crash of the desk that comes with the next request of this kind, if any."""
+        return self._take(lambda fault: fault.kind is FaultKind.CRASH and fault.on is act)
 
     def next_of(self, kind: FaultKind) -> Fault | None:
         """Whether a fault of a kind is due that counts by what it meets; used up by one."""

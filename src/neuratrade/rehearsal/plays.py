@@ -7,19 +7,19 @@ has some quiet minutes to bring its books and the exchange together.
 import asyncio
 import random
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import Direction, EntryType, Lane, OpenIntent, Stop, TakeProfit
-from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND, Bar
-from neuratrade.rehearsal.company import ACCOUNT, OPERATOR, Company
+from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND, Bar, Quote
+from neuratrade.rehearsal.company import ACCOUNT, OPERATOR, Company, facts_in, state_of
 from neuratrade.rehearsal.faults import Fault, FaultKind, Troubles, draw_plan
 from neuratrade.rehearsal.judge import LIMIT_S, Verdict, Watch, judge
 from neuratrade.rehearsal.matching import MatchingEngine
@@ -33,6 +33,8 @@ WARM_MINUTES = 60
 QUIET_S = 240.0
 BETWEEN_PROPOSALS_S = (60.0, 240.0)
 FAULTS = 8
+DOWN_S = (1.0, 20.0)
+"""How long a desk that crashed is down."""
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -99,60 +101,96 @@ class _Play:
             self._clock.now_ns,
             lambda: not self._troubles.during(FaultKind.MAINTENANCE),
         )
+        self._dice = random.Random(f"play {seed}")  # noqa: S311 - how long the desk is down
+        self._crashed = asyncio.Event()
+        self._company: Company | None = None
+        self._notes: list[str] = []
 
     async def run(self) -> Outcome:
-        """From the first connection to the verdict."""
-        stage, clock = self._stage, self._clock
-        async with (
-            stage.simulator(self._exchange, self._troubles, clock.now_ns) as simulator,
-            stage.venue(simulator, ACCOUNT, [stage.contract], clock) as venue,
-        ):
-            company = Company(stage, venue, self._folder, clock)
-            company.warm_up(self._history)
-            work = [company.serve(), *company.desk.streams(company.notes.append).values(), self._look()]
-            tasks = [asyncio.create_task(item) for item in work]
-            try:
-                await self._perform(company)
-                for task in tasks:
-                    if task.done():
-                        task.result()
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                await company.close()
-        self._watch.end()
-        return self._outcome(company, simulator)
-
-    async def _perform(self, company: Company) -> None:
-        script = asyncio.create_task(_propose(company, self._stage, self._clock, self._seed))
-        try:
+        """From the first connection to the verdict, through every life of the desk."""
+        async with self._stage.simulator(self._exchange, self._troubles, self._clock.now_ns) as simulator:
+            simulator.crash = self._crashed.set
             player = Player(self._stage.contract, self._played, self._exchange, self._troubles, self._clock)
-            await player.play(company.show)
-        finally:
-            script.cancel()
+            market = asyncio.create_task(player.play(self._show))
+            others = [asyncio.create_task(self._look()), asyncio.create_task(self._propose())]
+            try:
+                while await self._live(simulator, market):
+                    await self._clock.sleep(self._dice.uniform(*DOWN_S))
+            finally:
+                for task in (market, *others):
+                    task.cancel()
+                await asyncio.gather(market, *others, return_exceptions=True)
+        self._watch.end()
+        return self._outcome(simulator)
+
+    async def _live(self, simulator: Simulator, market: asyncio.Task[None]) -> bool:
+        """One life of the desk, to the end of the play, or until it crashes; whether it did."""
+        self._crashed.clear()
+        async with self._stage.venue(simulator, ACCOUNT, [self._stage.contract], self._clock) as venue:
+            company = self._company = Company(self._stage, venue, self._folder, self._clock)
+            company.warm_up(self._history)
+            work = [company.serve(), *company.desk.streams(self._notes.append).values()]
+            tasks = [asyncio.create_task(item) for item in work]
+            company.begin()
+            crash = asyncio.create_task(self._crashed.wait())
+            end = asyncio.create_task(self._see_out(company, market))
+            try:
+                await asyncio.wait((crash, end, *tasks), return_when=asyncio.FIRST_COMPLETED)
+                for done in (end, *tasks):
+                    if done.done():
+                        done.result()
+            finally:
+                self._company = None
+                waits: list[asyncio.Task[Any]] = [crash, end, *tasks]
+                for task in waits:
+                    task.cancel()
+                await asyncio.gather(*waits, return_exceptions=True)
+                crashed = self._crashed.is_set()
+                await (company.crash() if crashed else company.close())
+        return crashed
+
+    async def _see_out(self, company: Company, market: asyncio.Task[None]) -> None:
+        """Waits for the market to end, and winds down."""
+        await asyncio.shield(market)
         company.halt(f.KillPolicy.FLATTEN_ALL, "the rehearsal ends")
         await _wind_down(company, self._exchange, self._clock)
+
+    async def _show(self, piece: list[Bar] | Quote) -> None:
+        if self._company is not None:
+            await self._company.show(piece)
+
+    async def _propose(self) -> None:
+        """A script of proposals, drawn from the seed; none while the desk is down."""
+        dice = random.Random(f"proposals {self._seed}")  # noqa: S311 - a script is drawn, not kept secret
+        contract, clock, number = self._stage.contract, self._clock, 0
+        while True:
+            await clock.sleep(dice.uniform(*BETWEEN_PROPOSALS_S))
+            company = self._company
+            price = None if company is None else company.engine.views[contract.key].price
+            if company is not None and price is not None:
+                number += 1
+                intent = _intent(self._stage, dice, number, price, clock.now_ns())
+                company.judge(e.IntentArrived(intent, clock.now_ns()))
 
     async def _look(self) -> None:
         while True:
             self._watch.look()
             await self._clock.sleep(1.0)
 
-    def _outcome(self, company: Company, simulator: Simulator) -> Outcome:
-        state = company.engine.state
-        verdict = judge(company.facts, state, self._exchange, simulator.submissions, self._watch, LIMIT_S)
-        count = Counter(type(fact) for fact in company.facts)
-        opened = sum(isinstance(fact, f.IntentJudged) and fact.approved for fact in company.facts)
+    def _outcome(self, simulator: Simulator) -> Outcome:
+        facts = facts_in(self._folder)
+        state = state_of(facts)
+        verdict = judge(facts, state, self._exchange, simulator.submissions, self._watch, LIMIT_S)
+        judged = [fact for fact in facts if isinstance(fact, f.IntentJudged)]
         return Outcome(
             self._stage.name,
             self._seed,
             verdict,
-            proposed=count[f.IntentJudged],
-            opened=opened,
-            positions=tuple(_position(fact) for fact in company.facts if isinstance(fact, f.BracketClosed)),
+            proposed=len(judged),
+            opened=sum(fact.approved for fact in judged),
+            positions=tuple(_position(fact) for fact in facts if isinstance(fact, f.BracketClosed)),
             met=dict(self._troubles.met),
-            notes=tuple(company.notes),
+            notes=tuple(self._notes),
             halted=state.state_reason,
             plan=self._plan,
         )
@@ -185,18 +223,6 @@ async def _wind_down(company: Company, exchange: MatchingEngine, clock: WarpCloc
                 await company.show(fresh)
         idle = not company.engine.state.brackets and company.desk.is_idle
         quiet = quiet + 1 if idle else 0
-
-
-async def _propose(company: Company, stage: Stage, clock: WarpClock, seed: int) -> None:
-    dice = random.Random(f"proposals {seed}")  # noqa: S311 - a script is drawn, not kept secret
-    number = 0
-    while True:
-        await clock.sleep(dice.uniform(*BETWEEN_PROPOSALS_S))
-        price = company.engine.views[stage.contract.key].price
-        if price is None:
-            continue
-        number += 1
-        company.judge(e.IntentArrived(_intent(stage, dice, number, price, clock.now_ns()), clock.now_ns()))
 
 
 def _intent(stage: Stage, dice: random.Random, number: int, price: Decimal, now_ns: int) -> OpenIntent:

@@ -31,7 +31,7 @@ AFTER = (FaultKind.RATE_LIMITED_AFTER, FaultKind.SERVER_ERROR_AFTER, FaultKind.C
 class Simulator(ABC):
     """One venue on a free port of 127.0.0.1, in `async with`. name: of the venue.
 
-    submissions: how often each client id was sent.
+    submissions: how often each client id was sent. crash: lets the desk die at once.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Simulator(ABC):
         self.port = 0
         self.requests = 0
         self.submissions: Counter[str] = Counter()
+        self.crash: Callable[[], None] = lambda: None
         self._dice = random.Random(self.name)  # noqa: S311 - how long a message takes
         self._now_ns = now_ns
         self._runner: web.AppRunner | None = None
@@ -103,7 +104,15 @@ class Simulator(ABC):
         # The whole request is here before anything is slow: a client that gives up has sent it already.
         await request.read()
         await asyncio.sleep(self._way())
-        fault = self.troubles.of_request(self.act_of(request))
+        act = self.act_of(request)
+        crash = self.troubles.crash_on(act)
+        if crash is not None:
+            # It may die before its request is here, or before the answer is back.
+            if crash.seconds:
+                await handler(request)
+            self.crash()
+            return self._fail(request, FaultKind.CUT)
+        fault = self.troubles.of_request(act)
         if fault is None:
             answer = await handler(request)
             await asyncio.sleep(self._way())
