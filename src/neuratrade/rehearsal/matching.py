@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from neuratrade.core.model.decimals import BASIS_POINTS, ONE, ZERO, is_multiple
+from neuratrade.core.model.decimals import BASIS_POINTS, ONE, ZERO, floor_to, is_multiple
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import Quote
 from neuratrade.core.model.orders import Side, TimeInForce
@@ -31,6 +31,7 @@ MOST_LEVELS = 5
 """A taking order walks at most so many ticks; what is left of it then is gone."""
 
 Listener = Callable[[Change], None]
+Watcher = Callable[[Quote], None]
 
 
 class Rules(NamedTuple):
@@ -39,11 +40,15 @@ class Rules(NamedTuple):
     locks_sales: a second sale is refused while open ones hold all of the base (conditional ones included).
     refuses_crossed_stops: a stop that is reached already is refused instead of triggered.
     lends: whether what is owned may be sold short.
+    frees_client_ids: whether an id may be used again once its order is over.
+    fee_step: the books keep fees in such steps, rounded down; zero where they keep every digit.
     """
 
     locks_sales: bool = True
     refuses_crossed_stops: bool = True
     lends: bool = False
+    frees_client_ids: bool = False
+    fee_step: Decimal = ZERO
 
 
 class MatchingEngine:
@@ -66,11 +71,16 @@ class MatchingEngine:
         self.share = ONE
         self._now_ns = now_ns
         self._listeners: list[Listener] = []
+        self._watchers: list[Watcher] = []
         self._numbers = 0
 
     def listen(self, listener: Listener) -> None:
         """Tells `listener` of every change from now on, in order."""
         self._listeners.append(listener)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tells `watcher` of every quote from now on, after what rests has met it."""
+        self._watchers.append(watcher)
 
     # questions
 
@@ -148,6 +158,8 @@ class MatchingEngine:
             if order.is_live:
                 self._try(order, contract)
         self.expire()
+        for watcher in self._watchers:
+            watcher(quote)
 
     def expire(self) -> None:
         """Ends what was to rest until now."""
@@ -163,7 +175,8 @@ class MatchingEngine:
         contract = self.contracts.get(ticket.symbol)
         if contract is None:
             raise Rejected(Reason.UNKNOWN_SYMBOL, ticket.symbol)
-        if ticket.client_id in self.by_client_id:
+        before = self.find(ticket.client_id)
+        if before is not None and (before.is_live or not self.rules.frees_client_ids):
             raise Rejected(Reason.DUPLICATE, ticket.client_id)
         self._check_grid(contract, ticket.quantity, ticket.limit_price, ticket.stop_price)
         quote = self.quotes.get(contract.key)
@@ -263,6 +276,7 @@ class MatchingEngine:
         in_base = contract.fee_in_base and ticket.side is Side.BUY and not contract.is_derivative
         bps = contract.maker_fee_bps if maker else contract.taker_fee_bps
         paid = quantity if in_base else contract.notional(quantity, price)
+        fee = paid * bps / BASIS_POINTS + contract.commission * quantity
         order.filled += quantity
         order.value += quantity * price
         order.updated_ns = now_ns
@@ -274,7 +288,7 @@ class MatchingEngine:
             side=ticket.side,
             quantity=quantity,
             price=price,
-            fee=paid * bps / BASIS_POINTS + contract.commission * quantity,
+            fee=floor_to(fee, self.rules.fee_step) if self.rules.fee_step else fee,
             fee_currency=contract.base if in_base else contract.quote,
             is_maker=maker,
             total=order.filled,
