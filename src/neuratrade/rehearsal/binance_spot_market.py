@@ -1,4 +1,4 @@
-"""Public data of the Binance spot simulator: what the matching engine shows of its book, in the venue's words.
+"""Public data of the Binance spot simulator: the matching engine's book, trades and minutes in its words.
 
 The book is the one orders are filled from: the best price with its size, and the same size a tick further
 on, as deep as a taking order walks. Differences carry the venue's sequence numbers, so that a mirror which

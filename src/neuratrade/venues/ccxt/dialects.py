@@ -1,0 +1,420 @@
+"""How single exchanges differ in what ccxt leaves to its caller: ids, stops, lists, rights of a key.
+
+The default is cautious. It does what every exchange of ccxt does in the same way, looks orders up by going
+through lists, and says what it cannot do: no stop rests there, and what its key may do is not known.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar, NamedTuple
+
+from neuratrade.core.model.decimals import ZERO
+from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.orders import OrderRequest, OrderType, TimeInForce
+from neuratrade.core.model.venue_rules import VenueRules
+from neuratrade.venues.ccxt.errors import kinds_of
+from neuratrade.venues.ccxt.exchange import Exchange, Order, Params, Trade
+from neuratrade.venues.ccxt.markets import number
+from neuratrade.venues.ccxt.words import text
+
+LOOK_BACK = 500
+STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
+
+
+class Asked(NamedTuple):
+    """An order in ccxt's words."""
+
+    type: str
+    price: str | None
+    params: dict[str, Any]
+
+
+class Permissions(NamedTuple):
+    """What a key may do. may_withdraw: None where the venue cannot be asked."""
+
+    may_withdraw: bool | None
+    detail: str
+
+
+class Lists(NamedTuple):
+    """Open orders. conditional: None where the venue's list of those cannot be had."""
+
+    plain: Sequence[Order]
+    conditional: Sequence[Order] | None
+
+
+class Dialect:
+    """The cautious default: orders at market or limit, no stops, look-ups through lists."""
+
+    order_types = frozenset({OrderType.MARKET, OrderType.LIMIT})
+    rules = VenueRules(stop_market=False, stop_limit=False, amends_stops=False, balance_lock=True)
+    doubtful_codes: frozenset[str] = frozenset()
+    options: ClassVar[Mapping[str, Any]] = {}
+    fee_in_base = False
+    answers_fills = False
+    subscribes = True
+    settle_s = 10.0
+
+    def objection(self, exchange: Exchange) -> str | None:
+        """Why no desk can be run at an exchange, None where one can."""
+        lacks = [
+            name for name in ("fetchOpenOrders", "fetchMyTrades", "watchOrders") if not exchange.has.get(name)
+        ]
+        if not (exchange.has.get("fetchOrders") or exchange.has.get("fetchClosedOrders")):
+            lacks.append("fetchOrders or fetchClosedOrders")
+        return f"ccxt offers no {', '.join(lacks)} there" if lacks else None
+
+    def ask(self, request: OrderRequest, contract: Instrument) -> Asked:
+        """An order in ccxt's words. Raises ValueError for one this venue has no words for."""
+        if request.order_type not in self.order_types:
+            raise ValueError(f"no {request.order_type.value} order is known to rest at this venue")
+        params: dict[str, Any] = {"clientOrderId": request.client_order_id}
+        if contract.is_derivative and request.role.reduces:
+            params["reduceOnly"] = True
+        limited = request.limit_price is not None
+        if limited:
+            params["timeInForce"] = "IOC" if request.time_in_force is TimeInForce.IOC else "GTC"
+        if request.order_type in STOPS and request.stop_price is not None:
+            params["stopLossPrice"] = text(request.stop_price)
+        price = None if request.limit_price is None else text(request.limit_price)
+        return Asked("limit" if limited else "market", price, params)
+
+    async def find(self, exchange: Exchange, symbol: str, coid: str) -> Order | None:
+        """An order by the id we gave it; None where the venue proves that it has none."""
+        lists = [await exchange.fetch_open_orders(symbol)]
+        if exchange.has.get("fetchOrders"):
+            lists.append(await exchange.fetch_orders(symbol, None, LOOK_BACK))
+        else:
+            lists.append(await exchange.fetch_closed_orders(symbol, None, LOOK_BACK))
+        for order in (order for each in lists for order in each):
+            if order.get("clientOrderId") == coid:
+                return order
+        return None
+
+    async def cancel(self, exchange: Exchange, symbol: str, coid: str, order_id: str | None) -> Order:
+        """Asks for the end of an order."""
+        if order_id is None:
+            found = await self.find(exchange, symbol, coid)
+            order_id = None if found is None else str(found["id"])
+        if order_id is None:
+            raise LookupError(f"no order {coid} to cancel")
+        return await exchange.cancel_order(order_id, symbol, {})
+
+    async def executions(self, exchange: Exchange, symbol: str, order: Order) -> Sequence[Trade]:
+        """Executions of one order, oldest first."""
+        order_id = str(order["id"])
+        if exchange.has.get("fetchOrderTrades") is True:
+            return await exchange.fetch_order_trades(order_id, symbol)
+        since = order.get("timestamp")
+        found = await exchange.fetch_my_trades(symbol, None if since is None else int(since) - 1000)
+        return [trade for trade in found if str(trade.get("order")) == order_id]
+
+    async def open_orders(self, exchange: Exchange, symbols: Sequence[str]) -> Lists:
+        """What is open, in both lists."""
+        found = [order for symbol in symbols for order in await exchange.fetch_open_orders(symbol)]
+        return self.sorted_out(found, None)
+
+    def sorted_out(self, one: Sequence[Order], other: Sequence[Order] | None) -> Lists:
+        """Waiting stops apart from what works."""
+        everything = [*one, *(other or ())]
+        waiting = [order for order in everything if self.waits(order)]
+        return Lists(
+            [order for order in everything if not self.waits(order)], waiting if other is not None else None
+        )
+
+    def waits(self, order: Order) -> bool:
+        """Whether an order waits for its stop to be reached."""
+        return number(order.get("triggerPrice")) is not None and not self.is_triggered(order)
+
+    def is_triggered(self, order: Order) -> bool:
+        """Whether the stop of an order was reached."""
+        return False
+
+    def client_id_of(self, trade: Trade) -> str | None:
+        """The id we gave the order of an execution, where the venue tells it with it."""
+        return None
+
+    def acknowledges(self, message: object) -> bool:
+        """Whether a frame answers one of ours."""
+        return True
+
+    async def permissions(self, exchange: Exchange) -> Permissions:
+        """What the key may do."""
+        return Permissions(None, f"{exchange.id} cannot be asked through ccxt what a key may do")
+
+
+class BinanceSpot(Dialect):
+    """Binance spot: stops of both kinds in the one list of orders; look-ups by our id."""
+
+    order_types = frozenset(OrderType)
+    rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=True)
+    doubtful_codes = frozenset(
+        {"-1000", "-1001", "-1003", "-1006", "-1007", "-1008", "-1015", "-1016", "-1034"}
+    )
+    options: ClassVar[Mapping[str, Any]] = {
+        "defaultType": "spot",
+        "fetchMarkets": {"types": ["spot"]},
+        "fetchCurrencies": False,
+        "fetchMargins": False,
+        "warnOnFetchOpenOrdersWithoutSymbol": False,
+        "recvWindow": 5000,
+    }
+    fee_in_base = True
+    answers_fills = True
+    settle_s = 5.0
+
+    def objection(self, exchange: Exchange) -> str | None:
+        """None: it is known."""
+        return None
+
+    async def find(self, exchange: Exchange, symbol: str, coid: str) -> Order | None:
+        """GET order by `origClientOrderId`."""
+        return await exchange.fetch_order("", symbol, {"clientOrderId": coid})
+
+    async def cancel(self, exchange: Exchange, symbol: str, coid: str, order_id: str | None) -> Order:
+        """DELETE order by `origClientOrderId`."""
+        return await exchange.cancel_order("", symbol, {"clientOrderId": coid})
+
+    async def executions(self, exchange: Exchange, symbol: str, order: Order) -> Sequence[Trade]:
+        """GET myTrades of the order."""
+        return await exchange.fetch_my_trades(symbol, None, None, {"orderId": order["id"]})
+
+    async def open_orders(self, exchange: Exchange, symbols: Sequence[str]) -> Lists:
+        """GET openOrders of the whole account."""
+        return self.sorted_out(await exchange.fetch_open_orders(), [])
+
+    def is_triggered(self, order: Order) -> bool:
+        """`isWorking` in lists, `w` in frames."""
+        info = order["info"]
+        return bool(info.get("isWorking", info.get("w", False)))
+
+    def client_id_of(self, trade: Trade) -> str | None:
+        """`c` of the frame that told of it; lists name none."""
+        told = trade["info"].get("c")
+        return None if told is None else str(told)
+
+    def acknowledges(self, message: object) -> bool:
+        """Answers carry the number of what they answer."""
+        return isinstance(message, dict) and message.get("id") is not None
+
+    async def permissions(self, exchange: Exchange) -> Permissions:
+        """GET apiRestrictions."""
+        asked: Any = exchange
+        told = await asked.sapi_get_account_apirestrictions()
+        found = [
+            name
+            for name in ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")
+            if _yes(told, name)
+        ]
+        open_to_all = "" if _yes(told, "ipRestrict") else "; it may be used from any address"
+        return Permissions(bool(found), (", ".join(found) or "trades only") + open_to_all)
+
+
+class BinanceUsdm(BinanceSpot):
+    """Binance USD-M futures: conditional orders are kept apart, on the algo endpoints."""
+
+    rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=False)
+    doubtful_codes = BinanceSpot.doubtful_codes | {"-1010", "-2021", "-4116"}
+    options: ClassVar[Mapping[str, Any]] = {
+        "defaultType": "swap",
+        "defaultSubType": "linear",
+        "fetchMarkets": {"types": ["linear"]},
+        "fetchCurrencies": False,
+        "fetchMargins": False,
+        "warnOnFetchOpenOrdersWithoutSymbol": False,
+        "recvWindow": 5000,
+    }
+    fee_in_base = False
+    answers_fills = False
+    subscribes = False
+
+    async def find(self, exchange: Exchange, symbol: str, coid: str) -> Order | None:
+        """Among the plain orders, then among the conditional ones."""
+        with suppress_missing():
+            return await exchange.fetch_order("", symbol, {"clientOrderId": coid})
+        return await exchange.fetch_order("", symbol, {"clientOrderId": coid, "trigger": True})
+
+    async def cancel(self, exchange: Exchange, symbol: str, coid: str, order_id: str | None) -> Order:
+        """In the list it is in."""
+        found = await self.find(exchange, symbol, coid)
+        trigger = {"trigger": True} if found is not None and _is_algo(found) else {}
+        return await exchange.cancel_order("", symbol, {"clientOrderId": coid, **trigger})
+
+    async def executions(self, exchange: Exchange, symbol: str, order: Order) -> Sequence[Trade]:
+        """Of the order in the book; a conditional one names it once it was reached."""
+        order_id = order["info"].get("actualOrderId") if _is_algo(order) else order["id"]
+        if not order_id:
+            return []
+        return await exchange.fetch_my_trades(symbol, None, None, {"orderId": order_id})
+
+    async def open_orders(self, exchange: Exchange, symbols: Sequence[str]) -> Lists:
+        """Both lists of the whole account."""
+        plain = await exchange.fetch_open_orders()
+        return Lists(plain, await exchange.fetch_open_orders(None, None, None, {"trigger": True}))
+
+    def is_triggered(self, order: Order) -> bool:
+        """An order in the book came of it."""
+        info = order["info"]
+        return bool(info.get("actualOrderId") or info.get("ai"))
+
+    def acknowledges(self, message: object) -> bool:
+        """Nothing is asked on its stream: the address says whose it is."""
+        return False
+
+
+class Kraken(Dialect):
+    """Kraken spot: stops in the one list of orders; our id finds an order in the lists of open and closed."""
+
+    order_types = frozenset(OrderType)
+    rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=True)
+    doubtful_codes = frozenset()
+    settle_s = 10.0
+
+    def objection(self, exchange: Exchange) -> str | None:
+        """None: it is known."""
+        return None
+
+    async def find(self, exchange: Exchange, symbol: str, coid: str) -> Order | None:
+        """OpenOrders, then ClosedOrders, by `cl_ord_id`."""
+        for order in await exchange.fetch_open_orders(symbol, None, None, {"clientOrderId": coid}):
+            if order.get("clientOrderId") == coid:
+                return order
+        for order in await exchange.fetch_closed_orders(symbol, None, None, {"cl_ord_id": coid}):
+            if order.get("clientOrderId") == coid:
+                return order
+        return None
+
+    async def cancel(self, exchange: Exchange, symbol: str, coid: str, order_id: str | None) -> Order:
+        """CancelOrder by `cl_ord_id`."""
+        return await exchange.cancel_order("", symbol, {"clientOrderId": coid})
+
+    async def executions(self, exchange: Exchange, symbol: str, order: Order) -> Sequence[Trade]:
+        """TradesHistory since the order was placed: what it lists by order is asked for one by one elsewhere."""
+        since = order.get("timestamp")
+        found = await exchange.fetch_my_trades(symbol, None if since is None else int(since) - 1000)
+        return [trade for trade in found if str(trade.get("order")) == str(order["id"])]
+
+    async def open_orders(self, exchange: Exchange, symbols: Sequence[str]) -> Lists:
+        """OpenOrders of the whole account."""
+        return self.sorted_out(await exchange.fetch_open_orders(), [])
+
+    def waits(self, order: Order) -> bool:
+        """A stop that was reached is open, one that waits is pending."""
+        kind = str(
+            (order["info"].get("descr") or {}).get("ordertype") or order["info"].get("order_type") or ""
+        )
+        return kind.startswith("stop-loss") and not self.is_triggered(order)
+
+    def is_triggered(self, order: Order) -> bool:
+        """Its trigger has been hit."""
+        info = order["info"]
+        return bool(number(info.get("stopprice")) and (number(info.get("vol_exec")) or ZERO) > 0)
+
+    def acknowledges(self, message: object) -> bool:
+        """The answer to a subscription."""
+        return isinstance(message, dict) and message.get("method") == "subscribe"
+
+    async def permissions(self, exchange: Exchange) -> Permissions:
+        """GetApiKeyInfo."""
+        asked: Any = exchange
+        told = (await asked.private_post_getapikeyinfo())["result"]
+        granted = [str(item) for item in told.get("permissions") or ()]
+        found = [item for item in granted if "withdraw" in item]
+        return Permissions(bool(found), ", ".join(found) or "trades only")
+
+
+class Okx(Dialect):
+    """OKX: conditional orders are algo orders, in a list and under ids of their own."""
+
+    order_types = frozenset(OrderType)
+    rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=True)
+    doubtful_codes = frozenset({"50001", "50004", "50005", "50026", "51016", "50013"})
+    options: ClassVar[Mapping[str, Any]] = {"createMarketBuyOrderRequiresPrice": False, "tgtCcy": "base_ccy"}
+    fee_in_base = True
+
+    def objection(self, exchange: Exchange) -> str | None:
+        """None: it is known."""
+        return None
+
+    def ask(self, request: OrderRequest, contract: Instrument) -> Asked:
+        """With the mode it is traded in, and what the size of a market order counts."""
+        asked = super().ask(request, contract)
+        more = {"tdMode": "cross"} if contract.is_derivative else {"tdMode": "cash", "tgtCcy": "base_ccy"}
+        return asked._replace(params=asked.params | more)
+
+    async def find(self, exchange: Exchange, symbol: str, coid: str) -> Order | None:
+        """Among the plain orders, then among the algo orders."""
+        with suppress_missing():
+            return await exchange.fetch_order("", symbol, {"clientOrderId": coid})
+        return await exchange.fetch_order("", symbol, {"clientOrderId": coid, "trigger": True})
+
+    async def cancel(self, exchange: Exchange, symbol: str, coid: str, order_id: str | None) -> Order:
+        """In the list it is in."""
+        found = await self.find(exchange, symbol, coid)
+        if found is not None and found["info"].get("algoId") and not found["info"].get("clOrdId"):
+            return await exchange.cancel_order(str(found["id"]), symbol, {"trigger": True})
+        return await exchange.cancel_order("", symbol, {"clientOrderId": coid})
+
+    async def executions(self, exchange: Exchange, symbol: str, order: Order) -> Sequence[Trade]:
+        """Fills of the order in the book; an algo order names it once it was reached."""
+        order_id = order["info"].get("ordId") or order["id"]
+        return await exchange.fetch_my_trades(symbol, None, None, {"ordId": order_id})
+
+    async def open_orders(self, exchange: Exchange, symbols: Sequence[str]) -> Lists:
+        """Pending orders, and pending algo orders of both types of stops."""
+        plain = await exchange.fetch_open_orders()
+        stops = await exchange.fetch_open_orders(
+            None, None, None, {"trigger": True, "ordType": "conditional"}
+        )
+        others = await exchange.fetch_open_orders(None, None, None, {"trigger": True, "ordType": "trigger"})
+        return Lists(plain, [*stops, *others])
+
+    def is_triggered(self, order: Order) -> bool:
+        """`effective` is the state of an algo order whose trigger was hit."""
+        return order["info"].get("state") in ("effective", "partially_effective")
+
+    def client_id_of(self, trade: Trade) -> str | None:
+        """Told with each fill."""
+        return trade["info"].get("algoClOrdId") or trade["info"].get("clOrdId") or None
+
+    def acknowledges(self, message: object) -> bool:
+        """Log-ins and subscriptions are answered by events."""
+        return isinstance(message, dict) and message.get("event") in ("login", "subscribe")
+
+    async def permissions(self, exchange: Exchange) -> Permissions:
+        """The account's configuration names what the key may do."""
+        asked: Any = exchange
+        told = str((await asked.private_get_account_config())["data"][0].get("perm", ""))
+        return Permissions("withdraw" in told, told)
+
+
+DIALECTS: dict[str, type[Dialect]] = {
+    "binance": BinanceSpot,
+    "binanceusdm": BinanceUsdm,
+    "kraken": Kraken,
+    "okx": Okx,
+}
+
+
+def dialect_of(name: str) -> Dialect:
+    """How an exchange is spoken to; the cautious default for one that is not known here."""
+    return DIALECTS.get(name, Dialect)()
+
+
+class suppress_missing(suppress):  # noqa: N801 - reads as a statement
+    """Lets `OrderNotFound` pass, whatever module it comes from."""
+
+    def __init__(self) -> None:
+        super().__init__(Exception)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
+        """Only where the venue said that there is none."""
+        return isinstance(error, Exception) and "OrderNotFound" in kinds_of(error)
+
+
+def _is_algo(order: Order) -> bool:
+    return "algoId" in order["info"]
+
+
+def _yes(told: Params, name: str) -> bool:
+    return str(told.get(name)).lower() == "true"
