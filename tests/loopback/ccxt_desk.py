@@ -28,22 +28,36 @@ from neuratrade.rehearsal.warp import WarpClock, WarpLoop, run_warped
 from neuratrade.store.keys import Ed25519Signer, verify
 from neuratrade.venues.ccxt.exchange import Keys
 from neuratrade.venues.ccxt.venue import CcxtVenue
+from neuratrade.venues.port import Cleared
 from tests.contract.rehearsal.binance_world import BTC, D
 from tests.simulation.world import CALM, OPEN_HANDED, intent, warm_up
 
 BEGIN_NS = 1_795_000_020 * NS_PER_SECOND
 CASH = D(100_000)
 WAIT_S = 120.0
-RECONCILE_NS = 20 * NS_PER_SECOND
+RECONCILE_NS = 5 * NS_PER_SECOND
 KEYS = Keys(KEY, SECRET)
 
 T = TypeVar("T")
 
 
+class WatchedVenue(CcxtVenue):
+    """The adapter, and what it was given to submit."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.cleared: list[Cleared] = []
+
+    async def submit(self, order: Cleared) -> Sequence[f.VenueEvent]:
+        """As the adapter does."""
+        self.cleared.append(order)
+        return await super().submit(order)
+
+
 class CcxtWorld:
     """A desk, its venue, the exchange behind it, and what the desk wrote down."""
 
-    def __init__(self, simulator: BinanceSpotSimulator, venue: CcxtVenue, clock: WarpClock) -> None:
+    def __init__(self, simulator: BinanceSpotSimulator, venue: WatchedVenue, clock: WarpClock) -> None:
         signer = Ed25519Signer()
         self.simulator = simulator
         self.venue = venue
@@ -67,9 +81,7 @@ class CcxtWorld:
                 reconcile_every_ns=RECONCILE_NS,
             )
         )
-        self.desk = LiveDesk(
-            self.engine, venue, self.recorder, Sender(verify), self.inbound, clock, "paper"
-        )
+        self.desk = LiveDesk(self.engine, venue, self.recorder, Sender(verify), self.inbound, clock, "paper")
         now_ns = clock.now_ns()
         self.desk.take(
             f.RunStarted(
@@ -158,7 +170,7 @@ async def ccxt_world(plan: Sequence[Fault] = (), *, listening: bool = True) -> A
     engine = MatchingEngine([BTC], {"USDT": CASH}, clock.now_ns, RULES)
     troubles = Troubles(plan, clock.now_ns, BEGIN_NS)
     async with BinanceSpotSimulator(engine, troubles, clock.now_ns) as simulator:
-        venue = CcxtVenue("paper", "binance", [BTC], KEYS, clock, base=simulator.base)
+        venue = WatchedVenue("paper", "binance", [BTC], KEYS, clock, base=simulator.base)
         async with venue:
             world = CcxtWorld(simulator, venue, clock)
             streams = world.desk.streams(world.notes.append) if listening else {}

@@ -299,9 +299,9 @@ async def test_a_cancel_is_told_under_the_id_of_its_order() -> None:
 @contextlib.asynccontextmanager
 async def user_socket(simulator: BinanceSpotSimulator) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     """A bare connection to the WebSocket API."""
-    async with aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{simulator.ws_base}/ws-api/v3") as socket:
-            yield socket
+    url = f"{simulator.ws_base}/ws-api/v3"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+        yield socket
 
 
 async def test_a_stream_asked_for_with_a_wrong_signature_is_refused_and_tells_nothing() -> None:

@@ -289,7 +289,7 @@ class Kraken(Dialect):
         return await exchange.cancel_order("", symbol, {"clientOrderId": coid})
 
     async def executions(self, exchange: Exchange, symbol: str, order: Order) -> Sequence[Trade]:
-        """TradesHistory since the order was placed: what it lists by order is asked for one by one elsewhere."""
+        """TradesHistory since the order was placed."""
         since = order.get("timestamp")
         found = await exchange.fetch_my_trades(symbol, None if since is None else int(since) - 1000)
         return [trade for trade in found if str(trade.get("order")) == str(order["id"])]

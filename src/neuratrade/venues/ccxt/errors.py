@@ -4,7 +4,7 @@ ccxt sorts errors into those of the exchange (a definite no) and those of the wa
 build on: it maps a body that broke off, and for some markets even "execution status unknown", to the first
 kind. So an error counts as a refusal only where the wire saw it: either nothing that could change anything
 left at all, or the one request that left was answered whole, by a status only the venue itself gives, with
-words that are none of the doubtful ones. A duplicate client id is no refusal: it says that the order is there.
+words that are none of the doubtful ones. A duplicate client id is no refusal: it says the order is there.
 """
 
 import re

@@ -45,6 +45,9 @@ class Exchange(Protocol):
     currencies: dict[str, Any] | None
     clients: dict[str, Any]
 
+    def set_sandbox_mode(self, enabled: bool) -> None:
+        """Turns to the venue's own sandbox."""
+
     async def load_markets(self) -> dict[str, dict[str, Any]]:
         """Reads the markets once."""
 
@@ -145,6 +148,8 @@ def make_exchange(
     made: Any = exchange_class(name, streams=True)(config)
     made.number = str
     made.timeout_on_exit = 0
+    # Our session has its own; ccxt would read all certificates again for every instance.
+    made.ssl_context = False
     made.milliseconds = lambda: clock.now_ns() // NS_PER_MS
     exchange: Exchange = made
     return exchange

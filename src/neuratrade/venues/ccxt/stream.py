@@ -10,10 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from neuratrade.feeds.clock import Clock
 from neuratrade.venues.ccxt.dialects import Dialect
 from neuratrade.venues.ccxt.errors import Doubtful, words_of
-from neuratrade.venues.ccxt.exchange import Exchange, Keys, Order, Trade, make_exchange, own_numbers, tap
+from neuratrade.venues.ccxt.exchange import Exchange, Order, Trade, own_numbers, tap
 from neuratrade.venues.ccxt.wire import Wire
 
 STAND_S = 15.0
@@ -24,14 +23,12 @@ Told = tuple[str, Sequence[Order] | Sequence[Trade]]
 
 
 class PrivateStream:
-    """A stream, in `async with`. known: an instance whose markets it may use."""
+    """A stream, in `async with`. make: a new instance on a wire. known: one whose markets it may use."""
 
     def __init__(
-        self, name: str, base: str | None, keys: Keys, clock: Clock, dialect: Dialect, known: Exchange
+        self, make: Callable[[Wire], Exchange], base: str | None, dialect: Dialect, known: Exchange
     ) -> None:
-        self._name = name
-        self._keys = keys
-        self._clock = clock
+        self._make = make
         self._dialect = dialect
         self._known = known
         self._wire = Wire(base, trades=True)
@@ -43,7 +40,7 @@ class PrivateStream:
     async def __aenter__(self) -> "PrivateStream":
         await self._wire.__aenter__()
         with own_numbers():
-            made = make_exchange(self._name, self._wire, self._clock, self._keys, self._dialect.options)
+            made = self._make(self._wire)
             made.options["timeDifference"] = self._known.options.get("timeDifference", 0)
             made.set_markets(self._known.markets, self._known.currencies)
             tap(made, self._hear)
@@ -106,5 +103,5 @@ class PrivateStream:
     async def _pump(self, what: str, watch: Callable[[], Awaitable[Sequence[Any]]]) -> None:
         with own_numbers():
             while True:
-                # Nothing may be awaited between two of these: what comes meanwhile would wait for more to come.
+                # Nothing may be awaited between two of these: what comes meanwhile would wait for more.
                 self._queue.put_nowait((what, [dict(item) for item in await watch()]))

@@ -7,6 +7,7 @@ ccxt would round is not sent. What this exchange cannot do is said by its dialec
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 from neuratrade.core.model import facts as f
@@ -48,7 +49,8 @@ T = TypeVar("T")
 class CcxtVenue:
     """One account at one exchange, in `async with`. contracts: what is traded there.
 
-    base: where its hosts are found instead, for a rehearsal. unverified: whether a key is taken of which
+    base: where its hosts are found instead, for a rehearsal. sandbox: the venue's own, where it has one.
+    unverified: whether a key is taken of which
     nobody can say what it may do. On entry raises UsageError for an exchange, a contract or a key that cannot
     be used, and Refused for a host that trades money.
     """
@@ -62,6 +64,7 @@ class CcxtVenue:
         clock: Clock,
         *,
         base: str | None = None,
+        sandbox: bool = False,
         unverified: bool = False,
     ) -> None:
         self._account_id = account_id
@@ -70,6 +73,7 @@ class CcxtVenue:
         self._keys = keys
         self._clock = clock
         self._base = base
+        self._sandbox = sandbox
         self._unverified = unverified
         self._dialect: Dialect = dialect_of(name)
         self._wire = Wire(base, trades=True)
@@ -112,9 +116,7 @@ class CcxtVenue:
 
     async def _begin(self) -> None:
         with own_numbers():
-            self._exchange = make_exchange(
-                self._name, self._wire, self._clock, self._keys, self._dialect.options
-            )
+            self._exchange = self._made(self._wire)
         objection = self._dialect.objection(self._exchange)
         if objection is not None:
             raise UsageError(f"no desk can be run at {self._name}: {objection}")
@@ -130,6 +132,14 @@ class CcxtVenue:
                 f"what the key for {self._name} may do is not known ({self.permissions.detail}): "
                 "see at the venue that it cannot withdraw, then start with --unverified-key"
             )
+
+    def _made(self, wire: Wire) -> Exchange:
+        made = make_exchange(self._name, wire, self._clock, self._keys, self._dialect.options)
+        if self._sandbox:
+            if not made.urls.get("test"):
+                raise UsageError(f"{self._name} has no sandbox that ccxt knows: rehearse instead")
+            made.set_sandbox_mode(True)
+        return made
 
     async def _read_markets(self) -> None:
         at_ns = self._clock.now_ns()
@@ -298,7 +308,7 @@ class CcxtVenue:
         """Executions since a time, oldest first, each with the id we gave its order."""
         since_ms, found = since_ns // NS_PER_MS, dict[str, Trade]()
         while True:
-            page = await self._ask(lambda: self._exchange.fetch_my_trades(symbol, since_ms, PAGE))
+            page = await self._ask(partial(self._exchange.fetch_my_trades, symbol, since_ms, PAGE))
             new = [trade for trade in page if str(trade.get("id")) not in found]
             found |= {str(trade["id"]): trade for trade in new}
             if len(page) < PAGE or not new:
@@ -307,7 +317,7 @@ class CcxtVenue:
         unknown = {str(trade.get("order")) for trade in found.values()} - self._coids.keys()
         if len(unknown) > FEW and self._exchange.has.get("fetchOrders"):
             begin_ms = since_ns // NS_PER_MS
-            for order in await self._ask(lambda: self._exchange.fetch_orders(symbol, begin_ms, PAGE)):
+            for order in await self._ask(partial(self._exchange.fetch_orders, symbol, begin_ms, PAGE)):
                 self._learn(order, str(order.get("clientOrderId") or UNNAMED))
         contract = self._contracts[self._keys_of[symbol]]
         return [
@@ -319,7 +329,7 @@ class CcxtVenue:
 
     async def events(self) -> AsyncIterator[f.VenueEvent | StreamOpened]:
         """Orders and executions as they come. Raises when the stream is refused, lost or answers no ping."""
-        stream = PrivateStream(self._name, self._base, self._keys, self._clock, self._dialect, self._exchange)
+        stream = PrivateStream(self._made, self._base, self._dialect, self._exchange)
         async with stream:
             await stream.stands()
             yield StreamOpened()
@@ -404,6 +414,10 @@ class CcxtVenue:
                 if self._clock_is_off:
                     await self._set_clock()
                 return await make()
+            except Refused as refused:
+                if asks:
+                    raise
+                raise VenueRefused(f"not sent: {refused}") from refused
             except Exception as error:
                 self._clock_is_off = self._clock_is_off or "InvalidNonce" in kinds_of(error)
                 raise judged(error, sent, self._dialect.doubtful_codes) from error

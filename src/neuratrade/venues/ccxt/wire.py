@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from types import TracebackType
 from typing import Any
 
@@ -69,13 +70,7 @@ class Wire:
         self.frames_sent = 0
 
     async def __aenter__(self) -> "Wire":
-        if self._base is None:
-            import certifi
-
-            trusted = ssl.create_default_context(cafile=certifi.where())
-            connector = aiohttp.TCPConnector(ssl=trusted)
-        else:
-            connector = aiohttp.TCPConnector()
+        connector = aiohttp.TCPConnector(ssl=_trusted()) if self._base is None else aiohttp.TCPConnector()
         session = aiohttp.ClientSession(connector=connector, ws_response_class=_counting(self))
         # Otherwise aiohttp sends a DELETE again on a new connection when a kept one turns out to be cut.
         session._retry_connection = False  # noqa: SLF001
@@ -208,6 +203,13 @@ def _counting(wire: Wire) -> type[aiohttp.ClientWebSocketResponse]:
             await super().send_str(data, compress)
 
     return Counting
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 def _is_question(method: str, sent: Sent | None) -> bool:
