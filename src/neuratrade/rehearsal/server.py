@@ -5,7 +5,9 @@ answers. When that is done, and whether the answer gets through, is decided here
 """
 
 import asyncio
+import random
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Self
 
@@ -17,6 +19,8 @@ from neuratrade.rehearsal.orders import Reason, Rejected, SimOrder, Ticket
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Frame = str | bytes
+ONE_WAY_S = (0.002, 0.04)
+"""How long a message is on its way, seconds."""
 STREAM_PAUSE_S = 1.0
 """How often a stream that has nothing to tell looks whether it is to be cut."""
 
@@ -25,7 +29,10 @@ AFTER = (FaultKind.RATE_LIMITED_AFTER, FaultKind.SERVER_ERROR_AFTER, FaultKind.C
 
 
 class Simulator(ABC):
-    """One venue on a free port of 127.0.0.1, in `async with`. name: of the venue."""
+    """One venue on a free port of 127.0.0.1, in `async with`. name: of the venue.
+
+    submissions: how often each client id was sent.
+    """
 
     name: str
 
@@ -34,6 +41,8 @@ class Simulator(ABC):
         self.troubles = troubles
         self.port = 0
         self.requests = 0
+        self.submissions: Counter[str] = Counter()
+        self._dice = random.Random(self.name)  # noqa: S311 - how long a message takes
         self._now_ns = now_ns
         self._runner: web.AppRunner | None = None
 
@@ -79,6 +88,7 @@ class Simulator(ABC):
 
     def place(self, ticket: Ticket) -> SimOrder:
         """Hands an order to the matching engine. Raises Rejected, as it does, or as the plan wants."""
+        self.submissions[ticket.client_id] += 1
         if ticket.stop_price is not None and self.troubles.next_of(FaultKind.STOP_REJECTED) is not None:
             raise Rejected(Reason.PLANNED)
         return self.engine.place(ticket)
@@ -90,9 +100,14 @@ class Simulator(ABC):
             return self.trouble_answer(503)
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await handler(request)
+        # The whole request is here before anything is slow: a client that gives up has sent it already.
+        await request.read()
+        await asyncio.sleep(self._way())
         fault = self.troubles.of_request(self.act_of(request))
         if fault is None:
-            return await handler(request)
+            answer = await handler(request)
+            await asyncio.sleep(self._way())
+            return answer
         if fault.kind in BEFORE:
             return self._fail(request, fault.kind)
         if fault.kind is FaultKind.LATE:
@@ -101,6 +116,10 @@ class Simulator(ABC):
         if fault.kind is FaultKind.SLOW:
             await asyncio.sleep(fault.seconds)
         return self._fail(request, fault.kind) if fault.kind in AFTER else answer
+
+    def _way(self) -> float:
+        """Seconds a message takes one way."""
+        return self._dice.uniform(*ONE_WAY_S)
 
     def _fail(self, request: web.Request, kind: FaultKind) -> web.StreamResponse:
         match kind:

@@ -2,11 +2,13 @@
 
 An execution is known by its order and the quantity filled with it, since the stream and the list of
 activities name it by different ids but both state that quantity. The venue tells no fees: they are reckoned
-from the contract's schedule. It has no dead man's switch and no way to ask what a key may do, so its
-permissions stay unverified. Stops cannot be changed in place: a replacement is another order there.
+from the contract's schedule, a limit order counting as the maker once it rested a moment. It has no dead
+man's switch and no way to ask what a key may do, so its permissions stay unverified. Stops cannot be changed
+in place: a replacement is another order there.
 """
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import aiohttp
@@ -44,6 +46,8 @@ CAPABILITIES = Capabilities(
 PROBE_S = 10.0
 """How often a silent stream is asked whether it still stands."""
 PAGE = 100
+RESTED = timedelta(milliseconds=250)
+"""A limit order that is filled this long after it came was in the book."""
 OPEN_ORDERS = {"status": "open", "limit": "500", "nested": "false"}
 
 _order = msgspec.json.Decoder(WireOrder)
@@ -181,7 +185,7 @@ class AlpacaVenue:
             case "new" | "accepted" | "pending_new":
                 return [f.OrderAccepted(now_ns, coid, order.id)]
             case "fill" | "partial_fill" if update.price is not None and update.qty is not None:
-                fill = self._fill(order, update.qty, update.price, order.filled_qty)
+                fill = self._fill(order, update.qty, update.price, order.filled_qty, update.timestamp)
                 return [f.OrderFilled(now_ns, fill)]
             case "canceled" | "expired" | "done_for_day":
                 return [_end(order, now_ns)]
@@ -209,7 +213,7 @@ class AlpacaVenue:
         while seen < order.filled_qty:
             page = await self._rest.read(_activities, "/v2/account/activities/FILL", query)
             mine = [item for item in page if item.order_id == order.id]
-            found += [self._fill(order, item.qty, item.price, item.cum_qty) for item in mine]
+            found += [self._fill_of(order, item) for item in mine]
             seen += sum((item.qty for item in mine), ZERO)
             if len(page) < PAGE:
                 break
@@ -222,12 +226,18 @@ class AlpacaVenue:
         order = self._orders.get(activity.order_id)
         if order is None:
             order = self._learn(await self._rest.read(_order, f"/v2/orders/{activity.order_id}"))
-        return self._fill(order, activity.qty, activity.price, activity.cum_qty)
+        return self._fill_of(order, activity)
 
-    def _fill(self, order: WireOrder, quantity: Decimal, price: Decimal, total: Decimal) -> Fill:
+    def _fill_of(self, order: WireOrder, activity: Activity) -> Fill:
+        return self._fill(order, activity.qty, activity.price, activity.cum_qty, activity.transaction_time)
+
+    def _fill(
+        self, order: WireOrder, quantity: Decimal, price: Decimal, total: Decimal, at: datetime | None
+    ) -> Fill:
         contract = self._contracts.get(order.symbol)
         side = Side.SELL if order.side.startswith("sell") else Side.BUY
-        maker = order.type == "limit" and order.time_in_force != "ioc"
+        rested = order.type == "limit" and order.time_in_force != "ioc"
+        maker = rested and at is not None and at - order.created_at >= RESTED
         fee, currency = _fee(contract, side, quantity, price, maker=maker)
         return Fill(
             trade_id=f"{order.id}:{total.normalize():f}",

@@ -5,6 +5,7 @@ raises at one of them misses the fill in the next frame.
 Source: the vendor's documentation of its Trading API v2, read in November 2026.
 """
 
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -24,7 +25,7 @@ class WireOrder(msgspec.Struct, frozen=True):
     symbol: str
     side: str
     status: str
-    created_at: str
+    created_at: datetime
     type: str = ""
     time_in_force: str = ""
     qty: Decimal | None = None
@@ -38,6 +39,7 @@ class Update(msgspec.Struct, frozen=True):
 
     event: str
     order: WireOrder
+    timestamp: datetime | None = None
     price: Decimal | None = None
     qty: Decimal | None = None
 
@@ -60,6 +62,7 @@ class Activity(msgspec.Struct, frozen=True):
 
     id: str
     order_id: str
+    transaction_time: datetime
     price: Decimal
     qty: Decimal
     cum_qty: Decimal
