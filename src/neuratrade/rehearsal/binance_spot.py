@@ -64,7 +64,6 @@ class BinanceSpotSimulator(Simulator):
             "enableFutures": False,
             "enableMargin": False,
         }
-        self.submissions: dict[str, int] = {}
         self._symbols = {symbol_id(item): item for item in engine.contracts.values()}
         self._weights: deque[tuple[int, int]] = deque()
         self._orders_at: deque[int] = deque()
@@ -224,7 +223,6 @@ class BinanceSpotSimulator(Simulator):
         self._count_order()
         contract = self._contract(asked)
         ticket = _ticket(contract, asked)
-        self.submissions[ticket.client_id] = self.submissions.get(ticket.client_id, 0) + 1
         self._check_filters(contract, ticket)
         try:
             order = self.place(ticket)

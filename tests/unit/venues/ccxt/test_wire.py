@@ -73,9 +73,9 @@ async def test_a_change_on_a_connection_that_is_cut_is_not_sent_again(method: st
 
 async def test_a_change_is_not_sent_to_where_an_answer_points() -> None:
     front = Front()
-    async with served(front.serve) as base, Wire(base, trades=True) as wire:
-        async with wire.post(URL("https://api.example.com/moved")) as answer:
-            assert answer.status == 307
+    moved = URL("https://api.example.com/moved")
+    async with served(front.serve) as base, Wire(base, trades=True) as wire, wire.post(moved) as answer:
+        assert answer.status == 307
     assert len(front.seen) == 1
 
 
