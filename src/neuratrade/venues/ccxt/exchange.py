@@ -4,6 +4,7 @@ ccxt sets the decimal context of its thread to round half up. What runs inside `
 there, keep that to themselves: arithmetic of the desk must not depend on whether ccxt was called before.
 """
 
+import asyncio
 import decimal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -117,6 +118,9 @@ class Exchange(Protocol):
     async def watch_my_trades(self) -> Sequence[Trade]:
         """Executions that came."""
 
+    def client(self, url: str) -> Any:
+        """The connection to an address."""
+
     def handle_message(self, client: object, message: object) -> object:
         """Takes a frame."""
 
@@ -156,14 +160,38 @@ def make_exchange(
 
 
 def tap(exchange: Exchange, hear: Callable[[object], None]) -> None:
-    """Lets `hear` see each frame before the exchange takes it."""
-    take = exchange.handle_message
+    """Lets `hear` see each frame before the exchange takes it.
+
+    Futures that ccxt makes for callers who never come are looked at, or each lost stream would fill the log.
+    """
+    take, connect = exchange.handle_message, exchange.client
+    seen: set[int] = set()
 
     def handle_message(client: object, message: object) -> object:
         hear(message)
         return take(client, message)
 
+    def client(url: str) -> Any:
+        made = connect(url)
+        if id(made) not in seen:
+            seen.add(id(made))
+            promise = made.future
+
+            def future(name: str) -> Any:
+                promised = promise(name)
+                promised.add_done_callback(_look_at)
+                return promised
+
+            made.future = future
+        return made
+
     exchange.handle_message = handle_message  # type: ignore[method-assign]
+    exchange.client = client  # type: ignore[method-assign]
+
+
+def _look_at(promised: asyncio.Future[object]) -> None:
+    if not promised.cancelled():
+        promised.exception()
 
 
 @contextmanager
