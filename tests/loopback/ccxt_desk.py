@@ -29,7 +29,7 @@ from neuratrade.store.keys import Ed25519Signer, verify
 from neuratrade.venues.ccxt.exchange import Keys
 from neuratrade.venues.ccxt.venue import CcxtVenue
 from neuratrade.venues.port import Cleared
-from tests.contract.rehearsal.binance_world import BTC, D
+from tests.contract.rehearsal.binance_world import BTC, D, place_of
 from tests.simulation.world import CALM, OPEN_HANDED, intent, warm_up
 
 BEGIN_NS = 1_795_000_020 * NS_PER_SECOND
@@ -170,7 +170,7 @@ async def ccxt_world(plan: Sequence[Fault] = (), *, listening: bool = True) -> A
     engine = MatchingEngine([BTC], {"USDT": CASH}, clock.now_ns, RULES)
     troubles = Troubles(plan, clock.now_ns, BEGIN_NS)
     async with BinanceSpotSimulator(engine, troubles, clock.now_ns) as simulator:
-        venue = WatchedVenue("paper", "binance", [BTC], KEYS, clock, base=simulator.base)
+        venue = WatchedVenue("paper", "binance", [BTC], KEYS, clock, elsewhere=place_of(simulator))
         async with venue:
             world = CcxtWorld(simulator, venue, clock)
             streams = world.desk.streams(world.notes.append) if listening else {}

@@ -29,6 +29,11 @@ BTC = Instrument(
 RICH = {"USDT": D(100_000), "BTC": D(1)}
 
 
+def place_of(simulator: BinanceSpotSimulator) -> str:
+    """Where all hosts of the venue are."""
+    return f"127.0.0.1:{simulator.port}"
+
+
 def move(simulator: BinanceSpotSimulator, price: str, size: str = "10") -> None:
     """The market stands at a price, a tick wide."""
     level, amount = D(price), D(size)

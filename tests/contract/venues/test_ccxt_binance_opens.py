@@ -17,7 +17,7 @@ from neuratrade.venues.ccxt.dialects import dialect_of
 from neuratrade.venues.ccxt.errors import Doubtful
 from neuratrade.venues.ccxt.exchange import Keys
 from neuratrade.venues.ccxt.venue import CcxtVenue
-from tests.contract.rehearsal.binance_world import BTC, D, binance
+from tests.contract.rehearsal.binance_world import BTC, D, binance, place_of
 
 ETH = msgspec.structs.replace(BTC, asset="ETH/USDT", base="ETH")
 BTC_IN_EUR = msgspec.structs.replace(BTC, asset="BTC/EUR", quote="EUR")
@@ -31,7 +31,12 @@ def venue(
     simulator: BinanceSpotSimulator | None, contracts: Sequence[Instrument] = (BTC,), **how: Any
 ) -> CcxtVenue:
     """The adapter on a simulator."""
-    wanted = {"name": "binance", "keys": Keys(KEY, SECRET), "base": simulator and simulator.base, **how}
+    wanted = {
+        "name": "binance",
+        "keys": Keys(KEY, SECRET),
+        "elsewhere": simulator and place_of(simulator),
+        **how,
+    }
     return CcxtVenue("paper", contracts=contracts, clock=SystemClock(), **wanted)
 
 
@@ -50,8 +55,8 @@ REFUSED: list[tuple[dict[str, Any], type[NeuraTradeError], str]] = [
     ({"contracts": (ETH,)}, UsageError, "binance has no market ETH/USDT of kind spot"),
     ({"contracts": (PERP,)}, UsageError, "no market BTC/USDT of kind perpetual"),
     ({"contracts": (BTC, BTC_IN_EUR)}, UsageError, r"BTC/EUR of kind spot|share one holding of BTC"),
-    ({"base": "https://api.binance.com"}, Refused, "orders are not sent to api.binance.com"),
-    ({"base": None}, Refused, r"orders are not sent to api\.binance\.com"),
+    ({"elsewhere": "api.binance.com"}, Refused, "orders are not sent to api.binance.com"),
+    ({"elsewhere": None}, Refused, r"orders are not sent to api\.binance\.com"),
 ]
 
 
@@ -93,7 +98,7 @@ async def test_keys_the_venue_does_not_know_open_nothing(keys: Keys) -> None:
 
 async def test_a_sandbox_that_is_none_is_not_opened() -> None:
     with pytest.raises(UsageError, match="kraken has no sandbox that ccxt knows: rehearse instead"):
-        async with venue(None, name="kraken", base=None, sandbox=True):
+        async with venue(None, name="kraken", elsewhere=None, sandbox=True):
             pass
 
 

@@ -130,9 +130,17 @@ class Dialect:
         """Whether the stop of an order was reached."""
         return False
 
+    def client_id(self, order: Order) -> str:
+        """The id we gave an order; empty where it is not ours."""
+        return str(order.get("clientOrderId") or "")
+
     def client_id_of(self, trade: Trade) -> str | None:
         """The id we gave the order of an execution, where the venue tells it with it."""
         return None
+
+    def with_fee(self, trade: Trade) -> Trade:
+        """The execution with its fee as paid above zero, where ccxt has it otherwise."""
+        return trade
 
     def acknowledges(self, message: object) -> bool:
         """Whether a frame answers one of ours."""
@@ -340,7 +348,10 @@ class Okx(Dialect):
         """With the mode it is traded in, and what the size of a market order counts."""
         asked = super().ask(request, contract)
         more = {"tdMode": "cross"} if contract.is_derivative else {"tdMode": "cash", "tgtCcy": "base_ccy"}
-        return asked._replace(params=asked.params | more)
+        params = asked.params | more
+        if request.order_type in STOPS:
+            params["algoClOrdId"] = params.pop("clientOrderId")
+        return asked._replace(params=params)
 
     async def find(self, exchange: Exchange, symbol: str, coid: str) -> Order | None:
         """Among the plain orders, then among the algo orders."""
@@ -373,9 +384,24 @@ class Okx(Dialect):
         """`effective` is the state of an algo order whose trigger was hit."""
         return order["info"].get("state") in ("effective", "partially_effective")
 
+    def client_id(self, order: Order) -> str:
+        """That of the algo order it came of, or its own."""
+        return str(order["info"].get("algoClOrdId") or order.get("clientOrderId") or "")
+
     def client_id_of(self, trade: Trade) -> str | None:
         """Told with each fill."""
         return trade["info"].get("algoClOrdId") or trade["info"].get("clOrdId") or None
+
+    def with_fee(self, trade: Trade) -> Trade:
+        """The venue tells what is paid below zero; ccxt turns that round in lists, not in streams."""
+        info = trade["info"]
+        cost, currency = (
+            (info.get("fillFee"), info.get("fillFeeCcy"))
+            if info.get("fillFee")
+            else (info.get("fee"), info.get("feeCcy"))
+        )
+        told = number(cost)
+        return trade if told is None else {**trade, "fee": {"cost": text(-told), "currency": currency}}
 
     def acknowledges(self, message: object) -> bool:
         """Log-ins and subscriptions are answered by events."""

@@ -13,7 +13,7 @@ from typing import Any
 from neuratrade.venues.ccxt.dialects import Dialect
 from neuratrade.venues.ccxt.errors import Doubtful, words_of
 from neuratrade.venues.ccxt.exchange import Exchange, Order, Trade, own_numbers, tap
-from neuratrade.venues.ccxt.wire import Wire
+from neuratrade.venues.ccxt.wire import Elsewhere, Wire
 
 STAND_S = 15.0
 LOOK_S = 0.02
@@ -26,12 +26,12 @@ class PrivateStream:
     """A stream, in `async with`. make: a new instance on a wire. known: one whose markets it may use."""
 
     def __init__(
-        self, make: Callable[[Wire], Exchange], base: str | None, dialect: Dialect, known: Exchange
+        self, make: Callable[[Wire], Exchange], elsewhere: Elsewhere | None, dialect: Dialect, known: Exchange
     ) -> None:
         self._make = make
         self._dialect = dialect
         self._known = known
-        self._wire = Wire(base, trades=True)
+        self._wire = Wire(elsewhere, trades=True)
         self._queue: asyncio.Queue[Told] = asyncio.Queue()
         self._answers = 0
         self._pumps: list[asyncio.Task[None]] = []
@@ -85,7 +85,8 @@ class PrivateStream:
             waiting.cancel()
 
     def _is_up(self) -> bool:
-        clients = list(self._exchange.clients.values())
+        # ccxt keeps some that are never dialled: they only order callers who log in at the same time.
+        clients = [item for item in self._exchange.clients.values() if item.connecting or item.connection]
         connected = bool(clients) and all(client.isConnected for client in clients)
         said = self._wire.frames_sent
         return connected and self._answers >= said and (said > 0 or not self._dialect.subscribes)

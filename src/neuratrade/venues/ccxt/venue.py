@@ -34,7 +34,7 @@ from neuratrade.venues.ccxt.exchange import (
 )
 from neuratrade.venues.ccxt.markets import MarketsRead, contracts_of, number, symbol_of
 from neuratrade.venues.ccxt.stream import PrivateStream
-from neuratrade.venues.ccxt.wire import Wire, watched
+from neuratrade.venues.ccxt.wire import Elsewhere, Wire, watched
 from neuratrade.venues.port import Capabilities, Cleared, StreamOpened, VenueRefused, request_of
 
 FIRST_LOOK_BACK_NS = 24 * NS_PER_HOUR
@@ -49,10 +49,10 @@ T = TypeVar("T")
 class CcxtVenue:
     """One account at one exchange, in `async with`. contracts: what is traded there.
 
-    base: where its hosts are found instead, for a rehearsal. sandbox: the venue's own, where it has one.
-    unverified: whether a key is taken of which
-    nobody can say what it may do. On entry raises UsageError for an exchange, a contract or a key that cannot
-    be used, and Refused for a host that trades money.
+    elsewhere: where its hosts are found instead, for a rehearsal (see `Wire`). sandbox: the venue's own.
+    unverified: whether a key is taken of which nobody can say what it may do. On entry raises UsageError for
+    an exchange or a contract that cannot be used, Refused for a key that may withdraw, or that is unknown,
+    and for a host that trades money.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class CcxtVenue:
         keys: Keys,
         clock: Clock,
         *,
-        base: str | None = None,
+        elsewhere: Elsewhere | None = None,
         sandbox: bool = False,
         unverified: bool = False,
     ) -> None:
@@ -72,11 +72,11 @@ class CcxtVenue:
         self._contracts = {item.key: item for item in contracts}
         self._keys = keys
         self._clock = clock
-        self._base = base
+        self._elsewhere = elsewhere
         self._sandbox = sandbox
         self._unverified = unverified
         self._dialect: Dialect = dialect_of(name)
-        self._wire = Wire(base, trades=True)
+        self._wire = Wire(elsewhere, trades=True)
         self._exchange: Exchange
         self._symbols: dict[str, str] = {}
         self._keys_of: dict[str, str] = {}
@@ -206,7 +206,7 @@ class CcxtVenue:
         filler = {"side": taken.get("side"), "timestamp": taken.get("timestamp")}
         trades = [{**trade, **filler} for trade in taken.get("trades") or ()]
         told: list[f.VenueEvent] = [
-            f.OrderFilled(now_ns, words.fill_of(trade, coid, self._account_id, contract)) for trade in trades
+            f.OrderFilled(now_ns, self._fill(trade, coid, contract)) for trade in trades
         ]
         if words.is_over(taken) and words.traded(trades) == words.filled_of(taken):
             told.append(words.end_of(taken, coid, now_ns))
@@ -260,7 +260,7 @@ class CcxtVenue:
         seen = words.traded(trades)
         if seen < filled or (words.is_over(found) and seen != filled):
             raise Doubtful(f"{filled} of {coid} are filled, executions of {seen} are listed")
-        return [words.fill_of(trade, coid, self._account_id, contract) for trade in trades]
+        return [self._fill(trade, coid, contract) for trade in trades]
 
     async def snapshot(self, account_id: str) -> VenueSnapshot:
         """Both lists of orders, holdings, money, and the executions since shortly before the last look."""
@@ -318,18 +318,15 @@ class CcxtVenue:
         if len(unknown) > FEW and self._exchange.has.get("fetchOrders"):
             begin_ms = since_ns // NS_PER_MS
             for order in await self._ask(partial(self._exchange.fetch_orders, symbol, begin_ms, PAGE)):
-                self._learn(order, str(order.get("clientOrderId") or UNNAMED))
+                self._learn(order, self._dialect.client_id(order))
         contract = self._contracts[self._keys_of[symbol]]
-        return [
-            words.fill_of(trade, await self._coid_of(trade, symbol), self._account_id, contract)
-            for trade in found.values()
-        ]
+        return [self._fill(trade, await self._coid_of(trade, symbol), contract) for trade in found.values()]
 
     # the stream
 
     async def events(self) -> AsyncIterator[f.VenueEvent | StreamOpened]:
         """Orders and executions as they come. Raises when the stream is refused, lost or answers no ping."""
-        stream = PrivateStream(self._made, self._base, self._dialect, self._exchange)
+        stream = PrivateStream(self._made, self._elsewhere, self._dialect, self._exchange)
         async with stream:
             await stream.stands()
             yield StreamOpened()
@@ -342,7 +339,7 @@ class CcxtVenue:
                         yield event
 
     async def _heard_order(self, order: Order) -> list[f.VenueEvent]:
-        coid = str(order.get("clientOrderId") or UNNAMED)
+        coid = self._dialect.client_id(order)
         if not coid or str(order.get("symbol")) not in self._keys_of:
             return []
         self._learn(order, coid)
@@ -365,10 +362,13 @@ class CcxtVenue:
             return []
         coid = await self._coid_of(trade, symbol)
         contract = self._contracts[self._keys_of[symbol]]
-        fill = words.fill_of(trade, coid, self._account_id, contract)
+        fill = self._fill(trade, coid, contract)
         return [f.OrderFilled(self._clock.now_ns(), fill)]
 
     # translation
+
+    def _fill(self, trade: Trade, coid: str, contract: Instrument) -> Fill:
+        return words.fill_of(self._dialect.with_fee(trade), coid, self._account_id, contract)
 
     async def _coid_of(self, trade: Trade, symbol: str) -> str:
         """The id we gave the order of an execution; empty where the venue knows none."""
@@ -380,7 +380,7 @@ class CcxtVenue:
             order = await self._ask(lambda: self._exchange.fetch_order(order_id, symbol, {}))
         except Missing:
             return UNNAMED
-        coid = str(order.get("clientOrderId") or UNNAMED)
+        coid = self._dialect.client_id(order)
         self._learn(order, coid)
         return coid
 
@@ -392,7 +392,7 @@ class CcxtVenue:
                 self._ids[coid] = str(order_id)
 
     def _listed(self, order: Order) -> VenueOrder:
-        coid = str(order.get("clientOrderId") or UNNAMED)
+        coid = self._dialect.client_id(order)
         self._learn(order, coid)
         return words.listed(order, coid, self._key_of(str(order["symbol"])))
 

@@ -9,7 +9,7 @@ where orders may not go today.
 
 import asyncio
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from neuratrade.core.model.errors import Refused
 from neuratrade.venues.hosts import check_trading_host
 
 HEARTBEAT_S = 10.0
@@ -27,6 +28,8 @@ HEARTBEAT_S = 10.0
 LONGEST_PAUSE_S = 120.0
 TOO_MUCH = frozenset({418, 429})
 QUESTIONS = frozenset({"get", "head"})
+
+Elsewhere = str | Mapping[str, str]
 
 
 @dataclass
@@ -57,20 +60,26 @@ def watched(*, asks: bool) -> Iterator[Sent]:
 
 
 class Wire:
-    """A session for ccxt, in `async with`. base: where all of an exchange's hosts are found instead.
+    """A session for ccxt, in `async with`.
 
-    trades: whether orders go through it, so that only hosts are reached that may have them.
+    elsewhere: where the exchange's hosts are found instead, `HOST:PORT` with a path before theirs if need be,
+    for all of them or by host. trades: whether orders go through it: then it reaches only hosts that may
+    have them.
     """
 
-    def __init__(self, base: str | None = None, *, trades: bool) -> None:
-        self._base = None if base is None else URL(check_trading_host(base))
+    def __init__(self, elsewhere: Elsewhere | None = None, *, trades: bool) -> None:
+        for place in () if elsewhere is None else _places(elsewhere):
+            check_trading_host(f"http://{place}")
+        self._elsewhere = elsewhere
         self._trades = trades
         self._session: aiohttp.ClientSession | None = None
         self._pause_until_s = 0.0
         self.frames_sent = 0
 
     async def __aenter__(self) -> "Wire":
-        connector = aiohttp.TCPConnector(ssl=_trusted()) if self._base is None else aiohttp.TCPConnector()
+        connector = (
+            aiohttp.TCPConnector(ssl=_trusted()) if self._elsewhere is None else aiohttp.TCPConnector()
+        )
         session = aiohttp.ClientSession(connector=connector, ws_response_class=_counting(self))
         # Otherwise aiohttp sends a DELETE again on a new connection when a kept one turns out to be cut.
         session._retry_connection = False  # noqa: SLF001
@@ -131,13 +140,8 @@ class Wire:
         return self._open.ws_connect(self._turned(URL(url)), **{**how, "heartbeat": HEARTBEAT_S})
 
     def _turned(self, url: URL) -> URL:
-        if self._base is not None:
-            scheme = url.scheme.replace("https", "http").replace("wss", "ws")
-            host, port = self._base.host, self._base.port
-            return URL.build(
-                scheme=scheme, host=host or "", port=port, path=url.raw_path,
-                query_string=url.raw_query_string, encoded=True,
-            )  # fmt: skip
+        if self._elsewhere is not None:
+            return _moved(url, self._elsewhere)
         if self._trades:
             check_trading_host(str(url))
         return url
@@ -203,6 +207,23 @@ def _counting(wire: Wire) -> type[aiohttp.ClientWebSocketResponse]:
             await super().send_str(data, compress)
 
     return Counting
+
+
+def _places(elsewhere: Elsewhere) -> Iterable[str]:
+    return [elsewhere] if isinstance(elsewhere, str) else elsewhere.values()
+
+
+def _moved(url: URL, elsewhere: Elsewhere) -> URL:
+    """The same request at another place, its path and query as they were signed."""
+    if isinstance(elsewhere, str):
+        place = elsewhere
+    else:
+        found = elsewhere.get(url.host or "") or elsewhere.get(url.raw_authority)
+        if found is None:
+            raise Refused(f"nothing stands for {url.host} in this rehearsal, and it is not asked itself")
+        place = found
+    scheme = "ws" if url.scheme.startswith("ws") else "http"
+    return URL(f"{scheme}://{place}{url.raw_path_qs}", encoded=True)
 
 
 @cache

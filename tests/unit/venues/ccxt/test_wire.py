@@ -38,14 +38,14 @@ class Front:
 
 @contextlib.asynccontextmanager
 async def served(handler: Handler) -> AsyncIterator[str]:
-    """The base of a server that answers by `handler`."""
+    """The place of a server that answers by `handler`."""
     app = web.Application()
     app.router.add_route("*", "/{rest:.*}", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield f"127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
@@ -104,9 +104,22 @@ async def test_orders_go_to_no_host_that_trades_money() -> None:
             wire.ws_connect("wss://ws-api.binance.com:443/ws-api/v3")
 
 
+async def test_hosts_are_found_one_by_one_and_others_are_not_asked() -> None:
+    front = Front()
+    async with served(front.serve) as place:
+        known = {"api.example.com": f"{place}/private", "ws.example.com:8443": place}
+        async with Wire(known, trades=True) as wire:
+            async with wire.get(VENUE):
+                pass
+            with pytest.raises(Refused, match=r"nothing stands for other\.example\.com"):
+                async with wire.get(URL("https://other.example.com/order")):
+                    pass
+    assert front.seen == ["GET /private/order?a=%2B1&b=x%20y"]
+
+
 async def test_a_base_that_trades_money_is_no_base() -> None:
     with pytest.raises(Refused, match="orders are not sent to"):
-        Wire("https://api.binance.com", trades=True)
+        Wire("api.binance.com", trades=True)
 
 
 def test_questions_wait_while_the_venue_wants_to_be_left_alone_and_changes_do_not() -> None:
