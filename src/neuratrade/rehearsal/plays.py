@@ -35,6 +35,17 @@ BETWEEN_PROPOSALS_S = (60.0, 240.0)
 FAULTS = 8
 
 
+class Position(msgspec.Struct, frozen=True):
+    """A bracket that is over. unprotected_s: by the desk's own count; held_s: from first entry to end."""
+
+    bracket: str
+    reason: str
+    entered: Decimal
+    pnl: Decimal
+    held_s: float
+    unprotected_s: float
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What came of one play. met: how often each kind of fault met something."""
 
@@ -43,9 +54,9 @@ class Outcome(msgspec.Struct, frozen=True):
     verdict: Verdict
     proposed: int
     opened: int
-    closed: int
+    positions: tuple[Position, ...]
     met: dict[str, int]
-    notes: int
+    notes: tuple[str, ...]
     halted: str
     plan: tuple[Fault, ...]
 
@@ -139,12 +150,24 @@ class _Play:
             verdict,
             proposed=count[f.IntentJudged],
             opened=opened,
-            closed=count[f.BracketClosed],
+            positions=tuple(_position(fact) for fact in company.facts if isinstance(fact, f.BracketClosed)),
             met=dict(self._troubles.met),
-            notes=len(company.notes),
+            notes=tuple(company.notes),
             halted=state.state_reason,
             plan=self._plan,
         )
+
+
+def _position(closed: f.BracketClosed) -> Position:
+    held_ns = closed.at_ns - closed.opened_ns if closed.entered else 0
+    return Position(
+        closed.bracket_id,
+        closed.reason.value,
+        closed.entered,
+        closed.pnl,
+        round(held_ns / NS_PER_SECOND, 3),
+        closed.unprotected_ms / 1000,
+    )
 
 
 async def _wind_down(company: Company, exchange: MatchingEngine, clock: WarpClock) -> None:
