@@ -138,6 +138,10 @@ class Dialect:
         """The id we gave the order of an execution, where the venue tells it with it."""
         return None
 
+    def heard(self, order: Order) -> Order:
+        """An order of the stream, with what ccxt leaves out of it."""
+        return order
+
     def with_fee(self, trade: Trade) -> Trade:
         """The execution with its fee as paid above zero, where ccxt has it otherwise."""
         return trade
@@ -305,6 +309,15 @@ class Kraken(Dialect):
     async def open_orders(self, exchange: Exchange, symbols: Sequence[str]) -> Lists:
         """OpenOrders of the whole account."""
         return self.sorted_out(await exchange.fetch_open_orders(), [])
+
+    def client_id(self, order: Order) -> str:
+        """`cl_ord_id`: in streams, ccxt looks for another one. Later frames of an order leave it out."""
+        return str(order["info"].get("cl_ord_id") or "")
+
+    def heard(self, order: Order) -> Order:
+        """How much of it is filled is `cum_qty`, in every frame."""
+        filled = number(order["info"].get("cum_qty"))
+        return order if filled is None else {**order, "filled": text(filled)}
 
     def waits(self, order: Order) -> bool:
         """A stop that was reached is open, one that waits is pending."""

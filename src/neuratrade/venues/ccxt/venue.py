@@ -339,8 +339,10 @@ class CcxtVenue:
                         yield event
 
     async def _heard_order(self, order: Order) -> list[f.VenueEvent]:
-        coid = self._dialect.client_id(order)
-        if not coid or str(order.get("symbol")) not in self._keys_of:
+        order = self._dialect.heard(order)
+        known = self._coids.get(str(order.get("id")), UNNAMED)
+        coid = self._dialect.client_id(order) or known
+        if not coid or not (known or str(order.get("symbol")) in self._keys_of):
             return []
         self._learn(order, coid)
         now_ns = self._clock.now_ns()
