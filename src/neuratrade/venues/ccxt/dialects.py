@@ -16,6 +16,7 @@ from neuratrade.venues.ccxt.errors import kinds_of
 from neuratrade.venues.ccxt.exchange import Exchange, Order, Params, Trade
 from neuratrade.venues.ccxt.markets import number
 from neuratrade.venues.ccxt.words import text
+from neuratrade.venues.limiter import Budget
 
 LOOK_BACK = 500
 STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
@@ -53,6 +54,7 @@ class Dialect:
     fee_in_base = False
     answers_fills = False
     subscribes = True
+    budget = Budget(60, 60.0, 20)
     settle_s = 10.0
 
     def objection(self, exchange: Exchange) -> str | None:
@@ -173,6 +175,8 @@ class BinanceSpot(Dialect):
     }
     fee_in_base = True
     answers_fills = True
+    # 6,000 of weight a minute, and 100 orders in ten seconds: a snapshot weighs 120, an order 1.
+    budget = Budget(80, 10.0, 40)
     settle_s = 5.0
 
     def objection(self, exchange: Exchange) -> str | None:
@@ -279,7 +283,8 @@ class Kraken(Dialect):
 
     order_types = frozenset(OrderType)
     rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=True)
-    doubtful_codes = frozenset()
+    # A counter of 15 that one request raises by 1 or 2 and each three seconds lower by 1.
+    budget = Budget(20, 60.0, 10)
     settle_s = 10.0
 
     def objection(self, exchange: Exchange) -> str | None:
@@ -352,6 +357,8 @@ class Okx(Dialect):
     doubtful_codes = frozenset({"50001", "50004", "50005", "50026", "51016", "50013"})
     options: ClassVar[Mapping[str, Any]] = {"createMarketBuyOrderRequiresPrice": False, "tgtCcy": "base_ccy"}
     fee_in_base = True
+    # The strictest of the endpoints asked here takes 20 in two seconds.
+    budget = Budget(20, 2.0, 10)
 
     def objection(self, exchange: Exchange) -> str | None:
         """None: it is known."""

@@ -10,7 +10,7 @@ words that are none of the doubtful ones. A duplicate client id is no refusal: i
 import re
 
 from neuratrade.venues.ccxt.wire import Sent
-from neuratrade.venues.port import VenueRefused
+from neuratrade.venues.port import TooManyRequests, VenueRefused
 
 NOT_SO_SURE = frozenset({408, 418, 425, 429})
 DUPLICATE = re.compile(
@@ -30,8 +30,10 @@ class Missing(Exception):
 
 
 def judged(error: Exception, sent: Sent, doubtful_codes: frozenset[str] = frozenset()) -> Exception:
-    """The error to raise instead: `VenueRefused`, `Missing` (for questions) or `Doubtful`."""
+    """The error to raise instead: `VenueRefused`, `Missing` (questions), `TooManyRequests` or `Doubtful`."""
     kinds, words = kinds_of(error), words_of(error)
+    if sent.told_to_wait_s is not None:
+        return TooManyRequests(words, sent.told_to_wait_s)
     if sent.asks:
         return Missing(words) if "OrderNotFound" in kinds and sent.questions else Doubtful(words)
     if not sent.changes:

@@ -109,6 +109,9 @@ class Exchange(Protocol):
     async def fetch_positions(self) -> Sequence[Mapping[str, Any]]:
         """Derivatives held."""
 
+    async def fetch_time(self) -> object:
+        """What time it is there."""
+
     async def load_time_difference(self) -> object:
         """Measures how far the venue's clock is off."""
 

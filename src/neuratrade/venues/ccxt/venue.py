@@ -35,6 +35,7 @@ from neuratrade.venues.ccxt.exchange import (
 from neuratrade.venues.ccxt.markets import MarketsRead, contracts_of, number, symbol_of
 from neuratrade.venues.ccxt.stream import PrivateStream
 from neuratrade.venues.ccxt.wire import Elsewhere, Wire, watched
+from neuratrade.venues.limiter import Limiter, Urgency
 from neuratrade.venues.port import Capabilities, Cleared, StreamOpened, VenueRefused, request_of
 
 FIRST_LOOK_BACK_NS = 24 * NS_PER_HOUR
@@ -76,7 +77,7 @@ class CcxtVenue:
         self._sandbox = sandbox
         self._unverified = unverified
         self._dialect: Dialect = dialect_of(name)
-        self._wire = Wire(elsewhere, trades=True)
+        self._wire = Wire(elsewhere, trades=True, limiter=Limiter(self._dialect.budget, clock))
         self._exchange: Exchange
         self._symbols: dict[str, str] = {}
         self._keys_of: dict[str, str] = {}
@@ -168,10 +169,13 @@ class CcxtVenue:
         symbol = self._symbols[request.instrument]
         asked = self._worded(request, contract, symbol)
         amount = words.text(request.quantity)
-        taken = await self._change(
+        urgency = Urgency.PROTECT if request.role.reduces else Urgency.OPEN
+        taken = await self._call(
             lambda: self._exchange.create_order(
                 symbol, asked.type, request.side.value, amount, asked.price, asked.params
-            )
+            ),
+            asks=False,
+            urgency=urgency,
         )
         now_ns, coid = self._clock.now_ns(), request.client_order_id
         self._learn(taken, coid)
@@ -215,8 +219,10 @@ class CcxtVenue:
     async def cancel(self, order: CancelOrder) -> Sequence[f.VenueEvent]:
         """Its end, where the answer proves it."""
         coid, symbol = order.client_order_id, self._symbols[order.instrument]
-        gone = await self._change(
-            lambda: self._dialect.cancel(self._exchange, symbol, coid, self._ids.get(coid))
+        gone = await self._call(
+            lambda: self._dialect.cancel(self._exchange, symbol, coid, self._ids.get(coid)),
+            asks=False,
+            urgency=Urgency.PROTECT,
         )
         proven = gone.get("status") == "canceled" and words.filled_of(gone) is not None
         return [words.end_of(gone, coid, self._clock.now_ns())] if proven else []
@@ -322,6 +328,11 @@ class CcxtVenue:
         contract = self._contracts[self._keys_of[symbol]]
         return [self._fill(trade, await self._coid_of(trade, symbol), contract) for trade in found.values()]
 
+    async def ping(self) -> None:
+        """The time there, or its state where it has no clock."""
+        asks_time = bool(self._exchange.has.get("fetchTime"))
+        await self._ask(self._exchange.fetch_time if asks_time else self._exchange.fetch_balance)
+
     # the stream
 
     async def events(self) -> AsyncIterator[f.VenueEvent | StreamOpened]:
@@ -403,15 +414,12 @@ class CcxtVenue:
 
     # calls
 
-    async def _change(self, make: Callable[[], Awaitable[T]]) -> T:
-        return await self._call(make, asks=False)
-
     async def _ask(self, make: Callable[[], Awaitable[T]]) -> T:
-        return await self._call(make, asks=True)
+        return await self._call(make, asks=True, urgency=Urgency.ASK)
 
-    async def _call(self, make: Callable[[], Awaitable[T]], *, asks: bool) -> T:
+    async def _call(self, make: Callable[[], Awaitable[T]], *, asks: bool, urgency: Urgency) -> T:
         """A call of ccxt's. Raises what its error proves, never the error itself."""
-        with own_numbers(), watched(asks=asks) as sent:
+        with own_numbers(), watched(asks=asks, urgency=urgency) as sent:
             try:
                 if self._clock_is_off:
                     await self._set_clock()

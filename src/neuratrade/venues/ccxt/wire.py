@@ -7,7 +7,6 @@ neither. It pings streams, so that a dead connection is no quiet market. And it 
 where orders may not go today.
 """
 
-import asyncio
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from yarl import URL
 
 from neuratrade.core.model.errors import Refused
 from neuratrade.venues.hosts import check_trading_host
+from neuratrade.venues.limiter import Limiter, Urgency
 
 HEARTBEAT_S = 10.0
 """How often a stream is asked whether it still stands; half of it may pass until it answers."""
@@ -37,9 +37,12 @@ class Sent:
     """What one call sent. asks: whether all of it are questions, whatever their method is.
 
     changes: requests that may change something; answered: the statuses of those answered whole.
+    told_to_wait_s: for how long the venue wants to be left alone, if it said so.
     """
 
     asks: bool
+    urgency: Urgency = Urgency.ASK
+    told_to_wait_s: float | None = None
     changes: int = 0
     questions: int = 0
     answered: list[int] = field(default_factory=list)
@@ -49,9 +52,9 @@ _sent: ContextVar[Sent | None] = ContextVar("sent", default=None)
 
 
 @contextmanager
-def watched(*, asks: bool) -> Iterator[Sent]:
+def watched(*, asks: bool, urgency: Urgency = Urgency.ASK) -> Iterator[Sent]:
     """What is sent inside, by this task. asks: whether nothing in it changes anything."""
-    sent = Sent(asks)
+    sent = Sent(asks, urgency)
     token = _sent.set(sent)
     try:
         yield sent
@@ -63,17 +66,19 @@ class Wire:
     """A session for ccxt, in `async with`.
 
     elsewhere: where the exchange's hosts are found instead, `HOST:PORT` with a path before theirs if need be,
-    for all of them or by host. trades: whether orders go through it: then it reaches only hosts that may
-    have them.
+    for all of them or by host. limiter: whose turn it is. trades: whether orders go through it: then it
+    reaches only hosts that may have them.
     """
 
-    def __init__(self, elsewhere: Elsewhere | None = None, *, trades: bool) -> None:
+    def __init__(
+        self, elsewhere: Elsewhere | None = None, *, trades: bool, limiter: Limiter | None = None
+    ) -> None:
         for place in () if elsewhere is None else _places(elsewhere):
             check_trading_host(f"http://{place}")
         self._elsewhere = elsewhere
         self._trades = trades
         self._session: aiohttp.ClientSession | None = None
-        self._pause_until_s = 0.0
+        self._limiter = limiter
         self.frames_sent = 0
 
     async def __aenter__(self) -> "Wire":
@@ -147,11 +152,11 @@ class Wire:
         return url
 
     async def send(self, method: str, url: URL, how: Mapping[str, Any]) -> aiohttp.ClientResponse:
-        """Sends one request, once; questions wait while the venue wants to be left alone."""
+        """Sends one request, once, when its turn has come."""
         sent = _sent.get()
         question = _is_question(method, sent)
-        if question:
-            await self._wait_until_welcome()
+        if self._limiter is not None:
+            await self._limiter.turn(Urgency.DATA if sent is None else sent.urgency)
         turned = self._turned(url)
         if sent is not None:
             sent.changes += not question
@@ -165,12 +170,10 @@ class Wire:
             sent.answered.append(answer.status)
         if answer.status in TOO_MUCH:
             pause_s = min(_seconds(answer.headers.get("Retry-After", "1")), LONGEST_PAUSE_S)
-            self._pause_until_s = asyncio.get_running_loop().time() + pause_s
-
-    async def _wait_until_welcome(self) -> None:
-        rest_s = self._pause_until_s - asyncio.get_running_loop().time()
-        if rest_s > 0:
-            await asyncio.sleep(rest_s)
+            if sent is not None:
+                sent.told_to_wait_s = pause_s
+            if self._limiter is not None:
+                self._limiter.told_too_many(pause_s)
 
 
 class _Request:

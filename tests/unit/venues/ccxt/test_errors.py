@@ -7,7 +7,7 @@ import pytest
 from neuratrade.venues.ccxt.errors import Doubtful, Missing, judged, words_of
 from neuratrade.venues.ccxt.lazy import prepare
 from neuratrade.venues.ccxt.wire import Sent
-from neuratrade.venues.port import VenueRefused
+from neuratrade.venues.port import TooManyRequests, VenueRefused
 
 prepare()
 errors = importlib.import_module("ccxt.base.errors")
@@ -57,6 +57,13 @@ def test_a_definite_no_is_a_refusal(error: Exception, sent: Sent) -> None:
 )
 def test_whatever_is_not_proven_is_doubtful(error: Exception, sent: Sent) -> None:
     assert type(judged(error, sent, frozenset({"-1006"}))) is Doubtful
+
+
+def test_a_venue_that_wants_to_be_left_alone_says_for_how_long() -> None:
+    for asks in (True, False):
+        told = judged(errors.DDoSProtection("429"), Sent(asks=asks, changes=not asks, told_to_wait_s=5.0))
+        assert isinstance(told, TooManyRequests)
+        assert told.retry_after_s == 5
 
 
 def test_an_order_that_a_question_does_not_find_is_missing() -> None:

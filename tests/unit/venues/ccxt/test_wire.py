@@ -10,8 +10,9 @@ from aiohttp import web
 from yarl import URL
 
 from neuratrade.core.model.errors import Refused
-from neuratrade.rehearsal.warp import run_warped
+from neuratrade.rehearsal.warp import WarpClock, WarpLoop, run_warped
 from neuratrade.venues.ccxt.wire import HEARTBEAT_S, Wire, watched
+from neuratrade.venues.limiter import Budget, Limiter, Urgency
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 VENUE = URL("https://api.example.com/order?a=%2B1&b=x%20y")
@@ -122,20 +123,27 @@ async def test_a_base_that_trades_money_is_no_base() -> None:
         Wire("api.binance.com", trades=True)
 
 
-def test_questions_wait_while_the_venue_wants_to_be_left_alone_and_changes_do_not() -> None:
-    async def story() -> tuple[float, float]:
+def test_questions_wait_while_the_venue_wants_to_be_left_alone_and_what_protects_does_not() -> None:
+    async def story() -> tuple[float | None, float, float]:
         front, loop = Front(), asyncio.get_running_loop()
-        async with served(front.serve) as base, Wire(base, trades=True) as wire:
-            async with wire.get(URL("https://api.example.com/busy")) as answer:
-                assert answer.status == 429
+        assert isinstance(loop, WarpLoop)
+        limiter = Limiter(Budget(100, 1.0, 10), WarpClock(loop, 0))
+        async with served(front.serve) as place, Wire(place, trades=True, limiter=limiter) as wire:
+            busy = URL("https://api.example.com/busy")
+            with watched(asks=True) as sent:
+                async with wire.get(busy) as answer:
+                    assert answer.status == 429
             begin = loop.time()
-            async with wire.post(VENUE):
-                after_change = loop.time() - begin
-            async with wire.get(VENUE):
-                after_question = loop.time() - begin
-        return after_change, after_question
+            with watched(asks=False, urgency=Urgency.PROTECT):
+                async with wire.post(VENUE):
+                    after_change = loop.time() - begin
+            with watched(asks=True):
+                async with wire.get(VENUE):
+                    after_question = loop.time() - begin
+        return sent.told_to_wait_s, after_change, after_question
 
-    after_change, after_question = run_warped(story())
+    told_s, after_change, after_question = run_warped(story())
+    assert told_s == 7
     assert after_change < 1
     assert after_question >= 7
 
