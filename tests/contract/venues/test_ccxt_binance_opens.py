@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.commands import LookUpOrder
 from neuratrade.core.model.errors import NeuraTradeError, Refused, UsageError
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.orders import OrderRequest, OrderRole, OrderType, Side
@@ -152,6 +154,39 @@ async def test_an_order_that_would_be_rounded_is_not_sent(changed: dict[str, Any
         with pytest.raises(NeuraTradeError, match=re.escape(words)):
             opened._worded(msgspec.structs.replace(request, **changed), BTC, "BTC/USDT")
         assert not simulator.submissions
+
+
+async def test_an_amount_of_more_digits_than_a_float_has_is_read_whole() -> None:
+    async with binance() as simulator, venue(simulator) as opened:
+        raw = {
+            "symbol": "BTCUSDT",
+            "id": 28457,
+            "orderId": 100234,
+            "price": "98765432.12345678",
+            "qty": "123456789012.12345678",
+            "commission": "123456789.12345678",
+            "commissionAsset": "BTC",
+            "time": 1_795_000_000_000,
+            "isBuyer": True,
+            "isMaker": False,
+        }
+        told: Any = opened._exchange
+        fill = opened._fill(told.parse_trade(raw, told.market("BTC/USDT")), "f" * 32, BTC)
+        assert (fill.quantity, fill.price) == (D("123456789012.12345678"), D("98765432.12345678"))
+        assert (fill.fee, fill.fee_currency) == (D("123456789.12345678"), "BTC")
+
+
+async def test_an_order_whose_executions_are_not_all_listed_yet_is_not_told_of() -> None:
+    async with binance() as simulator, venue(simulator) as opened:
+        asked: Any = opened._exchange
+        await asked.create_order("BTC/USDT", "market", "buy", "0.5", None, {"clientOrderId": "f" * 32})
+        question = LookUpOrder("paper", BTC.key, "f" * 32)
+        kept, simulator.engine.executions = simulator.engine.executions, []
+        with pytest.raises(Doubtful, match=r"0\.5\d* of f+ are filled, executions of 0 are listed"):
+            await opened.look_up(question)
+        simulator.engine.executions = kept
+        told = await opened.look_up(question)
+        assert [f.kind_of(event) for event in told] == ["order_accepted", "order_filled", "order_cancelled"]
 
 
 def test_the_default_says_what_it_cannot_do() -> None:
