@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from neuratrade.venues.ccxt.dialects import Dialect
+from neuratrade.venues.ccxt.dialect import Dialect
 from neuratrade.venues.ccxt.errors import Doubtful, words_of
 from neuratrade.venues.ccxt.exchange import Exchange, Order, Trade, own_numbers, tap
 from neuratrade.venues.ccxt.wire import Elsewhere, Wire

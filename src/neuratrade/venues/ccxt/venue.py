@@ -21,7 +21,8 @@ from neuratrade.core.model.orders import Fill, OrderRequest
 from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.feeds.clock import Clock
 from neuratrade.venues.ccxt import words
-from neuratrade.venues.ccxt.dialects import Asked, Dialect, Lists, Permissions, dialect_of
+from neuratrade.venues.ccxt.dialect import Asked, Dialect, Lists, Permissions
+from neuratrade.venues.ccxt.dialects import dialect_of
 from neuratrade.venues.ccxt.errors import Doubtful, Missing, judged, kinds_of
 from neuratrade.venues.ccxt.exchange import (
     NS_PER_MS,
