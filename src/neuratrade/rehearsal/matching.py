@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from neuratrade.core.model.decimals import BASIS_POINTS, ONE, ZERO, is_multiple
+from neuratrade.core.model.decimals import BASIS_POINTS, ONE, ZERO, floor_to, is_multiple
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import Quote
 from neuratrade.core.model.orders import Side, TimeInForce
@@ -31,6 +31,7 @@ MOST_LEVELS = 5
 """A taking order walks at most so many ticks; what is left of it then is gone."""
 
 Listener = Callable[[Change], None]
+Watcher = Callable[[Quote], None]
 
 
 class Rules(NamedTuple):
@@ -39,11 +40,18 @@ class Rules(NamedTuple):
     locks_sales: a second sale is refused while open ones hold all of the base (conditional ones included).
     refuses_crossed_stops: a stop that is reached already is refused instead of triggered.
     lends: whether what is owned may be sold short.
+    locks_conditionals: whether an order that waits for its stop holds money back; where it does not, it is
+    ended when its stop is reached and the money is gone.
+    frees_client_ids: whether a client id may be used again once its order is over.
+    fee_step: the books keep fees in such steps, rounded down; zero where they keep every digit.
     """
 
     locks_sales: bool = True
     refuses_crossed_stops: bool = True
     lends: bool = False
+    locks_conditionals: bool = True
+    frees_client_ids: bool = False
+    fee_step: Decimal = ZERO
 
 
 class MatchingEngine:
@@ -66,11 +74,21 @@ class MatchingEngine:
         self.share = ONE
         self._now_ns = now_ns
         self._listeners: list[Listener] = []
+        self._watchers: list[Watcher] = []
         self._numbers = 0
 
     def listen(self, listener: Listener) -> None:
         """Tells `listener` of every change from now on, in order."""
         self._listeners.append(listener)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tells `watcher` of every quote from now on, once what rests has met it."""
+        self._watchers.append(watcher)
+
+    def next_number(self) -> int:
+        """A number nothing at this exchange has yet."""
+        self._numbers += 1
+        return self._numbers
 
     # questions
 
@@ -89,8 +107,17 @@ class MatchingEngine:
 
     def free(self, currency: str) -> Decimal:
         """What may be spent of a currency."""
-        locked = self.account.locked(self.open_orders(), self.contracts)
+        holding = [o for o in self.open_orders() if self.rules.locks_conditionals or not o.is_conditional]
+        locked = self.account.locked(holding, self.contracts)
         return self.account.balances.get(currency, ZERO) - locked.get(currency, ZERO)
+
+    def margin(self) -> Decimal:
+        """What derivative positions tie up, quote currency."""
+        held = ZERO
+        for key, holding in self.account.positions.items():
+            contract = self.contracts[key]
+            held += contract.notional(holding.quantity, holding.entry_price) * contract.initial_margin
+        return held
 
     # requests
 
@@ -99,7 +126,7 @@ class MatchingEngine:
         contract = self._check(ticket)
         now_ns = self._now_ns()
         order = SimOrder(
-            self._next(), ticket, ticket.quantity, ticket.limit_price, ticket.stop_price, now_ns, now_ns
+            self.next_number(), ticket, ticket.quantity, ticket.limit_price, ticket.stop_price, now_ns, now_ns
         )
         self.orders[order.order_id] = order
         self.by_client_id[ticket.client_id] = order.order_id
@@ -148,6 +175,8 @@ class MatchingEngine:
             if order.is_live:
                 self._try(order, contract)
         self.expire()
+        for watcher in self._watchers:
+            watcher(quote)
 
     def expire(self) -> None:
         """Ends what was to rest until now."""
@@ -163,7 +192,8 @@ class MatchingEngine:
         contract = self.contracts.get(ticket.symbol)
         if contract is None:
             raise Rejected(Reason.UNKNOWN_SYMBOL, ticket.symbol)
-        if ticket.client_id in self.by_client_id:
+        known = self.find(ticket.client_id)
+        if known is not None and (known.is_live or not self.rules.frees_client_ids):
             raise Rejected(Reason.DUPLICATE, ticket.client_id)
         self._check_grid(contract, ticket.quantity, ticket.limit_price, ticket.stop_price)
         quote = self.quotes.get(contract.key)
@@ -198,19 +228,12 @@ class MatchingEngine:
             if ticket.reduce_only or not price:
                 return False
             needed = contract.notional(asked, price) * contract.initial_margin
-            return needed > self.account.balances.get(contract.quote, ZERO) - self._margin()
+            return needed > self.account.balances.get(contract.quote, ZERO) - self.margin()
         if ticket.side is Side.BUY:
             return asked * price > self.free(contract.quote)
         if self.rules.lends or not self.rules.locks_sales:
             return False
         return asked > self.free(contract.base)
-
-    def _margin(self) -> Decimal:
-        held = ZERO
-        for key, holding in self.account.positions.items():
-            contract = self.contracts[key]
-            held += contract.notional(holding.quantity, holding.entry_price) * contract.initial_margin
-        return held
 
     # fills
 
@@ -222,6 +245,10 @@ class MatchingEngine:
             if not self._is_reached(order.ticket.side, order.stop_price, quote):
                 return
             order.triggered = True
+            if not self.rules.locks_conditionals and self._lacks(contract, order.ticket, ZERO):
+                order.triggered = False
+                self._end(order, Status.EXPIRED, ChangeKind.EXPIRED)
+                return
             self._tell(ChangeKind.TRIGGERED, order)
         buys = order.ticket.side is Side.BUY
         best, size = (quote.ask, quote.ask_size) if buys else (quote.bid, quote.bid_size)
@@ -237,7 +264,7 @@ class MatchingEngine:
             paid = order.limit_price if maker and order.limit_price is not None else price
             quantity = min(order.remaining, contract.round_quantity(size))
             if order.ticket.reduce_only:
-                quantity = min(quantity, abs(self.account.position(contract.key)))
+                quantity = min(quantity, -self.account.position(contract.key) * order.ticket.side.sign)
             if quantity <= 0:
                 break
             self._fill(order, contract, quantity, paid, maker=maker)
@@ -263,18 +290,19 @@ class MatchingEngine:
         in_base = contract.fee_in_base and ticket.side is Side.BUY and not contract.is_derivative
         bps = contract.maker_fee_bps if maker else contract.taker_fee_bps
         paid = quantity if in_base else contract.notional(quantity, price)
+        fee = paid * bps / BASIS_POINTS + contract.commission * quantity
         order.filled += quantity
         order.value += quantity * price
         order.updated_ns = now_ns
         done = Execution(
-            number=self._next(),
+            number=self.next_number(),
             order_id=order.order_id,
             client_id=ticket.client_id,
             symbol=ticket.symbol,
             side=ticket.side,
             quantity=quantity,
             price=price,
-            fee=paid * bps / BASIS_POINTS + contract.commission * quantity,
+            fee=floor_to(fee, self.rules.fee_step) if self.rules.fee_step else fee,
             fee_currency=contract.base if in_base else contract.quote,
             is_maker=maker,
             total=order.filled,
@@ -301,7 +329,3 @@ class MatchingEngine:
         change = Change(kind, copy.copy(order), self._now_ns(), execution)
         for listener in self._listeners:
             listener(change)
-
-    def _next(self) -> int:
-        self._numbers += 1
-        return self._numbers
