@@ -31,6 +31,7 @@ MOST_LEVELS = 5
 """A taking order walks at most so many ticks; what is left of it then is gone."""
 
 Listener = Callable[[Change], None]
+Watcher = Callable[[Quote], None]
 
 
 class Rules(NamedTuple):
@@ -39,11 +40,16 @@ class Rules(NamedTuple):
     locks_sales: a second sale is refused while open ones hold all of the base (conditional ones included).
     refuses_crossed_stops: a stop that is reached already is refused instead of triggered.
     lends: whether what is owned may be sold short.
+    locks_conditionals: whether an order that waits for its stop holds money back; where it does not, it is
+    ended when its stop is reached and the money is gone.
+    frees_client_ids: whether a client id may be used again once its order is over.
     """
 
     locks_sales: bool = True
     refuses_crossed_stops: bool = True
     lends: bool = False
+    locks_conditionals: bool = True
+    frees_client_ids: bool = False
 
 
 class MatchingEngine:
@@ -66,11 +72,21 @@ class MatchingEngine:
         self.share = ONE
         self._now_ns = now_ns
         self._listeners: list[Listener] = []
+        self._watchers: list[Watcher] = []
         self._numbers = 0
 
     def listen(self, listener: Listener) -> None:
         """Tells `listener` of every change from now on, in order."""
         self._listeners.append(listener)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tells `watcher` of every quote from now on, once what rests has met it."""
+        self._watchers.append(watcher)
+
+    def next_number(self) -> int:
+        """A number nothing at this exchange has yet."""
+        self._numbers += 1
+        return self._numbers
 
     # questions
 
@@ -89,7 +105,8 @@ class MatchingEngine:
 
     def free(self, currency: str) -> Decimal:
         """What may be spent of a currency."""
-        locked = self.account.locked(self.open_orders(), self.contracts)
+        holding = [o for o in self.open_orders() if self.rules.locks_conditionals or not o.is_conditional]
+        locked = self.account.locked(holding, self.contracts)
         return self.account.balances.get(currency, ZERO) - locked.get(currency, ZERO)
 
     # requests
@@ -99,7 +116,7 @@ class MatchingEngine:
         contract = self._check(ticket)
         now_ns = self._now_ns()
         order = SimOrder(
-            self._next(), ticket, ticket.quantity, ticket.limit_price, ticket.stop_price, now_ns, now_ns
+            self.next_number(), ticket, ticket.quantity, ticket.limit_price, ticket.stop_price, now_ns, now_ns
         )
         self.orders[order.order_id] = order
         self.by_client_id[ticket.client_id] = order.order_id
@@ -148,6 +165,8 @@ class MatchingEngine:
             if order.is_live:
                 self._try(order, contract)
         self.expire()
+        for watcher in self._watchers:
+            watcher(quote)
 
     def expire(self) -> None:
         """Ends what was to rest until now."""
@@ -163,7 +182,8 @@ class MatchingEngine:
         contract = self.contracts.get(ticket.symbol)
         if contract is None:
             raise Rejected(Reason.UNKNOWN_SYMBOL, ticket.symbol)
-        if ticket.client_id in self.by_client_id:
+        known = self.find(ticket.client_id)
+        if known is not None and (known.is_live or not self.rules.frees_client_ids):
             raise Rejected(Reason.DUPLICATE, ticket.client_id)
         self._check_grid(contract, ticket.quantity, ticket.limit_price, ticket.stop_price)
         quote = self.quotes.get(contract.key)
@@ -223,6 +243,9 @@ class MatchingEngine:
                 return
             order.triggered = True
             self._tell(ChangeKind.TRIGGERED, order)
+            if not self.rules.locks_conditionals and self._lacks(contract, order.ticket, ZERO):
+                self._end(order, Status.EXPIRED, ChangeKind.EXPIRED)
+                return
         buys = order.ticket.side is Side.BUY
         best, size = (quote.ask, quote.ask_size) if buys else (quote.bid, quote.bid_size)
         if best is None:
@@ -237,7 +260,7 @@ class MatchingEngine:
             paid = order.limit_price if maker and order.limit_price is not None else price
             quantity = min(order.remaining, contract.round_quantity(size))
             if order.ticket.reduce_only:
-                quantity = min(quantity, abs(self.account.position(contract.key)))
+                quantity = min(quantity, -self.account.position(contract.key) * order.ticket.side.sign)
             if quantity <= 0:
                 break
             self._fill(order, contract, quantity, paid, maker=maker)
@@ -267,7 +290,7 @@ class MatchingEngine:
         order.value += quantity * price
         order.updated_ns = now_ns
         done = Execution(
-            number=self._next(),
+            number=self.next_number(),
             order_id=order.order_id,
             client_id=ticket.client_id,
             symbol=ticket.symbol,
@@ -301,7 +324,3 @@ class MatchingEngine:
         change = Change(kind, copy.copy(order), self._now_ns(), execution)
         for listener in self._listeners:
             listener(change)
-
-    def _next(self) -> int:
-        self._numbers += 1
-        return self._numbers
