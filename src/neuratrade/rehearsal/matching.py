@@ -109,6 +109,14 @@ class MatchingEngine:
         locked = self.account.locked(holding, self.contracts)
         return self.account.balances.get(currency, ZERO) - locked.get(currency, ZERO)
 
+    def margin(self) -> Decimal:
+        """What derivative positions tie up, quote currency."""
+        held = ZERO
+        for key, holding in self.account.positions.items():
+            contract = self.contracts[key]
+            held += contract.notional(holding.quantity, holding.entry_price) * contract.initial_margin
+        return held
+
     # requests
 
     def place(self, ticket: Ticket) -> SimOrder:
@@ -218,19 +226,12 @@ class MatchingEngine:
             if ticket.reduce_only or not price:
                 return False
             needed = contract.notional(asked, price) * contract.initial_margin
-            return needed > self.account.balances.get(contract.quote, ZERO) - self._margin()
+            return needed > self.account.balances.get(contract.quote, ZERO) - self.margin()
         if ticket.side is Side.BUY:
             return asked * price > self.free(contract.quote)
         if self.rules.lends or not self.rules.locks_sales:
             return False
         return asked > self.free(contract.base)
-
-    def _margin(self) -> Decimal:
-        held = ZERO
-        for key, holding in self.account.positions.items():
-            contract = self.contracts[key]
-            held += contract.notional(holding.quantity, holding.entry_price) * contract.initial_margin
-        return held
 
     # fills
 
@@ -242,10 +243,11 @@ class MatchingEngine:
             if not self._is_reached(order.ticket.side, order.stop_price, quote):
                 return
             order.triggered = True
-            self._tell(ChangeKind.TRIGGERED, order)
             if not self.rules.locks_conditionals and self._lacks(contract, order.ticket, ZERO):
+                order.triggered = False
                 self._end(order, Status.EXPIRED, ChangeKind.EXPIRED)
                 return
+            self._tell(ChangeKind.TRIGGERED, order)
         buys = order.ticket.side is Side.BUY
         best, size = (quote.ask, quote.ask_size) if buys else (quote.bid, quote.bid_size)
         if best is None:
