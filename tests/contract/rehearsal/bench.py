@@ -141,18 +141,17 @@ async def asked_for(hub: Hub, *wanted: str) -> None:
 
 def recorded(path: Path) -> list[str]:
     """The frames of a capture, in order."""
+    return [line.split(": ", 1)[1] for line in _lines(path) if re.match(r"\d+\.\d+: ", line)]
+
+
+def recorded_answers(path: Path) -> list[str]:
+    """The answers over HTTP of a capture, in order."""
+    return [line.split(": ", 1)[1] for line in _lines(path) if line.startswith("http")]
+
+
+def _lines(path: Path) -> list[str]:
     with gzip.open(path, "rt") as capture:
-        lines = capture.read().splitlines()
-    return [line.split(": ", 1)[1] for line in lines if re.match(r"\d+\.\d+: ", line)]
-
-
-def kinds(value: object) -> object:
-    """The shape of a frame: names and JSON types; of a list what its items have in common."""
-    if isinstance(value, dict):
-        return {name: kinds(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [kinds(value[0])] if value else []
-    return type(value).__name__
+        return capture.read().splitlines()
 
 
 def unknown_fields(ours: object, theirs: Sequence[object]) -> list[str]:
