@@ -6,6 +6,7 @@ real venue does to a desk. Its answers may be lost: then the order is unknown an
 everything it has, since what happened meanwhile is not told twice. It is asked for that every so often too.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +35,6 @@ from neuratrade.hands.trades import TradedMarkets
 from neuratrade.hands.turns import Turns, Watcher
 from neuratrade.venues.port import Cleared, StreamOpened, Venue
 
-TIME_STEP_S = 0.05
 FIRST_RECONNECT_S = 0.25
 LONGEST_RECONNECT_S = 30.0
 
@@ -85,6 +85,8 @@ class LiveDesk:
         self._notes: Callable[[str], None] = lambda _: None
         self._outbox = Outbox(self._tell, self._note, settle_s=venue.capabilities.settle_s)
         self._timers_told: set[str] = set()
+        self._looks_at_ns = 0
+        self._sooner = asyncio.Event()
 
     @property
     def journal_failed(self) -> bool:
@@ -124,11 +126,13 @@ class LiveDesk:
         if isinstance(event, f.TimerFired):
             self._timers_told.discard(event.timer_id)
         self._turns.step(event)
-        self._turns.flush_if_pressing()
+        self._stepped()
 
     def judge(self, event: e.IntentArrived) -> f.IntentJudged | None:
         """Takes an outside intent and returns the gate's verdict on it."""
-        return self._turns.judge(event)
+        judged = self._turns.judge(event)
+        self._stepped()
+        return judged
 
     def watch(self, watcher: Watcher) -> None:
         """Shows `watcher` every fact from now on, after it is safe."""
@@ -137,6 +141,7 @@ class LiveDesk:
     def recover(self, at_ns: int) -> None:
         """Carries out what a restart has to ask and guard."""
         self._turns.carry_out(self.engine.recover(at_ns), at_ns)
+        self._stepped()
 
     def warm_up(self, bar: Bar) -> None:
         """Feeds one bar of history: indicators only, no trading, nothing recorded."""
@@ -149,7 +154,7 @@ class LiveDesk:
                 self._turns.step(e.BarSeen(bar, bar.close_ns))
             self._turns.step(e.BarClosed(bar, bar.close_ns))
         self.bars_seen += len(together)
-        self._turns.flush_if_pressing()
+        self._stepped()
 
     def tick(self, tick: Quote | Trade) -> None:
         """Takes a quote or a trade, after the bars that it ends."""
@@ -163,7 +168,7 @@ class LiveDesk:
             quote = self._markets.quote_of(tick)
             if quote is not None:
                 self._turns.step(quote)
-        self._turns.flush_if_pressing()
+        self._stepped()
 
     def flush(self) -> None:
         """Makes every fact so far safe, or halts new exposure when that fails."""
@@ -277,13 +282,36 @@ class LiveDesk:
         """Tells of timers that came due, and of each second; behind the answers that came before."""
         next_second_ns = 0
         while True:
-            now_ns, state = self.now_ns, self.engine.state
-            timers = sorted(state.timers.items(), key=lambda timer: (timer[1], timer[0]))
-            for timer_id, due_ns in timers:
-                if due_ns <= now_ns and timer_id not in self._timers_told:
-                    self._timers_told.add(timer_id)
-                    self._inbound.put_venue(f.TimerFired(now_ns, timer_id))
+            now_ns = self.now_ns
+            waiting = {
+                key: due for key, due in self.engine.state.timers.items() if key not in self._timers_told
+            }
+            for timer_id, due_ns in sorted(waiting.items(), key=lambda timer: (timer[1], timer[0])):
+                if due_ns > now_ns:
+                    break
+                self._timers_told.add(timer_id)
+                self._inbound.put_venue(f.TimerFired(now_ns, timer_id))
             if now_ns >= next_second_ns:
                 next_second_ns = now_ns + NS_PER_SECOND
                 self._inbound.put_venue(e.ClockTick(now_ns))
-            await self._clock.sleep(TIME_STEP_S)
+            later = [due_ns for due_ns in waiting.values() if due_ns > now_ns]
+            await self._sleep_until(min([next_second_ns, *later]))
+
+    async def _sleep_until(self, at_ns: int) -> None:
+        """Sleeps until then, or until a timer is set that is due before."""
+        self._looks_at_ns = at_ns
+        self._sooner.clear()
+        asleep = asyncio.ensure_future(self._clock.sleep((at_ns - self.now_ns) / NS_PER_SECOND))
+        woken = asyncio.ensure_future(self._sooner.wait())
+        try:
+            await asyncio.wait((asleep, woken), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asleep.cancel()
+            woken.cancel()
+
+    def _stepped(self) -> None:
+        """After every turn: what is pressing is made safe, and who waits for timers looks at new ones."""
+        self._turns.flush_if_pressing()
+        due_ns = self.engine.state.next_timer_ns
+        if due_ns is not None and due_ns < self._looks_at_ns:
+            self._sooner.set()

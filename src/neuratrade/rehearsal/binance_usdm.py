@@ -18,7 +18,7 @@ from neuratrade.rehearsal.binance_usdm_streams import BinanceUsdmStreams
 from neuratrade.rehearsal.faults import Act, Troubles
 from neuratrade.rehearsal.matching import MatchingEngine, Rules
 from neuratrade.rehearsal.orders import Reason, Rejected
-from neuratrade.rehearsal.server import Credentials, Simulator, respond
+from neuratrade.rehearsal.server import REHEARSAL_KEY, Credentials, Simulator, respond
 from neuratrade.rehearsal.tape import Tape
 
 RULES = Rules(frees_client_ids=True)
@@ -38,7 +38,7 @@ class BinanceUsdm(Simulator):
         engine: MatchingEngine,
         troubles: Troubles,
         now_ns: Callable[[], int],
-        credentials: Credentials,
+        credentials: Credentials = REHEARSAL_KEY,
     ) -> None:
         super().__init__(engine, troubles, now_ns)
         self.credentials = credentials

@@ -100,7 +100,9 @@ class BinanceUsdmStreams:
             return web.Response(status=400, text="Invalid listen key")
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        await self.hub.serve(socket, lambda said: self._hear(said, category, topics, wrapped=wrapped), topics)
+        await self.hub.serve(
+            socket, lambda said: self._hear(said, category, topics, wrapped=wrapped), topics=topics
+        )
         return socket
 
     def _topics(self, stream: str, category: str, *, wrapped: bool) -> set[str]:

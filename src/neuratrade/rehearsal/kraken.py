@@ -24,7 +24,7 @@ from neuratrade.rehearsal.kraken_market import KrakenError, KrakenMarket, Params
 from neuratrade.rehearsal.kraken_streams import KrakenStreams
 from neuratrade.rehearsal.matching import MatchingEngine, Rules
 from neuratrade.rehearsal.orders import Execution, Rejected, SimOrder, Ticket
-from neuratrade.rehearsal.server import Credentials, Simulator, respond
+from neuratrade.rehearsal.server import REHEARSAL_KEY, Credentials, Simulator, respond
 from neuratrade.rehearsal.tape import Tape, plain
 
 RULES = Rules(refuses_crossed_stops=False, frees_client_ids=True)
@@ -43,7 +43,7 @@ class Kraken(Simulator):
         engine: MatchingEngine,
         troubles: Troubles,
         now_ns: Callable[[], int],
-        credentials: Credentials,
+        credentials: Credentials = REHEARSAL_KEY,
     ) -> None:
         super().__init__(engine, troubles, now_ns)
         self.credentials = credentials

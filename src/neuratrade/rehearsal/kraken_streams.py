@@ -57,7 +57,9 @@ class KrakenStreams:
         topics: set[str] = set()
         status = {"version": "2.0.10", "system": "online", "api_version": "v2", "connection_id": 1}
         await socket.send_str(wire({"channel": "status", "type": "update", "data": [status]}))
-        await self.hub.serve(socket, lambda said: self._hear(said, topics, channels), topics, HEARTBEAT)
+        await self.hub.serve(
+            socket, lambda said: self._hear(said, topics, channels), topics=topics, idle=HEARTBEAT
+        )
         return socket
 
     # requests

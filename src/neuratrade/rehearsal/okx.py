@@ -22,7 +22,7 @@ from neuratrade.rehearsal.okx_market import OkxError, OkxMarket
 from neuratrade.rehearsal.okx_orders import Asked, OkxOrders
 from neuratrade.rehearsal.okx_streams import OkxStreams
 from neuratrade.rehearsal.orders import Reason, Rejected
-from neuratrade.rehearsal.server import Credentials, Simulator, respond
+from neuratrade.rehearsal.server import REHEARSAL_KEY, Credentials, Simulator, respond
 from neuratrade.rehearsal.tape import Tape
 
 RULES = Rules(locks_conditionals=False)
@@ -40,7 +40,7 @@ class Okx(Simulator):
         engine: MatchingEngine,
         troubles: Troubles,
         now_ns: Callable[[], int],
-        credentials: Credentials,
+        credentials: Credentials = REHEARSAL_KEY,
     ) -> None:
         super().__init__(engine, troubles, now_ns)
         self.credentials = credentials

@@ -50,7 +50,7 @@ class OkxStreams:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         topics: set[str] = set()
-        await self.hub.serve(socket, lambda said: self._hear(said, kind, topics), topics)
+        await self.hub.serve(socket, lambda said: self._hear(said, kind, topics), topics=topics)
         return socket
 
     # requests

@@ -5,7 +5,9 @@ answers. When that is done, and whether the answer gets through, is decided here
 """
 
 import asyncio
+import random
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Self
 
@@ -18,6 +20,8 @@ from neuratrade.rehearsal.orders import Reason, Rejected, SimOrder, Ticket
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Frame = str | bytes
+ONE_WAY_S = (0.002, 0.04)
+"""How long a message is on its way, seconds."""
 STREAM_PAUSE_S = 1.0
 """How often a stream that has nothing to tell looks whether it is to be cut."""
 
@@ -26,7 +30,10 @@ AFTER = (FaultKind.RATE_LIMITED_AFTER, FaultKind.SERVER_ERROR_AFTER, FaultKind.C
 
 
 class Simulator(ABC):
-    """One venue on a free port of 127.0.0.1, in `async with`. name: of the venue."""
+    """One venue on a free port of 127.0.0.1, in `async with`. name: of the venue.
+
+    submissions: how often each client id was sent.
+    """
 
     name: str
 
@@ -35,6 +42,8 @@ class Simulator(ABC):
         self.troubles = troubles
         self.port = 0
         self.requests = 0
+        self.submissions: Counter[str] = Counter()
+        self._dice = random.Random(self.name)  # noqa: S311 - how long a message takes
         self._now_ns = now_ns
         self._runner: web.AppRunner | None = None
 
@@ -80,6 +89,7 @@ class Simulator(ABC):
 
     def place(self, ticket: Ticket) -> SimOrder:
         """Hands an order to the matching engine. Raises Rejected, as it does, or as the plan wants."""
+        self.submissions[ticket.client_id] += 1
         if ticket.stop_price is not None and self.troubles.next_of(FaultKind.STOP_REJECTED) is not None:
             raise Rejected(Reason.PLANNED)
         return self.engine.place(ticket)
@@ -91,9 +101,14 @@ class Simulator(ABC):
             return self.trouble_answer(503)
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await handler(request)
+        # The whole request is here before anything is slow: a client that gives up has sent it already.
+        await request.read()
+        await asyncio.sleep(self._way())
         fault = self.troubles.of_request(self.act_of(request))
         if fault is None:
-            return await handler(request)
+            answer = await handler(request)
+            await asyncio.sleep(self._way())
+            return answer
         if fault.kind in BEFORE:
             return self._fail(request, fault.kind)
         if fault.kind is FaultKind.LATE:
@@ -102,6 +117,10 @@ class Simulator(ABC):
         if fault.kind is FaultKind.SLOW:
             await asyncio.sleep(fault.seconds)
         return self._fail(request, fault.kind) if fault.kind in AFTER else answer
+
+    def _way(self) -> float:
+        """Seconds a message takes one way."""
+        return self._dice.uniform(*ONE_WAY_S)
 
     def _fail(self, request: web.Request, kind: FaultKind) -> web.StreamResponse:
         match kind:
@@ -115,19 +134,24 @@ class Simulator(ABC):
                 return web.Response()
 
 
+class _Connection(NamedTuple):
+    topics: set[str] | None
+    listens: Callable[[], bool]
+
+
 class Hub:
     """The streams of a venue: tells each connection what it asked for, unless the plan has it otherwise."""
 
     def __init__(self, troubles: Troubles) -> None:
         self._troubles = troubles
-        self._queues: dict[asyncio.Queue[Frame], set[str] | None] = {}
+        self._connections: dict[asyncio.Queue[Frame], _Connection] = {}
         self._held: list[tuple[Frame, str]] = []
         self._cuts = 0
 
     @property
     def topics(self) -> list[set[str] | None]:
         """What each connection asked for, None for everything."""
-        return list(self._queues.values())
+        return [connection.topics for connection in self._connections.values()]
 
     def tell(self, frame: Frame, topic: str = "") -> None:
         """Sends a private frame to whoever listens; nobody is told what happened while nobody did."""
@@ -146,24 +170,28 @@ class Hub:
 
     def publish(self, frame: Frame, topic: str) -> None:
         """Sends a public frame to the connections that asked for its topic."""
-        for queue, topics in self._queues.items():
-            if topics is None or topic in topics:
+        for queue, connection in self._connections.items():
+            asked = connection.topics is None or topic in connection.topics
+            if asked and connection.listens():
                 queue.put_nowait(frame)
 
     async def serve(
         self,
         socket: web.WebSocketResponse,
         hear: Callable[[Frame], Frame | list[Frame] | None],
+        listens: Callable[[], bool] = lambda: True,
+        *,
         topics: set[str] | None = None,
         idle: Frame | None = None,
     ) -> None:
         """Serves one connection until it ends or the plan cuts it.
 
-        hear: answers what the client says. topics: what it is told of, everything where None; `hear` may
-        change them. idle: what it is told while there is nothing to tell.
+        hear: answers what the client says. listens: whether it is to be told what happens by now. topics:
+        what it is told of, everything where None; `hear` may change them. idle: what it is told while there
+        is nothing to tell.
         """
         queue: asyncio.Queue[Frame] = asyncio.Queue()
-        self._queues[queue] = topics
+        self._connections[queue] = _Connection(topics, listens)
         cuts = self._cuts
         listening = asyncio.create_task(self._listen(socket, queue, hear))
         try:
@@ -175,7 +203,7 @@ class Hub:
         except ConnectionError:
             return
         finally:
-            self._queues.pop(queue, None)
+            del self._connections[queue]
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
 
@@ -229,6 +257,11 @@ class Credentials(NamedTuple):
     passphrase: str = ""
     may_withdraw: bool = False
 
+
+REHEARSAL_KEY = Credentials(
+    "rehearsal-key", "dGhpcyBpcyBhIHNlY3JldCBvZiBhIHJlaGVhcnNhbCBhbmQgb3BlbnMgbm90aGluZw==", "rehearsal"
+)
+"""A key of no account; its secret is base64, as some venues have theirs."""
 
 _ENCODER = msgspec.json.Encoder()
 _NUMBERS = msgspec.json.Encoder(decimal_format="number")

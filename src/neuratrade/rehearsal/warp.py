@@ -6,14 +6,15 @@ anything to read after a moment of real time: what is on loopback arrives within
 """
 
 import asyncio
+import os
 import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from neuratrade.core.model.market import NS_PER_SECOND
 
-GRACE_S = 0.0002
-"""Real time given to loopback before a jump."""
+LOOKS = 3
+"""How often sockets are looked at, the processor given away in between, before time jumps."""
 
 T = TypeVar("T")
 Ready = list[tuple[selectors.SelectorKey, int]]
@@ -44,9 +45,11 @@ class _JumpingSelector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        ready = super().select(GRACE_S)
-        if ready:
-            return ready
+        for _ in range(LOOKS):
+            os.sched_yield()
+            ready = super().select(0)
+            if ready:
+                return ready
         if timeout is None:
             # No timer: only a socket or a signal can wake it, in real time.
             return super().select(None)

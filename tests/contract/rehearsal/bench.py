@@ -1,7 +1,6 @@
 """What the tests of every venue simulator share: contracts, a played market, unmodified ccxt led here."""
 
 import asyncio
-import base64
 import gzip
 import re
 import time
@@ -16,14 +15,13 @@ from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.market import NS_PER_MINUTE, Bar, Quote
 from neuratrade.rehearsal.faults import Fault, Troubles
 from neuratrade.rehearsal.matching import MatchingEngine, Rules
-from neuratrade.rehearsal.server import Credentials, Hub
+from neuratrade.rehearsal.server import REHEARSAL_KEY, Hub
 from neuratrade.rehearsal.tape import Tape
 
 D = Decimal
 ccxt: Any = import_module("ccxt.async_support")
 pro: Any = import_module("ccxt.pro")
-SECRET = base64.b64encode(b"a secret of the rehearsal that is long enough to be one").decode()
-CREDENTIALS = Credentials("rehearsal-key", SECRET, "phrase")
+CREDENTIALS = REHEARSAL_KEY
 NOWHERE = "127.0.0.1:9"
 WAIT_S = 5.0
 

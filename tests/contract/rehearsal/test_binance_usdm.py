@@ -36,8 +36,8 @@ async def venue_of(
     async with BinanceUsdm(engine, troubles, time.time_ns, credentials) as venue:
         venue.tape.play(bench.quote(PERP, "60000.0", "60000.1"))
         config = {
-            "apiKey": "rehearsal-key",
-            "secret": bench.SECRET,
+            "apiKey": bench.CREDENTIALS.key,
+            "secret": bench.CREDENTIALS.secret,
             "enableRateLimit": False,
             "options": {"fetchCurrencies": False, "fetchOpenOrders": {"warnWithoutSymbol": False}},
         }

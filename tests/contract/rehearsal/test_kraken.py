@@ -32,7 +32,11 @@ async def kraken(*plan: Fault, **keys: Any) -> AsyncIterator[tuple[Kraken, Any]]
         troubles = bench.troubled(*plan)
     async with Kraken(engine, troubles, time.time_ns, bench.CREDENTIALS) as venue:
         venue.tape.play(bench.quote(BTC, "60000.0", "60000.1"))
-        config = {"apiKey": "rehearsal-key", "secret": bench.SECRET, "enableRateLimit": False} | keys
+        config = {
+            "apiKey": bench.CREDENTIALS.key,
+            "secret": bench.CREDENTIALS.secret,
+            "enableRateLimit": False,
+        } | keys
         async with bench.led_here(bench.pro.kraken(config), venue.hosts) as client:
             yield venue, client
 

@@ -41,9 +41,9 @@ async def venue_of(
         venue.tape.play(bench.quote(SPOT, "60000.0", "60000.1"))
         venue.tape.play(bench.quote(SWAP, "60010.0", "60010.1", "20"))
         config = {
-            "apiKey": "rehearsal-key",
-            "secret": bench.SECRET,
-            "password": "phrase",
+            "apiKey": bench.CREDENTIALS.key,
+            "secret": bench.CREDENTIALS.secret,
+            "password": bench.CREDENTIALS.passphrase,
             "enableRateLimit": False,
         }
         async with bench.led_here(bench.pro.okx(config | (keys or {})), venue.hosts) as client:

@@ -115,6 +115,25 @@ def why(
         list_decisions(last, refused_only=refused, as_json=as_json)
 
 
+@app.command(epilog="Example: neuratrade rehearse --plans 20 --seed 1 --json")
+def rehearse(
+    venues: Annotated[str, typer.Option(help="Only these, by comma; default: all that can be.")] = "",
+    plans: Annotated[int, typer.Option(help="How many plans of faults to play.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of the first plan; the others follow it.")] = 1,
+    faults: Annotated[str, typer.Option(help="Only these kinds, by comma, e.g. `5xx,stream cut`.")] = "",
+    jobs: Annotated[int | None, typer.Option(help="Processes; default: one a processor.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Practise going live, without money: the live desk against simulated venues that fail as real ones do.
+
+    Orders are sent over loopback in the venues' own protocols, with throw-away keys. What was doubled, lost
+    or unprotected is judged from the venue's books. No network, no account.
+    """
+    from neuratrade.interfaces.cli.rehearsing import rehearse_command
+
+    rehearse_command(venues, plans, seed, faults, jobs, as_json=as_json)
+
+
 @app.command(epilog="Example: neuratrade whatif --limit confidence=0.9 --limit trades_per_day=3")
 def whatif(
     limit: Annotated[list[str], typer.Option(help="NAME=VALUE; may be given several times.")],

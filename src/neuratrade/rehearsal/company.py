@@ -1,0 +1,150 @@
+"""The desk of a rehearsal: the real engine, gate, journal, sender and live hands, with throw-away keys.
+
+Only counters and streaks of the gate's limits are lifted, so that there is something to see; what a position
+may risk, and every rule of protection, is as in a live desk.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from neuratrade.core.engine.config import EngineConfig
+from neuratrade.core.engine.engine import Engine
+from neuratrade.core.indicators.native import NativeProvider
+from neuratrade.core.model import events as e
+from neuratrade.core.model import facts as f
+from neuratrade.core.model.account import Account
+from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND, Bar, Quote
+from neuratrade.core.regime import RegimeParams
+from neuratrade.core.risk.limits import NAMES, limits_of
+from neuratrade.core.strategies.dna import Dna
+from neuratrade.feeds.clock import Clock
+from neuratrade.hands.inbound import Inbound
+from neuratrade.hands.live import LiveDesk
+from neuratrade.hands.recorder import JournalRecorder
+from neuratrade.hands.sender import Sender
+from neuratrade.rehearsal.stages import Stage
+from neuratrade.store.emergency import EmergencyFile
+from neuratrade.store.journal import Journal
+from neuratrade.store.keys import Ed25519Signer, verify
+from neuratrade.venues.port import Venue
+
+ACCOUNT, OPERATOR, RUN = "rehearsal", "rehearsal", "rehearsal"
+EVERY_NS = 20 * NS_PER_SECOND
+"""How often the books are compared."""
+LIFTED = {
+    "trades_per_day": "1000",
+    "concurrent": "3",
+    "confidence": "0",
+    "session_losses": "1000",
+    "kill_losses": "1000",
+    "lane_cooldown_ns": "0",
+    "cost_multiple": "0",
+    "stop_min_atr": "0",
+    "stop_max_atr": "1000",
+    "kelly_min_outcomes": "1000000",
+    "session_drawdown_fraction": "0.04",
+    "daily_loss_fraction": "0.04",
+}
+QUICK = RegimeParams(
+    window=10, atr_period=3, adx_period=3, wild_rank=1.0, calm_rank=1.0, crash_bars=1, crash_floor=1.0,
+    crash_sigmas=1000.0,
+)  # fmt: skip
+"""Warm after a few bars, and never so wild that nothing is opened."""
+
+
+class Company:
+    """One live desk at one venue. folder: for its journal. Serve it by `serve` and its own `streams`."""
+
+    def __init__(self, stage: Stage, venue: Venue, folder: Path, clock: Clock) -> None:
+        self.notes: list[str] = []
+        self.facts: list[f.Fact] = []
+        self.inbound = Inbound()
+        self._clock = clock
+        signer = Ed25519Signer()
+        self._journal = Journal.open(folder / "journal.db", signer=signer, now_ns=clock.now_ns)
+        recorder = JournalRecorder(self._journal, EmergencyFile(folder / "emergency.jsonl"), RUN, ACCOUNT)
+        self.engine = Engine(_config(stage, signer))
+        self.desk = LiveDesk(
+            self.engine,
+            venue,
+            recorder,
+            Sender(verify),
+            self.inbound,
+            clock,
+            ACCOUNT,
+            watchers=(self.facts.append,),
+        )
+        self.desk.take(_started(stage, signer, clock.now_ns()))
+
+    def warm_up(self, bars: Sequence[Bar]) -> None:
+        """History for indicators."""
+        for bar in bars:
+            self.desk.warm_up(bar)
+
+    async def show(self, piece: list[Bar] | Quote) -> None:
+        """Market data for the desk."""
+        await self.inbound.put_market(piece)
+
+    def judge(self, intent: e.IntentArrived) -> f.IntentJudged | None:
+        """Has an intent judged."""
+        return self.desk.judge(intent)
+
+    def halt(self, policy: f.KillPolicy, reason: str) -> None:
+        """A person halts the desk."""
+        self.desk.take(e.Halt(self._clock.now_ns(), "person", reason, policy))
+
+    async def serve(self) -> None:
+        """Takes what comes, for as long as it is let."""
+        while True:
+            item = await self.inbound.get()
+            if isinstance(item, list):
+                self.desk.bars(item)
+            elif isinstance(item, Quote):
+                self.desk.tick(item)
+            else:
+                self.desk.take(item)  # type: ignore[arg-type]
+            await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Ends the calls and the journal."""
+        await self.desk.close()
+        self.desk.flush()
+        self._journal.close()
+
+
+def _config(stage: Stage, signer: Ed25519Signer) -> EngineConfig:
+    return EngineConfig(
+        ACCOUNT,
+        OPERATOR,
+        {stage.contract.key: stage.contract},
+        (),
+        Dna(1, 0, {}, {}),
+        NativeProvider(),
+        signer,
+        gate_span_ns=NS_PER_MINUTE,
+        regime=QUICK,
+        venue_rules={stage.contract.venue: stage.rules},
+        reconcile_every_ns=EVERY_NS,
+        assumed_volume_24h=Decimal(10**9),
+    )
+
+
+def _started(stage: Stage, signer: Ed25519Signer, now_ns: int) -> f.RunStarted:
+    limits = limits_of(LIFTED)
+    return f.RunStarted(
+        at_ns=now_ns,
+        run_id=RUN,
+        mode="live",
+        account=Account(ACCOUNT, stage.contract.venue, stage.currency),
+        cash=stage.balances[stage.currency],
+        source="rehearsal",
+        fresh=True,
+        instruments=(stage.contract,),
+        limits={name: str(getattr(limits, name)) for name in NAMES},
+        config={},
+        key_id=signer.key_id,
+        public_key=signer.public_key,
+        version="0",
+    )

@@ -1,0 +1,117 @@
+"""Requests to Alpaca, each sent once, and what their answers prove.
+
+Only the venue's own words prove a refusal: a status that a proxy may give as well (408, 425, 429, every 5xx),
+a cut connection or a body that makes no sense leaves the outcome open. A duplicate client id is no refusal
+either: it says that the order is there.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from neuratrade.venues.alpaca.wire import Problem
+from neuratrade.venues.port import VenueRefused
+
+NOT_SO_SURE = frozenset({408, 425, 429})
+DUPLICATE = 40010001
+
+T = TypeVar("T")
+_problem = msgspec.json.Decoder(Problem)
+
+
+class Doubtful(Exception):
+    """An answer that proves nothing. retry_after_s: how long the venue wants to be left alone."""
+
+    def __init__(self, status: int, words: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(f"status {status}: {words}")
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class Missing(Exception):
+    """The venue says that it has no such thing."""
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """Who asks. Never shown."""
+
+    key_id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        """Without what is secret."""
+        return "Keys(…)"
+
+
+class Rest:
+    """The REST side of one account, in `async with`. base: scheme and host. requests: how many were sent."""
+
+    def __init__(self, base: str, keys: Keys) -> None:
+        self._base = base
+        self._headers = {"APCA-API-KEY-ID": keys.key_id, "APCA-API-SECRET-KEY": keys.secret}
+        self.requests = 0
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> "Rest":
+        # Its callers bound every call; a second bound here would only hide which one was hit.
+        unbounded = aiohttp.ClientTimeout(total=None)
+        self._session = aiohttp.ClientSession(self._base, headers=self._headers, timeout=unbounded)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The open session. Raises RuntimeError outside of `async with`."""
+        if self._session is None:
+            raise RuntimeError("the adapter is not open: use it in `async with`")
+        return self._session
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> bytes:
+        """Sends one request, once. Raises Missing for 404, VenueRefused for a proven no, else Doubtful."""
+        self.requests += 1
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        async with self.session.request(
+            method, path, params=query, data=body, headers=headers, allow_redirects=False
+        ) as answer:
+            raw = await answer.read()
+        if answer.status in (200, 204, 207):
+            return raw
+        problem = _words(raw)
+        proven = 400 <= answer.status < 500 and answer.status not in NOT_SO_SURE
+        if not proven or problem is None or problem.code == DUPLICATE:
+            words = "no words of its own" if problem is None else problem.message
+            raise Doubtful(answer.status, words, _retry_after(answer.headers))
+        if answer.status == 404:
+            raise Missing(problem.message)
+        raise VenueRefused(f"{problem.message} ({answer.status}, {problem.code})")
+
+    async def read(
+        self, decoder: msgspec.json.Decoder[T], path: str, query: Mapping[str, str] | None = None
+    ) -> T:
+        """A GET and its answer. Raises as `call`, and msgspec.DecodeError for an answer without sense."""
+        return decoder.decode(await self.call("GET", path, query=query))
+
+
+def _words(raw: bytes) -> Problem | None:
+    try:
+        return _problem.decode(raw)
+    except msgspec.DecodeError:
+        return None
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    try:
+        return max(float(headers.get("Retry-After", "0")), 0.0)
+    except ValueError:
+        return 0.0

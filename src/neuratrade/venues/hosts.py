@@ -1,0 +1,44 @@
+"""Where orders may go today: this machine and the official sandboxes, nowhere else.
+
+Until readiness and promotion can say that a desk may trade money, an adapter for a host that trades money
+does not start.
+"""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from neuratrade.core.model.errors import Refused
+
+SANDBOXES = frozenset(
+    {
+        "paper-api.alpaca.markets",
+        "testnet.binance.vision",
+        "ws-api.testnet.binance.vision",
+        "stream.testnet.binance.vision",
+        "testnet.binancefuture.com",
+        "demo-fapi.binance.com",
+        "api-testnet.bybit.com",
+        "demo-futures.kraken.com",
+    }
+)
+
+
+def check_trading_host(url: str) -> str:
+    """The URL, where orders may be sent to it. Raises Refused with the reason elsewhere."""
+    host = urlsplit(url).hostname or ""
+    if host in SANDBOXES or is_loopback(host):
+        return url
+    raise Refused(
+        f"orders are not sent to {host or url}: the steps that allow trading with money (readiness, "
+        "promotion) are not built yet; use a sandbox, a rehearsal (neuratrade rehearse) or paper mode"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its number or as `localhost`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
