@@ -105,12 +105,16 @@ class BinanceUsdm(Simulator):
             return _no(error)
         except Rejected as error:
             return _no(_refusal(error))
+        except (ValueError, ArithmeticError):
+            return _no(BinanceError(-1100, "Illegal characters found in a parameter."))
 
     async def _key(self, request: web.Request) -> web.Response:
         try:
             await self._admit(request, signed=True)
         except BinanceError as error:
             return _no(error)
+        except ValueError:
+            return _no(BinanceError(-1100, "Illegal characters found in a parameter."))
         return respond(self.account.key_row())
 
     async def _admit(self, request: web.Request, *, signed: bool) -> Params:
@@ -134,7 +138,7 @@ class BinanceUsdm(Simulator):
 
 
 def _refusal(no: Rejected) -> BinanceError:
-    if no.reason is Reason.GRID and "quantity" in str(no):
+    if no.reason is Reason.GRID and no.detail.startswith("quantity"):
         return BinanceError(-1111, "Precision is over the maximum defined for this asset.")
     return BinanceError(*words.REFUSALS[no.reason])
 

@@ -126,12 +126,18 @@ class Kraken(Simulator):
             return _no(str(error))
         except Rejected as error:
             return _no(words.refusal(error))
+        except (ValueError, ArithmeticError):
+            return _no("EGeneral:Invalid arguments")
 
     def _admit(self, request: web.Request, body: str) -> Params:
         if request.headers.get("API-Key") != self.credentials.key:
             raise KrakenError("EAPI:Invalid key")
         if request.content_type == "application/json":
-            params = {name: str(value) for name, value in msgspec.json.decode(body, type=dict).items()}
+            try:
+                said = msgspec.json.decode(body, type=dict[str, object])
+            except msgspec.DecodeError:
+                raise KrakenError("EGeneral:Invalid arguments") from None
+            params = {name: str(value) for name, value in said.items()}
         else:
             params = dict(parse_qsl(body, keep_blank_values=True))
         nonce = params.get("nonce", "")

@@ -79,11 +79,10 @@ class KrakenStreams:
             return [self._answer(request, method, error="Unsupported channel")]
         if channel in PRIVATE:
             return self._private(request, method, params, topics)
-        return [
-            frame
-            for name in params.get("symbol") or []
-            for frame in self._public(request, method, params, str(name), topics)
-        ]
+        names, interval = params.get("symbol"), params.get("interval", 1)
+        if not isinstance(names, list) or interval not in CANDLE_MINUTES:
+            return [self._answer(request, method, error="Invalid arguments")]
+        return [frame for name in names for frame in self._public(request, method, params, str(name), topics)]
 
     def _private(self, request: Said, method: str, params: Said, topics: set[str]) -> list[Frame]:
         channel = str(params["channel"])

@@ -156,7 +156,7 @@ def order_row(order: SimOrder, pair: Pair, client_id: str, *, trades: bool) -> d
         "fee": cost(sum((done.fee for done in order.executions), Decimal(0))),
         "price": plain(order.average_price or Decimal(0), pair.digits),
         "stopprice": plain(order.stop_price or Decimal(0), 5),
-        "limitprice": plain((order.limit_price if stops else None) or Decimal(0), 5),
+        "limitprice": plain((order.limit_price if order.triggered else None) or Decimal(0), 5),
         "misc": "",
         "oflags": "fciq",
     }
@@ -247,7 +247,7 @@ def cost(value: Decimal) -> str:
 
 def refusal(no: Rejected) -> str:
     """How Kraken words a refusal of the matching engine."""
-    if no.reason is Reason.GRID and "quantity" in str(no):
+    if no.reason is Reason.GRID and no.detail.startswith("quantity"):
         return "EGeneral:Invalid arguments:volume minimum not met"
     return REFUSALS[no.reason]
 

@@ -95,6 +95,8 @@ class Okx(Simulator):
             return respond({"code": "0", "msg": "", "data": self._questions[path](params)})
         except OkxError as error:
             return _no(error)
+        except (ValueError, ArithmeticError):
+            return _no(OkxError("51000", "Parameter error", 400))
 
     async def _change(self, request: web.Request) -> web.Response:
         path, body = request.match_info["path"], await request.text()
@@ -109,6 +111,8 @@ class Okx(Simulator):
         except msgspec.DecodeError:
             return _no(OkxError("50002", "JSON syntax error", 400))
         asked = said if isinstance(said, list) else [said]
+        if not asked or not all(isinstance(item, dict) for item in asked):
+            return _no(OkxError("50002", "JSON syntax error", 400))
         rows = [self._one(path, item) for item in asked]
         failed = sum(row["sCode"] != "0" for row in rows)
         code = "0" if not failed else "1" if failed == len(rows) else "2"
@@ -122,6 +126,8 @@ class Okx(Simulator):
             order = self.orders.changes[path](asked)
         except OkxError as error:
             code, message = error.code, str(error)
+        except (ValueError, ArithmeticError):
+            code, message = "51000", "Parameter error"
         except Rejected as error:
             side = Side.BUY if asked.get("side") == "buy" else Side.SELL
             code, message = words.refusal(error, side)

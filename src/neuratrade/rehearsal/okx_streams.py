@@ -63,7 +63,7 @@ class OkxStreams:
         except msgspec.DecodeError:
             return [_error("60012", f"Illegal request: {said!r}")]
         args = request.get("args")
-        if not isinstance(args, list) or not args:
+        if not isinstance(args, list) or not args or not all(isinstance(arg, dict) for arg in args):
             return [_error("60012", "Illegal request")]
         if request.get("op") == "login":
             return [self._login(args[0], topics)]

@@ -343,7 +343,7 @@ def refusal(no: Rejected, side: Side | None = None) -> tuple[str, str]:
         if side is Side.BUY:
             return "51278", "SL trigger price can not be lower than the last price"
         return "51280", "SL trigger price can not be higher than the last price"
-    if no.reason is Reason.GRID and "quantity" in str(no):
+    if no.reason is Reason.GRID and no.detail.startswith("quantity"):
         return "51121", "Order quantity must be a multiple of the lot size."
     return _REFUSALS[no.reason]
 

@@ -412,3 +412,48 @@ async def test_symbols_and_books_over_rest_have_the_fields_of_recorded_ones(shar
 
 def _answers(path: Path) -> list[dict[str, Any]]:
     return [json.loads(text) for text in bench.recorded_answers(path)]
+
+
+ORDER = {
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "type": "LIMIT",
+    "timeInForce": "GTC",
+    "price": "59000",
+    "quantity": "0.1",
+}
+STOP = {"algoType": "CONDITIONAL", "symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET"}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code"),
+    [
+        ("PostOrder", {"symbol": "NOPE"}, "-1121"),
+        ("PostOrder", {"side": "HOLD"}, "-1117"),
+        ("PostOrder", {"type": "ICEBERG"}, "-1116"),
+        ("PostOrder", {"timeInForce": "EVER"}, "-1115"),
+        ("PostOrder", {"positionSide": "LONG"}, "-4061"),
+        ("PostOrder", {"quantity": "much"}, "-1102"),
+        ("PostOrder", {"quantity": "-1"}, "-1102"),
+        ("PostOrder", {"quantity": "0"}, "-1111"),
+        ("PostOrder", {"quantity": "1e400"}, "-1100"),
+        ("PostOrder", {"price": "NaN"}, "-1102"),
+        ("PostOrder", {"price": "59000.05"}, "-4014"),
+        ("PostOrder", {"newClientOrderId": "x" * 37}, "-4015"),
+        ("PostOrder", {"goodTillDate": "tomorrow", "timeInForce": "GTD"}, "-1100"),
+        ("PostAlgoOrder", {"quantity": "0.1"}, "-1102"),
+        ("PostAlgoOrder", {"triggerPrice": "59000", "closePosition": "true", "quantity": "1"}, "-4136"),
+        ("PostAlgoOrder", {"triggerPrice": "59000", "type": "TRAILING_STOP_MARKET"}, "-1116"),
+        ("GetOrder", {"orderId": "what"}, "-1102"),
+        ("DeleteAlgoOrder", {"algoId": "1"}, "-2011"),
+        ("GetUserTrades", {"startTime": "yesterday"}, "-1100"),
+    ],
+)
+async def test_a_hostile_request_is_refused_in_words_and_changes_nothing(
+    method: str, params: dict[str, str], code: str
+) -> None:
+    async with venue_of() as (venue, client):
+        asked = {"PostOrder": ORDER, "PostAlgoOrder": STOP}.get(method, {"symbol": "BTCUSDT"}) | params
+        with pytest.raises(ccxt.BaseError, match=code):
+            await getattr(client, f"fapiPrivate{method}")(asked)
+        assert not venue.engine.orders

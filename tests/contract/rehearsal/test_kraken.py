@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from neuratrade.core.model.market import Trade
@@ -302,3 +304,62 @@ def test_the_checksum_is_the_one_of_recorded_books(shared_data: Path) -> None:
             assert crc([*asks, *bids]) == int(parts["c"])
             checked += 1
     assert checked > 1000
+
+
+ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "0.1", "price": "59000"}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "says"),
+    [
+        ("addorder", {"pair": "NOPE"}, "EQuery:Unknown asset pair"),
+        ("addorder", {"pair": ""}, "EQuery:Unknown asset pair"),
+        ("addorder", {"type": "hold"}, "EGeneral:Invalid arguments:type"),
+        ("addorder", {"ordertype": "iceberg"}, "EGeneral:Invalid arguments:ordertype"),
+        ("addorder", {"volume": "much"}, "EGeneral:Invalid arguments:volume"),
+        ("addorder", {"volume": "-1"}, "EGeneral:Invalid arguments:volume"),
+        ("addorder", {"volume": "1e400"}, "EGeneral:Invalid arguments"),
+        ("addorder", {"price": "NaN"}, "EGeneral:Invalid arguments:price"),
+        ("addorder", {"price": "+5"}, "EGeneral:Invalid arguments:price"),
+        ("addorder", {"price": "59000.05"}, "EOrder:Invalid price"),
+        ("addorder", {"timeinforce": "FOREVER"}, "EGeneral:Invalid arguments:timeinforce"),
+        ("addorder", {"expiretm": "tomorrow"}, "EGeneral:Invalid arguments:expiretm"),
+        ("addorder", {"leverage": "5:1"}, "EGeneral:Invalid arguments:leverage"),
+        ("amendorder", {"txid": "what"}, "EOrder:Unknown order"),
+        ("closedorders", {"ofs": "one"}, "EGeneral:Invalid arguments"),
+        ("tradeshistory", {"start": "yesterday"}, "EGeneral:Invalid arguments"),
+        ("querytrades", {"txid": "T1,T2"}, "EOrder:Invalid order"),
+    ],
+)
+async def test_a_hostile_request_is_refused_in_words_and_changes_nothing(
+    method: str, params: dict[str, str], says: str
+) -> None:
+    async with kraken() as (venue, client):
+        asked = ORDER | params if method == "addorder" else params
+        with pytest.raises(ccxt.ExchangeError, match=re.escape(says)):
+            await getattr(client, f"private_post_{method}")(asked)
+        assert not venue.engine.orders
+
+
+async def test_the_streamed_book_has_the_checksum_of_what_a_mirror_holds() -> None:
+    async with (
+        kraken() as (venue, _),
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{venue.ws_base}/v2") as socket,
+    ):
+        params = {"channel": "book", "symbol": [SYMBOL], "depth": 10}
+        await socket.send_str(json.dumps({"method": "subscribe", "params": params}))
+        await bench.asked_for(venue.streams.hub, f"book {BTC.key}")
+        for step in range(5):
+            venue.tape.play(bench.quote(BTC, f"6000{step}.2", f"6000{step}.4", f"0.{step + 1}"))
+        mirror: dict[str, dict[Decimal, Decimal]] = {"bids": {}, "asks": {}}
+        checked = 0
+        while checked < 6:
+            frame = json.loads((await bench.soon(socket.receive())).data, parse_float=D)
+            for row in frame["data"] if frame.get("channel") == "book" else ():
+                for side, levels in mirror.items():
+                    levels.update({level["price"]: level["qty"] for level in row[side]})
+                    mirror[side] = {price: size for price, size in levels.items() if size}
+                levels_of = [*sorted(mirror["asks"].items())[:10], *sorted(mirror["bids"].items())[:-11:-1]]
+                assert crc((f"{price:.1f}", f"{size:.8f}") for price, size in levels_of) == row["checksum"]
+                checked += 1

@@ -406,3 +406,61 @@ def _recorded(shared_data: Path) -> list[dict[str, Any]]:
 
 def _kind(frame: dict[str, Any]) -> tuple[object, ...]:
     return frame.get("event"), frame["arg"]["channel"], frame.get("action")
+
+
+ORDER = {
+    "instId": "BTC-USDT",
+    "tdMode": "cash",
+    "side": "buy",
+    "ordType": "limit",
+    "sz": "0.1",
+    "px": "59000",
+}
+STOP = {"instId": "BTC-USDT", "tdMode": "cash", "side": "sell", "ordType": "conditional", "sz": "0.1"}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code"),
+    [
+        ("order", {"instId": "NOPE-USDT"}, "51001"),
+        ("order", {"side": "hold"}, "51000"),
+        ("order", {"ordType": "iceberg"}, "51000"),
+        ("order", {"tdMode": "isolated"}, "51000"),
+        ("order", {"sz": "much"}, "51000"),
+        ("order", {"sz": "-5"}, "51000"),
+        ("order", {"sz": "1e400"}, "51000"),
+        ("order", {"sz": ""}, "51121"),
+        ("order", {"px": "NaN"}, "51000"),
+        ("order", {"px": "59000.05"}, "51000"),
+        ("order", {"clOrdId": "x" * 33}, "51000"),
+        ("order", {"attachAlgoOrds": [{"slTriggerPx": "1"}]}, "51000"),
+        ("order_algo", {}, "50014"),
+        ("order_algo", {"slTriggerPx": "59000", "slOrdPx": "-1", "tpTriggerPx": "61000"}, "51000"),
+        ("order_algo", {"slTriggerPx": "low", "slOrdPx": "-1"}, "51000"),
+        ("cancel_order", {"ordId": "what"}, "51400"),
+        ("amend_algos", {"algoId": "1"}, "51503"),
+    ],
+)
+async def test_a_hostile_request_is_refused_in_words_and_changes_nothing(
+    method: str, params: dict[str, Any], code: str
+) -> None:
+    async with venue_of() as (venue, client):
+        asked = {"order": ORDER, "order_algo": STOP}.get(method, {"instId": "BTC-USDT"}) | params
+        with pytest.raises(ccxt.ExchangeError, match=code):
+            await getattr(client, f"private_post_trade_{method}")(asked)
+        assert not venue.engine.orders
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "code"),
+    [
+        ("trade_orders_algo_pending", {}, "50014"),
+        ("trade_fills", {"begin": "yesterday"}, "51000"),
+        ("trade_orders_history", {"instType": "SPOT", "after": "x"}, "51000"),
+        ("trade_order", {"instId": "BTC-USDT"}, "51603"),
+    ],
+)
+async def test_a_hostile_question_is_refused_in_words(path: str, params: dict[str, str], code: str) -> None:
+    async with venue_of() as (_, client):
+        with pytest.raises(ccxt.ExchangeError, match=code):
+            await getattr(client, f"private_get_{path}")(params)
