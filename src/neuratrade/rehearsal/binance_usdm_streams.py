@@ -228,6 +228,10 @@ class BinanceUsdmStreams:
 
     def _tell(self, row: words.Row, at_ns: int) -> None:
         if not any(until_ns > self._venue.now_ns for until_ns in self._keys.values()):
+            for key in self._keys:
+                over = {"e": "listenKeyExpired", "E": words.ms(self._venue.now_ns), "listenKey": key}
+                self.hub.tell(wire(over), USER)
+            self._keys.clear()
             return
         at = words.ms(at_ns)
         frame = {"e": row["e"], "T": at, "E": words.ms(self._venue.now_ns)} | row
