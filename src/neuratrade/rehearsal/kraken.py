@@ -20,16 +20,16 @@ from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderType, Side, TimeInForce
 from neuratrade.rehearsal import kraken_words as words
 from neuratrade.rehearsal.faults import Act, Troubles
+from neuratrade.rehearsal.kraken_account import KrakenAccount
 from neuratrade.rehearsal.kraken_market import KrakenError, KrakenMarket, Params
 from neuratrade.rehearsal.kraken_streams import KrakenStreams
 from neuratrade.rehearsal.matching import MatchingEngine, Rules
 from neuratrade.rehearsal.orders import Execution, Rejected, SimOrder, Ticket
 from neuratrade.rehearsal.server import REHEARSAL_KEY, Credentials, Simulator, respond
-from neuratrade.rehearsal.tape import Tape, plain
+from neuratrade.rehearsal.tape import Tape
 
 RULES = Rules(refuses_crossed_stops=False, frees_client_ids=True)
 PAGE = 50
-TOKEN_LIFE_S = 900
 CHANGES = ("AmendOrder", "CancelOrder", "CancelAll")
 
 
@@ -49,7 +49,7 @@ class Kraken(Simulator):
         self.credentials = credentials
         self.tape = Tape(engine, troubles, now_ns)
         self.pairs = {key: words.pair_of(contract) for key, contract in engine.contracts.items()}
-        self.tokens: dict[str, int] = {}
+        self.account = KrakenAccount(engine, credentials, lambda: self.now_ns)
         self.market = KrakenMarket(self.tape, self.pairs, lambda: self.now_ns)
         self.streams = KrakenStreams(self)
         self._nonce = -1
@@ -63,11 +63,7 @@ class Kraken(Simulator):
             "QueryOrders": self._query_orders,
             "TradesHistory": self._trades,
             "QueryTrades": self._query_trades,
-            "Balance": self._balance,
-            "BalanceEx": self._balance_extended,
-            "GetWebSocketsToken": self._token,
-            "GetApiKeyInfo": self._key_info,
-        }
+        } | self.account.methods
 
     @property
     def hosts(self) -> dict[str, str]:
@@ -285,46 +281,6 @@ class Kraken(Simulator):
                 item, self.engine.orders[item.order_id], self.pairs[item.symbol]
             )
             for item in done
-        }
-
-    # the account
-
-    def _balance(self, _: Params) -> object:
-        return {words.asset_code(name): plain(value, 10) for name, value in self._balances()}
-
-    def _balance_extended(self, _: Params) -> object:
-        return {
-            words.asset_code(name): {
-                "balance": plain(value, 10),
-                "hold_trade": plain(value - self.engine.free(name), 10),
-            }
-            for name, value in self._balances()
-        }
-
-    def _balances(self) -> list[tuple[str, Decimal]]:
-        return [(name, value) for name, value in self.engine.account.balances.items() if value]
-
-    def _token(self, _: Params) -> object:
-        token = f"token-{self.engine.next_number()}"
-        self.tokens[token] = self.now_ns + TOKEN_LIFE_S * NS_PER_SECOND
-        return {"token": token, "expires": TOKEN_LIFE_S}
-
-    def _key_info(self, _: Params) -> object:
-        granted = ["query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades"]
-        return {
-            "api_key_name": "rehearsal",
-            "api_key": self.credentials.key,
-            "nonce": str(self._nonce),
-            "nonce_window": 0,
-            "permissions": granted + ["withdraw-funds"] * self.credentials.may_withdraw,
-            "iban": "",
-            "valid_until": "0",
-            "query_from": "0",
-            "query_to": "0",
-            "created_time": "0",
-            "modified_time": "0",
-            "ip_allowlist": [],
-            "last_used": str(self.now_ns // NS_PER_SECOND),
         }
 
 

@@ -86,7 +86,7 @@ class KrakenStreams:
 
     def _private(self, request: Said, method: str, params: Said, topics: set[str]) -> list[Frame]:
         channel = str(params["channel"])
-        expires_ns = self._venue.tokens.get(str(params.get("token")))
+        expires_ns = self._venue.account.tokens.get(str(params.get("token")))
         if expires_ns is None or expires_ns < self._venue.now_ns:
             return [self._answer(request, method, error="ESession:Invalid session")]
         if method == "unsubscribe":

@@ -240,9 +240,9 @@ def exact(value: Decimal, digits: int) -> Decimal:
     return Decimal(plain(value, digits))
 
 
-def cost(value: Decimal) -> str:
-    """A cost or fee: 5 digits, more where it has more."""
-    return plain(value, max(COST_DIGITS, decimals(value) if value else 0))
+def cost(value: Decimal, digits: int = COST_DIGITS) -> str:
+    """A cost, fee or balance: so many digits, more where it has more."""
+    return plain(value, max(digits, decimals(value) if value else 0))
 
 
 def refusal(no: Rejected) -> str:

@@ -132,9 +132,15 @@ async def test_a_stop_is_an_algo_order_until_it_triggers_and_a_plain_one_from_th
         plain = await client.fetch_open_orders(S)
         algos = await client.fetch_open_orders(S, params={"ordType": "conditional"})
         waiting = await client.fetch_order(None, S, {"trigger": True, "clientOrderId": ID.format(2)})
+        with pytest.raises(ccxt.OrderNotFound):
+            await client.fetch_order(str(int(made["id"]) - 10**18), S)
         venue.tape.play(bench.quote(SPOT, "58999.0", "58999.1"))
         algo = await client.fetch_order(made["id"], S, {"trigger": True})
         child = await client.fetch_order(algo["info"]["ordIdList"][0], S)
+        assert child["id"] == made["id"]
+        assert child["info"]["ordId"] == str(int(made["id"]) - 10**18)
+        assert await client.fetch_open_orders(S, params={"ordType": "conditional"}) == []
+        assert len(await client.fetch_open_orders(S)) == (filled == 0)
         mine = await client.fetch_my_trades(S)
     assert plain == []
     assert [(order["id"], order["stopLossPrice"]) for order in algos] == [(made["id"], 59000)]

@@ -78,7 +78,7 @@ def test_a_listen_key_of_binance_lives_an_hour_from_when_it_was_last_extended() 
 
 def test_a_token_of_kraken_opens_private_channels_for_a_quarter_of_an_hour() -> None:
     async def body(venue: Any, clock: WarpClock, session: aiohttp.ClientSession) -> None:
-        venue.tokens["mine"] = clock.now_ns() + 900 * 10**9
+        venue.account.tokens["mine"] = clock.now_ns() + 900 * 10**9
         asked = {"method": "subscribe", "params": {"channel": "executions", "token": "mine"}}
         async with session.ws_connect(f"{venue.ws_base}/auth/v2") as socket:
             await next_frame(socket)
@@ -94,7 +94,7 @@ def test_a_token_of_kraken_opens_private_channels_for_a_quarter_of_an_hour() -> 
 
 def test_an_order_of_kraken_that_was_to_rest_until_now_expires_and_is_told() -> None:
     async def body(venue: Any, clock: WarpClock, session: aiohttp.ClientSession) -> None:
-        venue.tokens["mine"] = clock.now_ns() + 900 * 10**9
+        venue.account.tokens["mine"] = clock.now_ns() + 900 * 10**9
         async with session.ws_connect(f"{venue.ws_base}/auth/v2") as socket:
             await socket.send_json(
                 {"method": "subscribe", "params": {"channel": "executions", "token": "mine"}}
