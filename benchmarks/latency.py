@@ -122,6 +122,9 @@ class HandedOver:
         now_ns = time.time_ns()
         return VenueSnapshot(now_ns, account_id, now_ns, (), (), {})
 
+    async def ping(self) -> None:
+        """Is there."""
+
     async def events(self) -> AsyncIterator[f.VenueEvent | StreamOpened]:
         """A stream that stands and is silent."""
         yield StreamOpened()

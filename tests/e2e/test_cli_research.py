@@ -10,7 +10,7 @@ import pytest
 
 from neuratrade.research.trials import TrialLog
 from tests.e2e.desk_process import Ended, copy_of, here
-from tests.unit.app.dip_market import CHALLENGE, CHAMPION, dip_market, end_of
+from tests.unit.app.dip_market import BEGIN_MS, CHALLENGE, CHAMPION, dip_market, end_of
 
 KEYS = {
     "trades",
@@ -116,6 +116,56 @@ def test_people_see_what_it_came_to_what_departs_and_what_the_gate_kept_out(home
         assert text in ended.out, text
     assert "note: BTC/USDT@binanceusdm: fees 1 bps maker, 2 bps taker as asked for" in ended.err
     assert "000000000" not in ended.out
+
+
+def rates_file(folder: Path, days: int) -> Path:
+    """Three basis points every eight hours over the first days of the made-up market."""
+    file = folder / "rates.csv"
+    times = range(BEGIN_MS, BEGIN_MS + days * 86_400_000, 8 * 3_600_000)
+    file.write_text("\n".join(["fundingTime,fundingRate", *(f"{at},0.0003" for at in times)]) + "\n")
+    return file
+
+
+def test_recorded_funding_is_charged_told_and_part_of_what_was_run(home: Path, tmp_path: Path) -> None:
+    file = rates_file(tmp_path, days=70)
+    words = ("backtest", "rsi_rule", *DATA, "--params", CHALLENGE, "--json")
+    free, charged = good(here(home, *words)), good(here(home, *words, "--funding", str(file)))
+    slow = good(here(home, *words, "--funding", str(file), "--every-bar"))
+    assert (float(free["carry"]), free["notes"]) == (0, [])
+    assert float(charged["carry"]) < 0
+    assert float(charged["final_equity"]) < float(free["final_equity"])
+    assert (slow["carry"], slow["final_equity"]) == (charged["carry"], charged["final_equity"])
+    assert charged["departures"]["carry"].startswith(
+        "recorded BTC/USDT@binanceusdm: 210 rates of rates.csv (SHA"
+    )
+    (note,) = charged["notes"]
+    assert note.startswith(
+        "BTC/USDT@binanceusdm: rates.csv has no funding rate in one stretch of this run, 1"
+    )
+    assert len(good(here(home, "backtests", "--json"))) == 2
+    page = tmp_path / "report.html"
+    shown = here(home, *words[:-1], "--funding", str(file), "--html", str(page))
+    assert shown.err.count("has no funding rate") == 1
+    assert page.read_text("utf-8").count("has no funding rate") == 1
+    search = (*SEARCH, *BEST, "--trials", "2", "--min-trades", "1", "--funding", str(file), "--json")
+    plain = (*SEARCH, *BEST, "--trials", "2", "--min-trades", "1", "--json")
+    found, other = (good(here(home, "optimize", "rsi_rule", *each)) for each in (search, plain))
+    assert found["study"] != other["study"]
+    assert "has no funding rate" in " ".join(found["notes"])
+    walk = ("--train-days", "20", "--test-days", "20")
+    walked = good(here(home, "walkforward", "rsi_rule", *search, *walk))
+    assert "carry" in walked["departures"]
+
+
+def test_spot_is_sold_short_where_it_is_lent(home: Path, tmp_path: Path) -> None:
+    market = ("--data", str(dip_market(tmp_path)), "--asset", "SOL/USDT", "--venue", "binance")
+    loose = ("--limit", "confidence=0", "--limit", "stop_max_atr=99", "--limit", "kill_losses=999")
+    words = ("backtest", "rsi_rule", *market, *loose, "--params", CHALLENGE, "--json")
+    alone, lent = good(here(home, *words)), good(here(home, *words, "--borrow", "7"))
+    assert any("lends nothing" in note for note in alone["notes"])
+    assert not any("lends nothing" in note for note in lent["notes"])
+    assert lent["departures"]["costs"] == "lends True (default False)"
+    assert lent["trades"] > alone["trades"]
 
 
 def test_the_report_is_one_file_that_needs_no_other(home: Path, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from tests.e2e.desk_process import here
 
 ENDS_WITH = {"promote": 1}
 """Exit codes other than 0 that the page announces."""
+FIRST_MS = 1_747_094_400_000
+"""2025-05-13T00:00Z, when the shipped data begins."""
 IN_ONE_PROCESS = ("optimize", "walkforward")
 
 
@@ -30,6 +32,10 @@ def test_every_command_of_the_page_runs(
     series = Catalogue(home / "data").open(SHIPPED).series
     (file,) = (item.path for item in series if item.instrument.startswith("BTC"))
     shutil.copy(file, tmp_path / "BTCUSDT_1m.parquet")
+    times = range(FIRST_MS, FIRST_MS + 21 * 86_400_000, 8 * 3_600_000)
+    for name in ("btc.csv", "eth.csv"):
+        rows = ["fundingTime,fundingRate", *(f"{at},0.0001" for at in times)]
+        (tmp_path / name).write_text("\n".join(rows) + "\n")
     monkeypatch.chdir(tmp_path)
     typed = commands(repository / "docs" / "backtesting.md")
     assert {words[0] for words in typed} == {

@@ -79,6 +79,11 @@ class HttpVenue:
         async with self._session.get("/account", params={"account_id": account_id}) as answer:
             return (await _read(answer, _snapshots))[0]
 
+    async def ping(self) -> None:
+        """GET /seen."""
+        async with self._session.get("/seen") as answer:
+            await answer.read()
+
     async def events(self) -> AsyncIterator[VenueEvent | StreamOpened]:
         """GET /events: a line an event, an empty one every so often. Raises when it falls silent."""
         silence = aiohttp.ClientTimeout(total=None, sock_read=SILENCE_S)

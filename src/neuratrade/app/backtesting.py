@@ -12,14 +12,14 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from neuratrade.app.carrying import carry_notes, carry_of, typed_carry
 from neuratrade.app.dna import load_dna
-from neuratrade.app.typed import amount, moment, parse_limits, parse_values, signed_amount
+from neuratrade.app.typed import amount, moment, parse_limits, parse_values
 from neuratrade.core.indicators.choice import Library
 from neuratrade.core.model.account import Account
 from neuratrade.core.model.decimals import BASIS_POINTS
 from neuratrade.core.model.errors import UsageError
-from neuratrade.core.model.instrument import Instrument, InstrumentKind
-from neuratrade.core.model.market import NS_PER_HOUR
+from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.risk.limits import DEFAULTS
 from neuratrade.core.strategies.dna import AssetDna, Dna
 from neuratrade.core.strategies.registry import default_settings, kind_of
@@ -27,14 +27,13 @@ from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.rules import iso_of
 from neuratrade.research.columns import Columns
 from neuratrade.research.data import Gaps, Selection, load_columns
-from neuratrade.research.plan import DEFAULT_CASH, GATE_SPAN_NS, BacktestPlan, Carry
+from neuratrade.research.plan import DEFAULT_CASH, GATE_SPAN_NS, BacktestPlan
 from neuratrade.research.space import Value
 from neuratrade.research.variants import with_values
 from neuratrade.venues.paper.costs import PaperCosts
 
 HOLD_MINUTES = 240
 """Longest holding time where neither a DNA nor a parameter says one."""
-FUNDING_EVERY_NS = 8 * NS_PER_HOUR
 MOST_CASH = Decimal(10) ** 12
 """Above it the floats of an equity curve no longer hold a cent of every sum."""
 MOST_LATENCY_MS = 60_000
@@ -48,7 +47,8 @@ class Ask:
     """What a user typed. strategy: a name of the registry, or a DNA file. data: a dataset or a file.
 
     fees: basis points, `10` or `maker/taker`; empty takes the instrument's own. parameters, limits:
-    `NAME=VALUE`. since, until: ISO dates or times; a time without a zone is UTC.
+    `NAME=VALUE`. since, until: ISO dates or times; a time without a zone is UTC. funding: basis points, a
+    file of recorded rates, or `INSTRUMENT=FILE`. borrow_pct: percent a year; empty lends nothing.
     """
 
     strategy: str
@@ -65,7 +65,7 @@ class Ask:
     commission: str = ""
     latency_ms: int | None = None
     participation: str = ""
-    funding_bps: str = ""
+    funding: tuple[str, ...] = ()
     borrow_pct: str = ""
     symbols: tuple[str, ...] = ()
     timeframe: str = ""
@@ -103,7 +103,7 @@ def prepare(ask: Ask, catalogue: Catalogue) -> Prepared:
     strategy = "" if dna is not None else _known(ask.strategy)
     values = parse_values(strategy, ask.parameters) if strategy else _none_for(ask)
     cash = amount(ask.cash, "--cash", above=Decimal(0), most=MOST_CASH) if ask.cash else DEFAULT_CASH
-    costs, carry, library = _costs(ask), _carry(ask), _library(ask.indicators)
+    costs, carry, library = _costs(ask), typed_carry(ask.funding, ask.borrow_pct), _library(ask.indicators)
     limits = parse_limits(ask.limits, DEFAULTS if dna is None else dna.risk.tighten(DEFAULTS))
     loaded = load_columns(_source(ask.data), catalogue, _selection(ask, end_ns))
     own = tuple(bars.instrument for bars in loaded.columns.values())
@@ -112,6 +112,7 @@ def prepare(ask: Ask, catalogue: Catalogue) -> Prepared:
         item.key: _on_terms(bars, item) for item, bars in zip(contracts, loaded.columns.values(), strict=True)
     }
     _check_start(ask, start_ns, columns)
+    lends = carry.borrow is not None
     plan = BacktestPlan(
         dna=_cut(dna, contracts)
         if dna is not None
@@ -119,8 +120,8 @@ def prepare(ask: Ask, catalogue: Catalogue) -> Prepared:
         account=_account(contracts),
         instruments=contracts,
         cash=cash,
-        costs=costs,
-        carry=carry,
+        costs=replace(costs, lends=lends and any(not item.is_derivative for item in contracts)),
+        carry=carry_of(carry, contracts),
         limits=limits,
         indicators=library,
         gate_span_ns=_gate_span_ns(columns),
@@ -130,7 +131,7 @@ def prepare(ask: Ask, catalogue: Catalogue) -> Prepared:
     if strategy and values:
         plan = with_values(plan, strategy, values)
     fees = tuple(_own_fees(own, contracts))
-    notes = (*loaded.notes, *fees, *_no_carry(carry, contracts), *_no_shorts(plan))
+    notes = (*loaded.notes, *fees, *carry_notes(plan, columns, lends=lends))
     return Prepared(plan, columns, strategy, notes, fees, loaded.digest)
 
 
@@ -213,30 +214,6 @@ def _fees(item: Instrument) -> str:
     return f"{item.maker_fee_bps} bps maker, {item.taker_fee_bps} bps taker{each}"
 
 
-def _no_carry(carry: Carry, contracts: Sequence[Instrument]) -> Iterator[str]:
-    """A cost that was asked for and meets no instrument it applies to: free by its silence."""
-    if carry.funding_fraction and not any(item.kind is InstrumentKind.PERPETUAL for item in contracts):
-        yield f"--funding charges nothing here: none of {_keys(contracts)} is known as a perpetual"
-    if carry.borrow_fraction_per_year:
-        why = "is sold short without borrowing" if contracts[0].is_derivative else "is never sold short"
-        yield f"--borrow charges nothing here: {_keys(contracts)} {why}"
-
-
-def _no_shorts(plan: BacktestPlan) -> Iterator[str]:
-    """What would silently not happen: the simulated venue takes no order for what the account has not got."""
-    owned = [item for item in plan.instruments if not item.is_derivative]
-    short = [item for item in owned if plan.dna.assets[item.asset].allow_short] if owned else []
-    if short:
-        yield (
-            f"{_keys(short)}: the simulated venue lends nothing, so that what is proposed short there is "
-            "approved and never filled; --long-only leaves it out"
-        )
-
-
-def _keys(contracts: Sequence[Instrument]) -> str:
-    return ", ".join(item.key for item in contracts)
-
-
 def _check_start(ask: Ask, start_ns: int | None, columns: Mapping[str, Columns]) -> None:
     last_ns = max(int(bars.close_ns[-1]) for bars in columns.values())
     if start_ns is not None and start_ns >= last_ns:
@@ -302,13 +279,3 @@ def _costs(ask: Ask) -> PaperCosts:
         share = amount(ask.participation, "--participation", above=Decimal(0), most=Decimal(1))
         changes["participation_fraction"] = share
     return msgspec.structs.replace(PaperCosts(), **changes)
-
-
-def _carry(ask: Ask) -> Carry:
-    most = Decimal(_LARGEST_BPS)
-    funding = borrow = Decimal(0)
-    if ask.funding_bps:
-        funding = signed_amount(ask.funding_bps, "--funding (basis points)", most=most) / BASIS_POINTS
-    if ask.borrow_pct:
-        borrow = amount(ask.borrow_pct, "--borrow (percent a year)", most=most) / 100
-    return Carry(funding, FUNDING_EVERY_NS, borrow)

@@ -39,7 +39,8 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-_TIME = _field("ts", "timestamp date datetime time opentime timems timens tsms tsns tsevent unix")
+TIME_NAMES = "timestamp date datetime time opentime timems timens tsms tsns tsevent unix"
+_TIME = _field("ts", TIME_NAMES)
 
 FIELDS: dict[SeriesKind, tuple[Field, ...]] = {
     SeriesKind.BARS: (
@@ -90,9 +91,15 @@ class Layout(msgspec.Struct, frozen=True):
 
 def find_layout(header: list[str], kind: SeriesKind) -> tuple[Layout, list[str]]:
     """The layout of a header, and what is wrong with it (empty when it can be used)."""
+    columns, errors = find_columns(header, FIELDS[kind])
+    return Layout(kind, columns), errors
+
+
+def find_columns(header: list[str], fields: tuple[Field, ...]) -> tuple[dict[str, str], list[str]]:
+    """The column of each field, and what is wrong with the header (empty when it can be used)."""
     columns: dict[str, str] = {}
     errors: list[str] = []
-    for field in FIELDS[kind]:
+    for field in fields:
         found = _columns_of(field, header)
         if len(found) > 1:
             errors.append(f"{field.name}: columns {', '.join(found)} all mean {field.name}; keep one")
@@ -100,7 +107,7 @@ def find_layout(header: list[str], kind: SeriesKind) -> tuple[Layout, list[str]]
             columns[field.name] = found[0]
         elif field.required:
             errors.append(_missing(field, header))
-    return Layout(kind, columns), errors
+    return columns, errors
 
 
 def _columns_of(field: Field, header: list[str]) -> list[str]:

@@ -33,10 +33,9 @@ from neuratrade.hands.recorder import Recorder
 from neuratrade.hands.sender import Sender
 from neuratrade.hands.trades import TradedMarkets
 from neuratrade.hands.turns import Turns, Watcher
+from neuratrade.venues.health import backoff_s, watch_health
 from neuratrade.venues.port import Cleared, StreamOpened, Venue
-
-FIRST_RECONNECT_S = 0.25
-LONGEST_RECONNECT_S = 30.0
+from neuratrade.venues.pressure import Level, Pressure
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,9 @@ class LiveDesk:
         self._markets = markets
         self._patience = patience or Patience()
         self._notes: Callable[[str], None] = lambda _: None
-        self._outbox = Outbox(self._tell, self._note, settle_s=venue.capabilities.settle_s)
+        self._pressure = Pressure()
+        settle_s = venue.capabilities.settle_s
+        self._outbox = Outbox(self._tell, self._note, settle_s=settle_s, pressed=self._on_pressed)
         self._timers_told: set[str] = set()
         self._looks_at_ns = 0
         self._sooner = asyncio.Event()
@@ -119,6 +120,7 @@ class LiveDesk:
         return {
             "venue": self._listen(),
             "time": self._watch_time(),
+            "health": self._watch_health(),
         }
 
     def take(self, event: e.Event) -> None:
@@ -236,6 +238,8 @@ class LiveDesk:
             return "the journal cannot be written"
         if not self.is_listening:
             return "the venue's stream is down, so its fills would not be seen"
+        if self._pressure.level(self.now_ns) >= Level.NO_ENTRIES:
+            return "the venue says that it is asked too much: nothing is opened there for a minute"
         late_ns = self.now_ns - cleared.expires_ns
         return f"its approval expired {late_ns} ns ago" if late_ns > 0 else None
 
@@ -256,27 +260,47 @@ class LiveDesk:
 
     async def _listen(self) -> None:
         """Hears the venue's stream, for as long as the desk lives, and connects it anew when it is lost."""
-        delay_s = FIRST_RECONNECT_S
+        failed = 0
         while True:
             problem = "it ended"
             try:
                 async for item in self._venue.events():
                     if isinstance(item, StreamOpened):
-                        delay_s = FIRST_RECONNECT_S
+                        failed = 0
                         self._connected(stands=True)
                     else:
                         self._tell(item)
             except Exception as error:  # noqa: BLE001 - whatever breaks a stream, it is connected anew
                 problem = f"{type(error).__name__}: {error}"
             self._connected(stands=False)
-            self._note(f"the venue's stream was lost ({problem}): connecting anew in {delay_s:g} s")
-            await self._clock.sleep(delay_s)
-            delay_s = min(delay_s * 2, LONGEST_RECONNECT_S)
+            wait_s = backoff_s(failed)
+            self._note(f"the venue's stream was lost ({problem}): connecting anew in {wait_s:.1f} s")
+            await self._clock.sleep(wait_s)
+            failed += 1
 
     def _connected(self, *, stands: bool) -> None:
         if stands != self.is_listening:
             self.is_listening = stands
             self._inbound.put_venue(e.ConnectionChanged(self._account_id, self.now_ns, stands))
+
+    async def _watch_health(self) -> None:
+        """Asks the venue whether it is there; a degraded one halves what may be opened."""
+        venue = self.engine.state.accounts[self._account_id].account.venue
+        async for degraded in watch_health(self._ping, self._clock):
+            self._note(f"{venue} {'does not answer' if degraded else 'answers again'}")
+            self._inbound.put_venue(e.VenueHealth(venue, self.now_ns, degraded))
+
+    async def _ping(self) -> None:
+        async with asyncio.timeout(self._patience.look_up_s):
+            await self._venue.ping()
+
+    def _on_pressed(self) -> None:
+        before = self._pressure.level(self.now_ns)
+        level = self._pressure.told(self.now_ns)
+        if level > before and level is Level.NO_ENTRIES:
+            self._note("the venue refused three requests in a minute as too many: no entries for a minute")
+        elif level > before and level is Level.PAUSE:
+            self._note("the venue goes on refusing requests as too many: pause the desk (neuratrade halt)")
 
     async def _watch_time(self) -> None:
         """Tells of timers that came due, and of each second; behind the answers that came before."""

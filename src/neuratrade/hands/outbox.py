@@ -19,7 +19,7 @@ from functools import partial
 
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.events import VenueSnapshot
-from neuratrade.venues.port import VenueRefused
+from neuratrade.venues.port import TooManyRequests, VenueRefused
 
 PLACES = 16
 KEPT_FOR_PROTECTION = 4
@@ -73,14 +73,20 @@ class Outbox:
     """Sends calls and tells what became of them. One event loop.
 
     tell: takes each answer. note: takes each trouble that a person should know of. settle_s: see
-    `Capabilities`.
+    `Capabilities`. pressed: told whenever the venue says that it is asked too much.
     """
 
     def __init__(
-        self, tell: Callable[[Answer], None], note: Callable[[str], None], *, settle_s: float = 0.0
+        self,
+        tell: Callable[[Answer], None],
+        note: Callable[[str], None],
+        *,
+        settle_s: float = 0.0,
+        pressed: Callable[[], None] = lambda: None,
     ) -> None:
         self._tell = tell
         self._note = note
+        self._pressed = pressed
         self._settle_s = settle_s
         self._chains: dict[str, deque[Call]] = {}
         self._ready: list[_Waiting] = []
@@ -170,6 +176,9 @@ class Outbox:
                 answers = await call.make()
         except VenueRefused as refused:
             self._on_refused(call, str(refused))
+        except TooManyRequests as pressed:
+            self._pressed()
+            self._on_doubt(call, str(pressed), at_least_s=pressed.retry_after_s)
         except TimeoutError:
             self._on_doubt(call, f"no answer within {call.limit_s:g} s")
         except Exception as error:  # noqa: BLE001 - whatever an adapter raises, its call's outcome is unknown
@@ -194,10 +203,11 @@ class Outbox:
         else:
             self._tell(call.refused(reason))
 
-    def _on_doubt(self, call: Call, reason: str) -> None:
+    def _on_doubt(self, call: Call, reason: str, at_least_s: float = 0.0) -> None:
         if call.unknown is None:
             self._note(f"the venue did not answer a question about {call.key} ({reason}): asked again")
-            self._ask_again(call, min(FIRST_AGAIN_S * 2**call.attempt, LONGEST_AGAIN_S))
+            wait_s = min(FIRST_AGAIN_S * 2**call.attempt, LONGEST_AGAIN_S)
+            self._ask_again(call, max(wait_s, at_least_s))
             return
         self._open_until[call.key] = asyncio.get_running_loop().time() + self._settle_s
         self._tell(call.unknown(reason))

@@ -26,6 +26,7 @@ from neuratrade.hands.recorder import Recorder
 from neuratrade.hands.simulated import SimulatedDesk
 from neuratrade.research.carry import CarryCosts
 from neuratrade.research.columns import Columns
+from neuratrade.research.leaving import leaving_costs
 from neuratrade.research.plan import BacktestPlan
 from neuratrade.research.readings import ArrayReader
 from neuratrade.research.records import FactReader, Records, equity_curve, turnover_of
@@ -109,7 +110,8 @@ def simulate(
     if not skip:
         _warm_up(desk, columns, start_ns)
     desk.take(_started(plan, start_ns))
-    drive = Drive(desk, engine, exchange, timeline, CarryCosts(plan.carry, desk, engine, timeline.close_ns))
+    carry = CarryCosts(plan.carry, desk, engine, timeline.close_ns, timeline.span_ns)
+    drive = Drive(desk, engine, exchange, timeline, carry)
     _run(drive, first, len(timeline.close_ns), skip=skip, progress=progress)
     desk.flush()
     return Simulation(engine, timeline, first, drive.stepped)
@@ -234,6 +236,8 @@ def _result(
         halted=f"{state.trading_state.value}: {state.state_reason}" if stands else "",
         run_s=run_s,
         skipped=skipped,
+        notes=plan.carry_notes(begin_ns, end_ns),
+        leaving=leaving_costs(plan, columns, engine, end_ns),
     )
 
 

@@ -18,6 +18,7 @@ from neuratrade.core.regime import RegimeParams
 from neuratrade.core.risk.limits import DEFAULTS, Limits, departures, told
 from neuratrade.core.risk.posture import Phase, Posture, Profile
 from neuratrade.core.strategies.dna import Dna
+from neuratrade.research.funding import RecordedFunding, funding_notes
 from neuratrade.venues.paper.costs import PaperCosts
 
 GATE_SPAN_NS = 15 * NS_PER_MINUTE
@@ -27,12 +28,14 @@ DEFAULT_CASH = Decimal(100_000)
 class Carry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holding costs. funding_fraction: of a perpetual's notional, paid by longs to shorts every
     `funding_every_ns` (below zero: the other way). borrow_fraction_per_year: of a short's notional on what is
-    owned, paid each day.
+    owned, paid each day. recorded: rates of perpetuals that were charged at their own times; one that has
+    them is not charged `funding_fraction`.
     """
 
     funding_fraction: Decimal = Decimal(0)
     funding_every_ns: int = 8 * 60 * NS_PER_MINUTE
     borrow_fraction_per_year: Decimal = Decimal(0)
+    recorded: tuple[RecordedFunding, ...] = ()
 
 
 class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +81,13 @@ class BacktestPlan(msgspec.Struct, frozen=True, kw_only=True):
                 found[name] = _told(name, ours, default)
         return found
 
+    def carry_notes(self, after_ns: int, until_ns: int) -> tuple[str, ...]:
+        """What is not charged over (after_ns, until_ns] though funding was recorded; empty for all of it."""
+        known = {item.instrument for item in self.carry.recorded}
+        others = [item for item in self.instruments if item.key not in known]
+        free = () if self.carry.funding_fraction else others
+        return tuple(funding_notes(self.carry.recorded, free, after_ns, until_ns))
+
 
 _NAMED = (
     "costs",
@@ -97,7 +107,11 @@ def _told(name: str, ours: object, default: object) -> str:
     if isinstance(ours, msgspec.Struct):
         names = [field.name for field in msgspec.structs.fields(type(ours))]
         pairs = [(name, getattr(ours, name), getattr(default, name)) for name in names]
-        return ", ".join(
-            f"{name} {told(name, one)} (default {told(name, two)})" for name, one, two in pairs if one != two
-        )
+        return ", ".join(f"{name} {_pair(name, one, two)}" for name, one, two in pairs if one != two)
+    return _pair(name, ours, default)
+
+
+def _pair(name: str, ours: object, default: object) -> str:
+    if isinstance(ours, tuple):
+        return f"{'; '.join(item.told for item in ours)} (default none)"
     return f"{told(name, ours)} (default {told(name, default)})"

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from neuratrade.core.model.decimals import ZERO
 from neuratrade.research.columns import Columns, Floats, Times
 from neuratrade.research.plan import BacktestPlan
 
@@ -91,6 +92,19 @@ class Equity:
     invested: Floats
 
 
+class Leaving(msgspec.Struct, frozen=True):
+    """What it would cost to leave all that is still held at the last close, account currency. fees: the
+    taker's. prices: what spread, slippage and impact take. notional: what would be traded.
+    """
+
+    fees: Decimal = ZERO
+    prices: Decimal = ZERO
+    notional: Decimal = ZERO
+
+
+NOTHING_HELD = Leaving()
+
+
 @dataclass(frozen=True, slots=True)
 class BacktestResult:
     """One finished backtest.
@@ -99,7 +113,8 @@ class BacktestResult:
     often each layer blocked. carry: funding and borrow, signed, account currency. turnover: notional of all
     fills. bars: bars of the run; stepped: instants at which the engine was asked. run_s: seconds from the
     first bar to the last, without reading the data. skipped: whether uneventful bars were skipped. halted:
-    why the desk stood still at the end, or empty.
+    why the desk stood still at the end, or empty. notes: what a reader has to know of it. leaving: what
+    leaving all that is still held would cost; final_equity is without it.
     """
 
     plan: BacktestPlan
@@ -120,3 +135,4 @@ class BacktestResult:
     run_s: float
     skipped: bool
     notes: tuple[str, ...] = ()
+    leaving: Leaving = NOTHING_HELD

@@ -44,6 +44,7 @@ def stitch(results: Sequence[BacktestResult]) -> BacktestResult:
             blocked[layer] = blocked.get(layer, 0) + count
         factor *= result.final_equity / result.plan.cash
     first, last = results[0], results[-1]
+    told = dict.fromkeys(note for result in results for note in result.notes)
     return replace(
         last,
         plan=changed(last.plan, start_ns=first.plan.start_ns, cash=cash),
@@ -61,7 +62,7 @@ def stitch(results: Sequence[BacktestResult]) -> BacktestResult:
         unprotected_ms_max=max(result.unprotected_ms_max for result in results),
         halted="; ".join(result.halted for result in results if result.halted),
         run_s=sum(result.run_s for result in results),
-        notes=(*last.notes, "stitched from test windows; settings differ between them"),
+        notes=(*told, "stitched from test windows; settings differ between them"),
     )
 
 

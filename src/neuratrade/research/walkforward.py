@@ -5,8 +5,8 @@ lies behind its training window, with a gap between them (`windows`), and no tra
 its own test.
 
 Each test begins with the start cash and with indicators warmed by all that went before; what is open at its
-end is counted at its last price. The stitched equity compounds the windows as if each had begun with what the
-one before it left.
+end is left at its last close, and pays for that. The stitched equity compounds the windows as if each had
+begun with what the one before it left.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +21,7 @@ from msgspec.structs import replace as changed
 from neuratrade.research.backtest import run_backtest
 from neuratrade.research.columns import Columns
 from neuratrade.research.farm import Farm, farm_of
+from neuratrade.research.leaving import left
 from neuratrade.research.objective import Measure, Scores, measured
 from neuratrade.research.optimise import DAILY_SHARPE, Optimised, Progress, Question, optimise, period_of
 from neuratrade.research.plan import BacktestPlan
@@ -153,7 +154,7 @@ def _tested(
         trial = log.begin(window.test_start_ns, window.test_end_ns, [plan.strategy_sha256], found.study)[0]
     # A bar behind the test is never handed to its run.
     known = {key: bars.part(0, bars.closed_by(window.test_end_ns)) for key, bars in columns.items()}
-    result = _idle(plan, known) if found.best is None else run_backtest(plan, known)
+    result = _idle(plan, known) if found.best is None else left(run_backtest(plan, known))
     scores = dict(measure(result))
     if trial is not None and log is not None and DAILY_SHARPE in scores:
         log.end(trial, scores[DAILY_SHARPE])

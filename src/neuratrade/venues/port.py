@@ -25,6 +25,17 @@ class VenueRefused(Terminal):
     """The venue proved that it did not do what it was asked: an answer of its own that says so."""
 
 
+class TooManyRequests(Exception):
+    """The venue wants to be left alone for a while. What was asked may have been done all the same.
+
+    retry_after_s: for how long.
+    """
+
+    def __init__(self, words: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(words)
+        self.retry_after_s = retry_after_s
+
+
 @final
 class Cleared:
     """An approved order that the sender let pass: the only order a venue may be given."""
@@ -128,6 +139,10 @@ class Venue(Protocol):
 
     async def snapshot(self, account_id: str) -> VenueSnapshot:
         """Everything at the venue right now, asked for after the call began."""
+        ...
+
+    async def ping(self) -> None:
+        """Asks for something that changes nothing. Raises where there is no answer."""
         ...
 
     def events(self) -> AsyncIterator[VenueEvent | StreamOpened]:

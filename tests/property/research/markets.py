@@ -9,13 +9,14 @@ from msgspec.structs import replace
 from neuratrade.core.model.account import Account, PositionMode
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.intent import EntryType
-from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_SECOND
+from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
 from neuratrade.core.regime import RegimeParams
 from neuratrade.core.risk.limits import DEFAULTS, Limits
 from neuratrade.core.risk.posture import Posture
 from neuratrade.core.strategies.dna import AssetDna, Distance, Dna, ExitDna, StrategyDna, Target
 from neuratrade.core.strategies.registry import KINDS, default_settings
 from neuratrade.research.columns import Columns
+from neuratrade.research.funding import RecordedFunding
 from neuratrade.research.plan import BacktestPlan, Carry
 from neuratrade.venues.paper.costs import PaperCosts
 
@@ -33,12 +34,23 @@ class Market(NamedTuple):
 
 def market(seed: int) -> Market:
     """One to three instruments, some with holes in them, and strategies, limits and costs of every kind."""
-    draw = np.random.default_rng(seed)
+    return _market(np.random.default_rng(seed), np.random.default_rng([seed, 1]), only_lent=False)
+
+
+def lending_market(seed: int) -> Market:
+    """The same where most of what is traded is owned, shorts of it are borrowed, and rules are loose."""
+    return _market(np.random.default_rng(seed), np.random.default_rng([seed, 2]), only_lent=True)
+
+
+def _market(draw: Draw, more: Draw, *, only_lent: bool) -> Market:
     count, length = int(draw.integers(1, 4)), int(draw.integers(1500, 4000))
     every = [_columns(draw, f"A{number}/USDT", length) for number in range(count)]
+    lends = only_lent or bool(more.random() < 0.6)
+    if lends:
+        every = [_lent(more, bars, only=only_lent) for bars in every]
     names = tuple(name for name in KINDS if draw.random() < 0.6) or ("rsi_rule",)
     hold = _one(draw, 30, 240)
-    shorts = bool(draw.random() < 0.7)
+    shorts = bool(draw.random() < 0.7) or only_lent
     assets = {
         bars.instrument.asset: AssetDna(bars.instrument.asset, names, hold, allow_short=shorts)
         for bars in every
@@ -48,9 +60,9 @@ def market(seed: int) -> Market:
         account=Account("a", "v", "USDT", mode=_mode(draw, every)),
         instruments=tuple(bars.instrument for bars in every),
         cash=D(_one(draw, 1000, 100_000)),
-        costs=_costs(draw),
-        carry=Carry(D("0.0001"), NS_PER_HOUR, D("0.05")) if draw.random() < 0.5 else Carry(),
-        limits=_limits(draw),
+        costs=replace(_costs(draw), lends=lends),
+        carry=_carry(draw, more, every, borrowed=only_lent),
+        limits=_limits(draw) if not only_lent else _bold(_limits(draw)),
         regime=RegimeParams(window=100, crash_bars=30),
         gate_span_ns=5 * NS_PER_MINUTE,
         assumed_volume_24h=D(10**9) if draw.random() < 0.8 else None,
@@ -142,6 +154,37 @@ def _strategy(draw: Draw, name: str) -> StrategyDna:
     )
 
 
+def _lent(draw: Draw, bars: Columns, *, only: bool) -> Columns:
+    """The same bars; where what is traded is owned, on terms it is lent on. only: most is."""
+    contract = bars.instrument
+    if only and draw.random() < 0.8:
+        contract = replace(contract, kind=InstrumentKind.SPOT, multiplier=D(1))
+    if contract.is_derivative:
+        return bars
+    initial = _text(draw, "0.3", "0.5", "1")
+    kept = initial - D("0.01") if draw.random() < 0.6 else None
+    terms = replace(contract, initial_margin=initial, maintenance_margin=kept)
+    return Columns(terms, *(getattr(bars, name) for name in Columns.__slots__ if name != "instrument"))
+
+
+def _carry(draw: Draw, more: Draw, every: list[Columns], *, borrowed: bool) -> Carry:
+    """No costs of holding, a constant rate, recorded rates of some instruments, or both."""
+    plain = Carry(D("0.0001"), NS_PER_HOUR, D("0.05")) if draw.random() < 0.5 or borrowed else Carry()
+    chosen = [bars for bars in every if more.random() < 0.5]
+    return replace(plain, recorded=tuple(_recorded(more, bars) for bars in chosen))
+
+
+def _recorded(draw: Draw, bars: Columns) -> RecordedFunding:
+    """Rates of either sign, some minutes to some hours apart, most of them milliseconds late, with holes."""
+    every_ns = _one(draw, 7, 60, 480) * NS_PER_MINUTE
+    first_ns = int(bars.ts[0]) // every_ns * every_ns
+    due = np.arange(first_ns, int(bars.close_ns[-1]) + every_ns, every_ns, dtype=np.int64)
+    due = due[draw.random(len(due)) > 0.1]
+    late = np.where(draw.random(len(due)) < 0.7, draw.integers(1, 20, len(due)) * NS_PER_MS, 0)
+    rates = tuple(D(str(round(rate, 6))) for rate in draw.normal(0.0, 0.0005, len(due)).tolist())
+    return RecordedFunding(bars.instrument.key, "drawn", tuple((due + late).tolist()), rates)
+
+
 def _limits(draw: Draw) -> Limits:
     limits = replace(
         DEFAULTS,
@@ -160,21 +203,24 @@ def _limits(draw: Draw) -> Limits:
         limits = _falls(limits, "0.05", "0.08", "0.06")
     elif chance < 0.7:
         limits = _falls(limits, "0.004", "0.0015", "0.003")
-    if draw.random() < 0.3:
-        return _falls(
-            replace(
-                limits,
-                order_usd=D(10**9),
-                total_usd=D(10**9),
-                position_fraction=D(2),
-                leverage=D(10),
-                risk_per_trade_fraction=D("0.1"),
-                uncalibrated_risk_fraction=D("0.05"),
-                atr_risk_fraction=D("0.2"),
-            ),
-            *("0.9", "0.9", "0.9"),
-        )
-    return limits
+    return _bold(limits) if draw.random() < 0.3 else limits
+
+
+def _bold(limits: Limits) -> Limits:
+    """Sizes that lean on the venue's own rules, and losses that stop nobody."""
+    return _falls(
+        replace(
+            limits,
+            order_usd=D(10**9),
+            total_usd=D(10**9),
+            position_fraction=D(2),
+            leverage=D(10),
+            risk_per_trade_fraction=D("0.1"),
+            uncalibrated_risk_fraction=D("0.05"),
+            atr_risk_fraction=D("0.2"),
+        ),
+        *("0.9", "0.9", "0.9"),
+    )
 
 
 def _falls(limits: Limits, session: str, deep: str, day: str) -> Limits:

@@ -13,6 +13,7 @@ from neuratrade.core.engine.state import state_bytes
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.account import Account
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
+from neuratrade.core.model.intent import Direction, OpenIntent
 from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_MS
 from neuratrade.core.risk.limits import DEFAULTS
 from neuratrade.core.strategies.dna import AssetDna, Dna
@@ -20,9 +21,10 @@ from neuratrade.core.strategies.registry import KINDS, default_settings
 from neuratrade.research.columns import Columns
 from neuratrade.research.plan import BacktestPlan
 from tests.kept_runs import KeptRun, keep
-from tests.property.research.markets import D, Market, market
+from tests.property.research.markets import D, Market, lending_market, market
 
 SEEDS = range(25)
+LENT_SEEDS = range(12)
 
 
 def facts_but_marks(simulation: KeptRun) -> list[f.Fact]:
@@ -63,15 +65,56 @@ def test_a_run_that_skips_comes_out_as_one_that_lives_through_every_bar(seed: in
     hold_to_each_other(market(seed))
 
 
+@pytest.mark.parametrize("seed", LENT_SEEDS)
+def test_it_does_where_shorts_of_what_is_owned_are_borrowed(seed: int) -> None:
+    hold_to_each_other(lending_market(seed))
+
+
+def test_the_markets_that_lend_meet_shorts_that_cost_and_shorts_that_are_refused() -> None:
+    every: Counter[str] = Counter()
+    for seed in LENT_SEEDS:
+        run = keep(*lending_market(seed))
+        every.update(fact.kind for fact in run.facts if isinstance(fact, f.CashMoved))
+        every.update(fact.reason[:8] for fact in run.facts if isinstance(fact, f.OrderRejected))
+        every.update(
+            fact.reason.value
+            for fact in run.facts
+            if isinstance(fact, f.BracketClosed) and is_borrowed(run, fact)
+        )
+    wanted = ("borrow", "a margin", "needs ", "TP", "SL", "TRAIL", "TIME")
+    assert [name for name in wanted if not any(found.startswith(name) for found in every)] == []
+
+
+def is_borrowed(run: KeptRun, closed: f.BracketClosed) -> bool:
+    """Whether it was a short of something owned that was entered."""
+    judged = [fact.intent for fact in run.facts if isinstance(fact, f.IntentJudged)]
+    opening = [item for item in judged if isinstance(item, OpenIntent)]
+    (intent,) = [item for item in opening if item.intent_id == closed.bracket_id]
+    owned = not run.engine.state.instruments[intent.instrument].is_derivative
+    return owned and intent.direction is Direction.SHORT and closed.entered > 0
+
+
 def test_the_random_markets_meet_everything_that_could_be_skipped_by_mistake() -> None:
     every: Counter[str] = Counter()
     for seed in SEEDS:
         lived = keep(*market(seed))
         every.update(type(fact).__name__ for fact in lived.facts)
         every.update(fact.reason.value for fact in lived.facts if isinstance(fact, f.BracketClosed))
+        moved = [fact for fact in lived.facts if isinstance(fact, f.CashMoved)]
+        every["recorded"] += sum(
+            int(fact.movement_id.rpartition("-")[2]) % NS_PER_MINUTE > 0 for fact in moved
+        )
     wanted = (
         *("TP", "SL", "TRAIL", "TIME", "NO_ENTRY", "KILL"),
-        *("OrderExpired", "OrderRejected", "TradingStateMoved", "PostureMoved", "DayRolled", "CashMoved"),
+        *(
+            "OrderExpired",
+            "OrderRejected",
+            "TradingStateMoved",
+            "PostureMoved",
+            "DayRolled",
+            "CashMoved",
+            "recorded",
+        ),
     )
     assert [name for name in wanted if not every[name]] == []
 

@@ -67,7 +67,7 @@ def test_every_option_of_cost_lands_in_the_plan_and_departs_by_name(file: str) -
         "impact_bps": "20",
         "latency_ms": 400,
         "participation": "0.25",
-        "funding_bps": "-1",
+        "funding": ("-1",),
         "borrow_pct": "5",
     }
     plan = prepared(file, **typed).plan
@@ -78,6 +78,7 @@ def test_every_option_of_cost_lands_in_the_plan_and_departs_by_name(file: str) -
         slippage_bps=D("0.5"),
         impact_bps=D(20),
         participation_fraction=D("0.25"),
+        lends=True,
     )
     assert plan.costs == expected
     assert (plan.carry.funding_fraction, plan.carry.borrow_fraction_per_year) == (D("-0.0001"), D("0.05"))
@@ -207,12 +208,12 @@ def test_settings_and_limits_are_read_from_several_texts_and_with_spaces() -> No
 
 
 def test_a_cost_that_no_instrument_bears_is_said_to_charge_nothing(file: str) -> None:
-    spot = prepared(file, funding_bps="1", borrow_pct="5")
+    spot = prepared(file, funding=("1",), borrow_pct="5", long_only=True)
     assert [note for note in spot.notes if note.startswith("--")] == [
         "--funding charges nothing here: none of SOL/USDT@binance is known as a perpetual",
         "--borrow charges nothing here: SOL/USDT@binance is never sold short",
     ]
-    perpetuals = prepared("shipped", funding_bps="1", borrow_pct="5", symbols=("BTC/USDT",))
+    perpetuals = prepared("shipped", funding=("1",), borrow_pct="5", symbols=("BTC/USDT",))
     assert [note for note in perpetuals.notes if note.startswith("--")] == [
         "--borrow charges nothing here: BTC/USDT@binanceusdm is sold short without borrowing"
     ]

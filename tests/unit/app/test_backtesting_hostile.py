@@ -77,8 +77,8 @@ def refusal(ask: Ask, **typed: Any) -> str:
         ({"latency_ms": 60_001}, "--latency 60001: give milliseconds from 0 to 60000"),
         ({"participation": "0"}, "--participation 0: give a number above 0"),
         ({"participation": "1.1"}, "--participation 1.1: give at most 1"),
-        ({"funding_bps": "-"}, "--funding (basis points) '-' is not a number"),
-        ({"funding_bps": "10001"}, "--funding (basis points) 10001: give a number from -10000 to 10000"),
+        ({"funding": ("-",)}, "--funding '-': is neither a number nor a file that is there; write basis"),
+        ({"funding": ("10001",)}, "--funding (basis points) 10001: give a number from -10000 to 10000"),
         ({"borrow_pct": "-3"}, "--borrow (percent a year) -3: give a number zero or above"),
         (
             {"parameters": ("buy_level=25",)},

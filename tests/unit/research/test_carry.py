@@ -1,21 +1,19 @@
 """Holding costs by hand: who pays funding and who gets it, what a borrowed short costs, and when."""
 
 from decimal import Decimal
-from typing import cast
 
 import pytest
 from msgspec.structs import replace
 
-from neuratrade.core.engine.engine import Engine
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.account import Account, PositionMode
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
-from neuratrade.core.model.market import NS_PER_DAY, NS_PER_HOUR
-from neuratrade.hands.simulated import SimulatedDesk
+from neuratrade.core.model.market import NS_PER_DAY, NS_PER_HOUR, NS_PER_MS
 from neuratrade.research.backtest import run_backtest
-from neuratrade.research.carry import CarryCosts
 from neuratrade.research.columns import Columns
+from neuratrade.research.funding import RecordedFunding
 from neuratrade.research.plan import BacktestPlan, Carry
+from neuratrade.venues.paper.costs import PaperCosts
 from tests.kept_runs import keep
 from tests.unit.research.small_desk import BTC, bars, plan
 
@@ -26,8 +24,8 @@ FUNDED = Carry(D("0.0003"), NS_PER_HOUR)
 BORROWED = Carry(borrow_fraction_per_year=D("0.0365"))
 
 
-def market(contract: Instrument) -> dict[str, Columns]:
-    (whole,) = bars(20).values()
+def market(contract: Instrument, seed: int = 7) -> dict[str, Columns]:
+    (whole,) = bars(20, seed).values()
     parts = (getattr(whole, name) for name in Columns.__slots__ if name != "instrument")
     return {contract.key: Columns(contract, *parts)}
 
@@ -101,15 +99,62 @@ def test_only_perpetuals_have_funding(contract: Instrument) -> None:
 
 
 def test_borrow_is_a_days_share_of_a_year_of_a_short_of_what_is_owned_and_of_nothing_else() -> None:
-    # Reckoned apart: no simulated venue lends, so that no run ever holds such a short.
-    costs = CarryCosts(
-        BORROWED, *cast(tuple[SimulatedDesk, Engine], (None, None)), market(SPOT)[SPOT.key].close_ns
+    charged, longs = 0, 0
+    for seed in range(5):
+        columns = market(SPOT, seed)
+        facts, moved = told(replace(holding(SPOT, BORROWED), costs=PaperCosts(lends=True)), columns)
+        for item in moved:
+            held = held_at(facts, item.at_ns)
+            assert item.kind == "borrow"
+            assert item.amount == held * last_close(columns, item.at_ns) * (D("0.0365") / 365) < 0
+        first = int(columns[SPOT.key].ts[0]) // NS_PER_DAY * NS_PER_DAY
+        midnights = range(first, facts[-1].at_ns, NS_PER_DAY)
+        assert [item.at_ns for item in moved] == [at for at in midnights if held_at(facts, at) < 0]
+        charged += len(moved)
+        longs += sum(held_at(facts, at) > 0 for at in midnights)
+    assert (charged >= 3, longs >= 3) == (True, True)
+
+
+def test_recorded_rates_are_charged_at_their_own_times_and_of_their_own_size() -> None:
+    columns = market(BTC)
+    first = int(columns[BTC.key].ts[0])
+    times = tuple(first + place * NS_PER_HOUR + 3 * NS_PER_MS for place in range(479))
+    rates = tuple(D(place % 7 - 3) / 10_000 for place in range(479))
+    carry = Carry(D("0.5"), NS_PER_HOUR, recorded=(RecordedFunding(BTC.key, "x", times, rates),))
+    facts, moved = told(holding(BTC, carry), columns)
+    due = {at: rate for at, rate in zip(times, rates, strict=True) if rate and held_at(facts, at)}
+    assert [item.movement_id for item in moved] == [f"funding-{BTC.key}-{at}" for at in due]
+    for item, (at, rate) in zip(moved, due.items(), strict=True):
+        # Told as the bar opens that it falls into, three milliseconds before.
+        assert at - item.at_ns == 3 * NS_PER_MS
+        assert item.amount == -held_at(facts, item.at_ns) * last_close(columns, item.at_ns) * rate
+    assert {item.amount > 0 for item in moved} == {True, False}
+    assert len(moved) > 10
+
+
+def test_recorded_rates_charge_the_perpetual_they_are_of_and_others_bear_the_constant_one() -> None:
+    columns = market(BTC)
+    at_ns = tuple(int(at) for at in columns[BTC.key].close_ns[:-1])
+    others = RecordedFunding("ETH/USDT@binanceusdm", "x", at_ns, (D("0.9"),) * len(at_ns))
+    _, moved = told(holding(BTC, replace(FUNDED, recorded=(others,))), columns)
+    assert moved == told(holding(BTC, FUNDED), columns)[1] != []
+    _, spot = told(holding(SPOT, Carry(recorded=(replace(others, instrument=SPOT.key),))), market(SPOT))
+    assert spot == []
+
+
+def test_a_run_says_where_it_has_no_recorded_rate() -> None:
+    columns = market(BTC)
+    first, last = int(columns[BTC.key].close_ns[0]), int(columns[BTC.key].close_ns[-1])
+    some = RecordedFunding(
+        BTC.key, "x.csv", tuple(range(first, last - 40 * NS_PER_HOUR, 8 * NS_PER_HOUR)), ()
     )
-    price = D(50_000)
-    assert costs._amount("borrow", SPOT, D(-2), price) == D(-2) * price * (D("0.0365") / 365) < 0
-    assert costs._amount("borrow", SPOT, D(2), price) == 0
-    assert costs._amount("borrow", BTC, D(-2), price) == 0
-    assert costs._amount("borrow", FUTURE, D(-2), price) == 0
+    some = replace(some, fractions=(D("0.0001"),) * len(some.at_ns))
+    result = run_backtest(holding(BTC, Carry(recorded=(some,))), columns)
+    (note,) = result.notes
+    assert note.startswith(f"{BTC.key}: x.csv has no funding rate in one stretch of this run, 4")
+    whole = replace(some, at_ns=tuple(range(first, last, 8 * NS_PER_HOUR)))
+    whole = replace(whole, fractions=(D("0.0001"),) * len(whole.at_ns))
+    assert run_backtest(holding(BTC, Carry(recorded=(whole,))), columns).notes == ()
 
 
 @pytest.mark.parametrize("contract", [BTC, FUTURE])

@@ -11,12 +11,14 @@ from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_MS
 from neuratrade.core.regime import RegimeParams
 from neuratrade.core.risk.limits import DEFAULTS, told
 from neuratrade.core.risk.posture import Posture, Profile
+from neuratrade.research.funding import RecordedFunding
 from neuratrade.research.plan import BacktestPlan, Carry
 from neuratrade.research.variants import with_values
 from neuratrade.venues.paper.costs import PaperCosts
 from tests.unit.research.small_desk import BTC, plan
 
 D = Decimal
+RATES = RecordedFunding(BTC.key, "b.csv", (1, 2), (D("0.0001"), D("-0.0002")))
 
 
 def plain(**changes: object) -> BacktestPlan:
@@ -48,6 +50,11 @@ def test_a_plan_of_defaults_departs_from_nothing() -> None:
             {"carry": Carry(D("0.0001"), NS_PER_HOUR)},
             {"carry": "funding_fraction 0.0001 (default 0), funding_every_ns 1 h (default 8 h)"},
         ),
+        (
+            {"carry": Carry(recorded=(RATES,))},
+            {"carry": f"recorded {BTC.key}: 2 rates of b.csv (SHA-256 {RATES.sha256[:12]}) (default none)"},
+        ),
+        ({"costs": PaperCosts(lends=True)}, {"costs": "lends True (default False)"}),
         ({"gate_span_ns": NS_PER_HOUR}, {"gate_span_ns": "1 h (default 15 min)"}),
         ({"regime": RegimeParams(window=70)}, {"regime": f"window 70 (default {RegimeParams().window})"}),
         ({"assumed_volume_24h": D(9)}, {"assumed_volume_24h": "9 (default None)"}),

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from neuratrade.core.model.errors import UsageError
+from neuratrade.research.funding import RecordedFunding
 from neuratrade.research.metrics import measure
 from neuratrade.research.plan import BacktestPlan
 from neuratrade.research.result import BacktestResult
@@ -105,13 +106,16 @@ def test_a_folder_that_cannot_be_written_is_told_with_what_it_was_for(tmp_path: 
 
 def test_a_plan_is_named_by_all_that_decides_it() -> None:
     base = plan()
+    rates = RecordedFunding(base.instruments[0].key, "rates.csv", (1,), (D("0.0001"),))
     others = [
         replace(base, cash=D(5)),
         replace(base, start_ns=1),
         replace(base, costs=replace(base.costs, latency_ms=51)),
         replace(base, carry=replace(base.carry, funding_fraction=D("0.0001"))),
+        replace(base, carry=replace(base.carry, recorded=(rates,))),
+        replace(base, carry=replace(base.carry, recorded=(replace(rates, fractions=(D("0.0002"),)),))),
         replace(base, instruments=(replace(base.instruments[0], taker_fee_bps=D(6)),)),
     ]
     names = {plan_sha256(item) for item in (base, *others)}
-    assert len(names) == 6
+    assert len(names) == 8
     assert plan_sha256(plan()) == plan_sha256(base)

@@ -1,6 +1,7 @@
 """Walk-forward: windows that share nothing, and a record that was not chosen on."""
 
 import math
+from dataclasses import replace as replaced
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.market import NS_PER_MINUTE
 from neuratrade.research.backtest import run_backtest
+from neuratrade.research.leaving import left
 from neuratrade.research.objective import Objective
 from neuratrade.research.optimise import Question
 from neuratrade.research.space import Value, space_of
@@ -89,8 +91,10 @@ def test_each_window_runs_its_own_best_on_the_days_behind_it_and_the_tests_compo
     for done in walk.windows:
         assert done.chosen is not None
         variant = with_values(plan(), "rsi_rule", done.chosen)
-        alone = run_backtest(
-            replace(variant, start_ns=done.window.test_start_ns, end_ns=done.window.test_end_ns), BARS
+        alone = left(
+            run_backtest(
+                replace(variant, start_ns=done.window.test_start_ns, end_ns=done.window.test_end_ns), BARS
+            )
         )
         assert alone.trades == done.result.trades
         assert done.result.equity.at_ns[0] > done.window.test_start_ns
@@ -172,6 +176,19 @@ def test_runs_that_overlap_or_are_none_are_not_stitched() -> None:
         stitch([run, run])
     with pytest.raises(UsageError, match="there is no window to stitch"):
         stitch([])
+
+
+def test_what_any_window_has_to_say_is_said_once_of_all_together() -> None:
+    runs = [
+        run_backtest(
+            replace(plan(), start_ns=BEGIN_NS + day * DAY_NS, end_ns=BEGIN_NS + (day + 1) * DAY_NS), BARS
+        )
+        for day in range(3)
+    ]
+    said = (("no rate here", "gap"), ("gap",), ())
+    joined = stitch([replaced(run, notes=notes) for run, notes in zip(runs, said, strict=True)])
+    assert joined.notes[:2] == ("no rate here", "gap")
+    assert len(joined.notes) == 3
 
 
 def test_what_training_promised_is_compared_with_what_tests_held() -> None:

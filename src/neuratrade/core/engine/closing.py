@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from neuratrade.core.engine.cover import note_protection
+from neuratrade.core.engine.cover import note_protection, sellable
 from neuratrade.core.engine.state import BracketState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ZERO
@@ -13,7 +13,7 @@ from neuratrade.core.model.market import NS_PER_MS
 def close_if_over(turn: Turn, bracket: BracketState) -> bool:
     """Closes the bracket once nothing is held and nothing can fill; asks for the end of what still could."""
     contract = turn.instrument_of(bracket)
-    if contract.round_quantity(abs(bracket.held)) > 0:
+    if sellable(turn, bracket) > 0 or contract.round_quantity(-min(bracket.held, ZERO)) > 0:
         return False
     name = bracket.bracket_id
     live = [item for item in turn.state.orders.values() if item.request.bracket_id == name and item.is_live]

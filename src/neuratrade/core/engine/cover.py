@@ -20,9 +20,15 @@ WAYS_OUT = (OrderRole.TARGET, OrderRole.EXIT)
 
 
 def sellable(turn: Turn, bracket: BracketState) -> Decimal:
-    """What a bracket holds, floored to the lot; zero when a venue filled more than it had."""
-    held = bracket.held
-    return turn.instrument_of(bracket).round_quantity(held) if held > 0 else ZERO
+    """What a bracket holds, in whole lots; zero when it is dust, or a venue filled more than it had."""
+    return _orderable(turn, bracket, bracket.held)
+
+
+def _orderable(turn: Turn, bracket: BracketState, held: Decimal) -> Decimal:
+    """Of a holding, what an order can be made of: less than the venue's minimum is dust."""
+    contract = turn.instrument_of(bracket)
+    level = bracket.stop_price if bracket.stop_price > 0 else bracket.intent.trigger_price
+    return ZERO if held <= 0 or contract.is_dust(held, level) else contract.round_quantity(held)
 
 
 def live_stops(turn: Turn, bracket: BracketState) -> list[OrderState]:
@@ -50,8 +56,7 @@ def still_there(turn: Turn, bracket: BracketState) -> Decimal:
         ),
         ZERO,
     )
-    held = bracket.held - owed
-    return turn.instrument_of(bracket).round_quantity(held) if held > 0 else ZERO
+    return _orderable(turn, bracket, bracket.held - owed)
 
 
 def stray_exits(turn: Turn, bracket: BracketState) -> list[OrderState]:

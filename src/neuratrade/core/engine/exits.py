@@ -15,7 +15,7 @@ from neuratrade.core.engine.terms import timer_of_part
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ONE, ZERO, ceil_to, floor_to
 from neuratrade.core.model.facts import CloseReason, ExitEnded, TriggerFired
-from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.instrument import EXIT_SLACK, Instrument
 from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole, OrderStatus, OrderType, TimeInForce
 
@@ -68,7 +68,8 @@ def _sendable(contract: Instrument, quantity: Decimal, there: Decimal, price: De
     least = max(contract.lot, contract.min_quantity)
     if not contract.is_derivative and price > 0:
         # Of a derivative venues take what only reduces, however little it is worth.
-        least = max(least, ceil_to(contract.min_notional / (price * contract.multiplier), contract.lot))
+        worth = price * EXIT_SLACK * EXIT_SLACK * contract.multiplier
+        least = max(least, ceil_to(contract.min_notional / worth, contract.lot))
     if wanted > 0:
         wanted = max(wanted, min(least, there))
     return contract.round_quantity(there) if wanted > 0 and there - wanted < least else wanted

@@ -24,6 +24,9 @@ class InstrumentKind(StrEnum):
 
 DERIVATIVES = (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE)
 
+EXIT_SLACK = Decimal("0.95")
+"""Of its level, what a stop or an exit may be limited to: an order there is worth that much less."""
+
 
 class Instrument(msgspec.Struct, frozen=True):
     """One contract at one venue.
@@ -84,6 +87,16 @@ class Instrument(msgspec.Struct, frozen=True):
     def round_quantity(self, quantity: Decimal) -> Decimal:
         """`quantity` on the lot grid, never more than asked."""
         return floor_to(quantity, self.lot)
+
+    def is_dust(self, quantity: Decimal, level: Decimal) -> bool:
+        """Whether a holding is too little to be left by an order at `level`, quote per base.
+
+        Of a derivative only what is below a lot is: venues take any order that only reduces it.
+        """
+        lots = self.round_quantity(quantity)
+        if not lots or self.is_derivative:
+            return not lots
+        return lots < self.min_quantity or self.notional(lots, level * EXIT_SLACK) < self.min_notional
 
     def admits_price(self, price: Decimal) -> bool:
         """Whether a price lies inside the contract's bounds (above the floor, below any ceiling)."""

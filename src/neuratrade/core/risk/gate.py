@@ -11,7 +11,7 @@ from functools import lru_cache
 import msgspec
 
 from neuratrade.core.model.approval import BLOCKING, Envelope, LayerReport, Signer
-from neuratrade.core.model.decimals import ONE, ZERO
+from neuratrade.core.model.decimals import BASIS_POINTS, ONE, ZERO
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import OpenIntent
 from neuratrade.core.model.orders import Side
@@ -166,7 +166,11 @@ def _lot(case: Case, quantity: Decimal, reports: Sequence[LayerReport]) -> Layer
 
 def _is_too_little(contract: Instrument, sized: Decimal, price: Decimal) -> bool:
     value = contract.notional(sized, price)
-    return sized <= ZERO or sized < contract.min_quantity or value < contract.min_notional
+    if sized <= ZERO or sized < contract.min_quantity or value < contract.min_notional:
+        return True
+    # What is owned has to be enough to leave by, its fee off and at its stop, or no stop could rest.
+    fee = contract.taker_fee_bps / BASIS_POINTS if contract.fee_in_base else ZERO
+    return contract.is_dust(sized * (ONE - fee), price * FURTHEST_STOP)
 
 
 def took_the_size(reports: Sequence[LayerReport], contract: Instrument, price: Decimal) -> str | None:
@@ -179,6 +183,10 @@ def took_the_size(reports: Sequence[LayerReport], contract: Instrument, price: D
         if left is not None and _is_too_little(contract, contract.round_quantity(left), price):
             return report.name
     return None
+
+
+FURTHEST_STOP = Decimal("0.95")
+"""Of the price: where the widest stop that is allowed lies."""
 
 
 @lru_cache(maxsize=64)

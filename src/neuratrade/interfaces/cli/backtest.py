@@ -88,18 +88,23 @@ def _run(
             confidence=sure,
             layers=layers,
             data_sha256={ask.data: prepared.digest},
-            notes=prepared.notes,
+            notes=[note for note in prepared.notes if note not in result.notes],
         )
     if as_json:
         print_json(document(result, metrics, sure, layers, prepared, time.perf_counter() - began))
         return
-    for note in (*prepared.notes, *result.notes):
+    for note in all_notes(prepared, result):
         print_note(note)
     _print(result, metrics, sure, layers)
     if page is not None:
         console().print(f"report: {page}")
     if kept is not None:
         console().print(f"kept: {kept.name} (see `neuratrade backtests`)")
+
+
+def all_notes(prepared: "Prepared", result: "BacktestResult") -> list[str]:
+    """What to know about the data and the run, each once."""
+    return list(dict.fromkeys((*prepared.notes, *result.notes)))
 
 
 def document(
@@ -132,7 +137,7 @@ def document(
         "strategy_sha256": result.plan.strategy_sha256,
         "data_sha256": prepared.digest,
         "departures": result.plan.departures,
-        "notes": [*prepared.notes, *result.notes],
+        "notes": all_notes(prepared, result),
         "metrics": metrics,
         "confidence": sure,
         "layers": layers,

@@ -1,12 +1,15 @@
 """The commands of research as the command line declares them; what they do is imported when one is used."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from inspect import signature
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from neuratrade.app.backtesting import Ask
-    from neuratrade.interfaces.cli.searching import Search
+
+Made = TypeVar("Made")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 Data = Annotated[str, typer.Option(help="A dataset (see `data list`) or a file of bars or trades.")]
@@ -15,22 +18,32 @@ Since = Annotated[
 ]
 Until = Annotated[str, typer.Option("--to", help="Up to this day (at its 00:00) or time, UTC.")]
 Params = Annotated[
-    list[str] | None, typer.Option(help="Settings of the strategy, NAME=VALUE, several by commas.")
+    list[str] | None,
+    typer.Option("--params", help="Settings of the strategy, NAME=VALUE, several by commas."),
 ]
-Limits = Annotated[list[str] | None, typer.Option(help="A limit of the gate for this run, NAME=VALUE.")]
+Limits = Annotated[
+    list[str] | None, typer.Option("--limit", help="A limit of the gate for this run, NAME=VALUE.")
+]
 Cash = Annotated[str, typer.Option(help="What it starts with; default 100000.")]
 Fees = Annotated[str, typer.Option(help="Basis points, or maker/taker; default the instrument's.")]
-Spread = Annotated[str, typer.Option(help="Basis points of the price; default 2.")]
-Slippage = Annotated[str, typer.Option(help="Basis points when taking; default 1.")]
-Impact = Annotated[str, typer.Option(help="Basis points that taking a bar's whole volume would cost more.")]
+Spread = Annotated[str, typer.Option("--spread", help="Basis points of the price; default 2.")]
+Slippage = Annotated[str, typer.Option("--slippage", help="Basis points when taking; default 1.")]
+Impact = Annotated[
+    str, typer.Option("--impact", help="Basis points that taking a bar's whole volume would cost more.")
+]
 Commission = Annotated[str, typer.Option(help="Quote currency per unit or contract, each way.")]
-Latency = Annotated[int | None, typer.Option(min=0, max=60_000, help="Milliseconds; default 50.")]
+Latency = Annotated[
+    int | None, typer.Option("--latency", min=0, max=60_000, help="Milliseconds; default 50.")
+]
 Participation = Annotated[str, typer.Option(help="Share of a bar's volume we may take; default 0.1.")]
 Funding = Annotated[
-    str, typer.Option(help="Basis points that longs in perpetuals pay every 8 hours; may be below zero.")
+    list[str] | None,
+    typer.Option(help="Basis points that longs pay every 8 hours, or FILE or INSTRUMENT=FILE of rates."),
 ]
-Borrow = Annotated[str, typer.Option(help="Percent a year for a short of what is owned (spot).")]
-Symbols = Annotated[list[str] | None, typer.Option(help="Only this asset; may be given again.")]
+Borrow = Annotated[
+    str, typer.Option("--borrow", help="Lends what is owned (spot) for shorts, at percent a year.")
+]
+Symbols = Annotated[list[str] | None, typer.Option("--symbol", help="Only this asset; may be given again.")]
 Timeframe = Annotated[str, typer.Option(help="Bars to use; default the finest there are.")]
 Gaps = Annotated[str, typer.Option(help="Where bars are missing: skip, fill or fail.")]
 Asset = Annotated[str, typer.Option(help="What a bare file holds, such as BTC/USDT.")]
@@ -63,16 +76,24 @@ def declare(app: typer.Typer) -> None:
         app.command(epilog=f"Example: {example}")(command)
 
 
-def _ask(**typed: object) -> "Ask":
-    """What was typed, once the heavy half may be imported."""
+def _ask(typed: Mapping[str, object]) -> "Ask":
+    """What was typed to be run, once the heavy half may be imported."""
     from neuratrade.app.kernels import choose_cache
 
     choose_cache()
     from neuratrade.app.backtesting import Ask
 
-    lists = {name: tuple(value or ()) for name, value in typed.items() if isinstance(value, list | None)}
-    lists.pop("latency_ms", None)
-    return Ask(**typed | lists)  # type: ignore[arg-type]  # as declared above, each by its own type
+    return _picked(Ask, typed)
+
+
+def _picked(kind: type[Made], typed: Mapping[str, object]) -> Made:
+    """A `kind` made of the options that are named like its fields; one that nobody gave keeps its default.
+
+    typed: the parameters of a command, by name.
+    """
+    fields = signature(kind).parameters
+    given = {name: value for name, value in typed.items() if name in fields and value is not None}
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 
 def backtest(
@@ -81,19 +102,19 @@ def backtest(
     data: Data,
     since: Since = "",
     until: Until = "",
-    params: Params = None,
-    limit: Limits = None,
+    parameters: Params = None,
+    limits: Limits = None,
     cash: Cash = "",
     fees: Fees = "",
-    spread: Spread = "",
-    slippage: Slippage = "",
-    impact: Impact = "",
+    spread_bps: Spread = "",
+    slippage_bps: Slippage = "",
+    impact_bps: Impact = "",
     commission: Commission = "",
-    latency: Latency = None,
+    latency_ms: Latency = None,
     participation: Participation = "",
-    funding: Funding = "",
-    borrow: Borrow = "",
-    symbol: Symbols = None,
+    funding: Funding = None,
+    borrow_pct: Borrow = "",
+    symbols: Symbols = None,
     timeframe: Timeframe = "",
     gaps: Gaps = "skip",
     asset: Asset = "",
@@ -110,31 +131,7 @@ def backtest(
 
     The gate, the brackets and the books are those of the desk; every departure from its defaults is printed.
     """
-    ask = _ask(
-        strategy=strategy,
-        data=data,
-        since=since,
-        until=until,
-        parameters=params,
-        limits=limit,
-        cash=cash,
-        fees=fees,
-        spread_bps=spread,
-        slippage_bps=slippage,
-        impact_bps=impact,
-        commission=commission,
-        latency_ms=latency,
-        participation=participation,
-        funding_bps=funding,
-        borrow_pct=borrow,
-        symbols=symbol,
-        timeframe=timeframe,
-        gaps=gaps,
-        asset=asset,
-        venue=venue,
-        long_only=long_only,
-        indicators=indicators,
-    )
+    ask = _ask(locals())
     from neuratrade.interfaces.cli.backtest import run_backtest_command
 
     run_backtest_command(ask, html, audited=audit, every_bar=every_bar, keep=keep, as_json=as_json)
@@ -153,7 +150,7 @@ def backtests(as_json: Json = False) -> None:
 def parity(
     *,
     data: Data,
-    symbol: Symbols = None,
+    symbols: Symbols = None,
     timeframe: Timeframe = "",
     asset: Asset = "",
     venue: Venue = "",
@@ -168,7 +165,7 @@ def parity(
     choose_cache()
     from neuratrade.interfaces.cli.backtest import compare_indicators
 
-    compare_indicators(data, tuple(symbol or ()), timeframe, asset, venue, as_json=as_json)
+    compare_indicators(data, tuple(symbols or ()), timeframe, asset, venue, as_json=as_json)
 
 
 def optimize(
@@ -186,12 +183,14 @@ def optimize(
     cluster: Annotated[bool, typer.Option("--cluster", help="Run the trials on Ray.")] = False,
     since: Since = "",
     until: Until = "",
-    params: Params = None,
-    limit: Limits = None,
+    parameters: Params = None,
+    limits: Limits = None,
     cash: Cash = "",
     fees: Fees = "",
-    slippage: Slippage = "",
-    symbol: Symbols = None,
+    slippage_bps: Slippage = "",
+    funding: Funding = None,
+    borrow_pct: Borrow = "",
+    symbols: Symbols = None,
     gaps: Gaps = "skip",
     asset: Asset = "",
     venue: Venue = "",
@@ -201,25 +200,11 @@ def optimize(
 
     Interrupted, it keeps its trials; the same command goes on from there.
     """
-    ask = _ask(
-        strategy=strategy,
-        data=data,
-        since=since,
-        until=until,
-        parameters=params,
-        limits=limit,
-        cash=cash,
-        fees=fees,
-        slippage_bps=slippage,
-        symbols=symbol,
-        gaps=gaps,
-        asset=asset,
-        venue=venue,
-    )
-    from neuratrade.interfaces.cli.searching import optimise_command
+    typed = locals()
+    ask = _ask(typed)
+    from neuratrade.interfaces.cli.searching import Search, optimise_command
 
-    search = _search(space, objective, constraint, min_trades, trials, seed, storage, jobs)
-    optimise_command(ask, search, cluster=cluster, as_json=as_json)
+    optimise_command(ask, _picked(Search, typed), cluster=cluster, as_json=as_json)
 
 
 def walkforward(
@@ -241,12 +226,14 @@ def walkforward(
     jobs: Jobs = None,
     since: Since = "",
     until: Until = "",
-    params: Params = None,
-    limit: Limits = None,
+    parameters: Params = None,
+    limits: Limits = None,
     cash: Cash = "",
     fees: Fees = "",
-    slippage: Slippage = "",
-    symbol: Symbols = None,
+    slippage_bps: Slippage = "",
+    funding: Funding = None,
+    borrow_pct: Borrow = "",
+    symbols: Symbols = None,
     gaps: Gaps = "skip",
     asset: Asset = "",
     venue: Venue = "",
@@ -257,32 +244,12 @@ def walkforward(
 
     What is joined from the tests is what the search would have earned.
     """
-    ask = _ask(
-        strategy=strategy,
-        data=data,
-        since=since,
-        until=until,
-        parameters=params,
-        limits=limit,
-        cash=cash,
-        fees=fees,
-        slippage_bps=slippage,
-        symbols=symbol,
-        gaps=gaps,
-        asset=asset,
-        venue=venue,
-    )
-    from neuratrade.interfaces.cli.searching import walkforward_command
+    typed = locals()
+    ask = _ask(typed)
+    from neuratrade.interfaces.cli.searching import Search, walkforward_command
     from neuratrade.research.windows import Windows
 
-    windows = Windows(
-        train_days=train_days,
-        test_days=test_days,
-        step_days=step_days,
-        anchored=anchored,
-        embargo_bars=embargo_bars,
-    )
-    search = _search(space, objective, constraint, min_trades, trials, seed, storage, jobs)
+    search, windows = _picked(Search, typed), _picked(Windows, typed)
     walkforward_command(ask, search, windows, html, as_json=as_json)
 
 
@@ -290,18 +257,20 @@ def promote(
     strategy: Name,
     *,
     data: Data,
-    params: Params = None,
+    parameters: Params = None,
     who: Annotated[str, typer.Option(help="Who proposes it; kept with the decision.")] = "a person",
     champion: Annotated[str, typer.Option(help="DNA file it challenges; default the shipped one.")] = "",
     threshold: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the promotion gate, such as days=30.")
     ] = None,
     as_of: Annotated[str, typer.Option(help="Time at which the data must be fresh; default now.")] = "",
-    limit: Limits = None,
+    limits: Limits = None,
     cash: Cash = "",
     fees: Fees = "",
-    slippage: Slippage = "",
-    symbol: Symbols = None,
+    slippage_bps: Slippage = "",
+    funding: Funding = None,
+    borrow_pct: Borrow = "",
+    symbols: Symbols = None,
     gaps: Gaps = "skip",
     asset: Asset = "",
     venue: Venue = "",
@@ -311,34 +280,7 @@ def promote(
 
     Passing writes a new DNA version and grants one step of the ladder; exits 1 when it does not pass.
     """
-    ask = _ask(
-        strategy=strategy,
-        data=data,
-        parameters=params,
-        limits=limit,
-        cash=cash,
-        fees=fees,
-        slippage_bps=slippage,
-        symbols=symbol,
-        gaps=gaps,
-        asset=asset,
-        venue=venue,
-    )
+    ask = _ask(locals())
     from neuratrade.interfaces.cli.searching import promote_command
 
     promote_command(ask, champion, tuple(threshold or ()), who, as_of, as_json=as_json)
-
-
-def _search(  # noqa: PLR0917 - one group of options
-    space: list[str] | None,
-    objective: str,
-    constraint: str,
-    min_trades: int,
-    trials: int,
-    seed: int,
-    storage: str,
-    jobs: int | None,
-) -> "Search":
-    from neuratrade.interfaces.cli.searching import Search
-
-    return Search(tuple(space or ()), objective, constraint, min_trades, trials, seed, storage, jobs)

@@ -38,14 +38,14 @@ _SHARES = ("total_return", "annual_return", "max_drawdown", "win_rate")
 class Search(NamedTuple):
     """What is searched and how, as typed."""
 
-    space: tuple[str, ...]
     objective: str
     constraint: str
     min_trades: int
     trials: int
     seed: int
     storage: str
-    jobs: int | None
+    jobs: int | None = None
+    space: tuple[str, ...] = ()
 
 
 def optimise_command(ask: "Ask", search: Search, *, cluster: bool, as_json: bool) -> None:
@@ -130,7 +130,7 @@ def _write_walk(found: "WalkForward", page: Path, ask: "Ask", prepared: "Prepare
         confidence=confidence(result),
         data_sha256={ask.data: prepared.digest},
         title=f"{ask.strategy}, walk-forward, out of sample",
-        notes=(*prepared.notes, *found.notes, *early),
+        notes=[note for note in (*prepared.notes, *found.notes, *early) if note not in result.notes],
     )
 
 

@@ -85,6 +85,7 @@ def _assumed(result: BacktestResult) -> list[tuple[object, ...]]:
         ),
         ("Indicators", result.plan.indicators.value, "the library that reckoned them"),
         ("Funding", percent(carry.funding_fraction, 4), every),
+        *(("Funding recorded", f"{len(item.at_ns)} rates", item.told) for item in carry.recorded),
         (
             "Borrow",
             percent(carry.borrow_fraction_per_year, 2),

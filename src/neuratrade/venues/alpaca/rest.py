@@ -12,7 +12,8 @@ import aiohttp
 import msgspec
 
 from neuratrade.venues.alpaca.wire import Problem
-from neuratrade.venues.port import VenueRefused
+from neuratrade.venues.limiter import Limiter, Urgency
+from neuratrade.venues.port import TooManyRequests, VenueRefused
 
 NOT_SO_SURE = frozenset({408, 425, 429})
 DUPLICATE = 40010001
@@ -22,12 +23,11 @@ _problem = msgspec.json.Decoder(Problem)
 
 
 class Doubtful(Exception):
-    """An answer that proves nothing. retry_after_s: how long the venue wants to be left alone."""
+    """An answer that proves nothing."""
 
-    def __init__(self, status: int, words: str, retry_after_s: float = 0.0) -> None:
+    def __init__(self, status: int, words: str) -> None:
         super().__init__(f"status {status}: {words}")
         self.status = status
-        self.retry_after_s = retry_after_s
 
 
 class Missing(Exception):
@@ -48,8 +48,9 @@ class Keys(msgspec.Struct, frozen=True):
 class Rest:
     """The REST side of one account, in `async with`. base: scheme and host. requests: how many were sent."""
 
-    def __init__(self, base: str, keys: Keys) -> None:
+    def __init__(self, base: str, keys: Keys, limiter: Limiter) -> None:
         self._base = base
+        self._limiter = limiter
         self._headers = {"APCA-API-KEY-ID": keys.key_id, "APCA-API-SECRET-KEY": keys.secret}
         self.requests = 0
         self._session: aiohttp.ClientSession | None = None
@@ -77,8 +78,13 @@ class Rest:
         *,
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        urgency: Urgency = Urgency.ASK,
     ) -> bytes:
-        """Sends one request, once. Raises Missing for 404, VenueRefused for a proven no, else Doubtful."""
+        """Sends one request, once, when its turn has come.
+
+        Raises Missing for 404, VenueRefused for a proven no, TooManyRequests, else Doubtful.
+        """
+        await self._limiter.turn(urgency)
         self.requests += 1
         headers = {"Content-Type": "application/json"} if body is not None else {}
         async with self.session.request(
@@ -87,11 +93,15 @@ class Rest:
             raw = await answer.read()
         if answer.status in (200, 204, 207):
             return raw
+        if answer.status == 429:
+            retry_after_s = _retry_after(answer.headers)
+            self._limiter.told_too_many(retry_after_s)
+            raise TooManyRequests("the venue says: too many requests", retry_after_s)
         problem = _words(raw)
         proven = 400 <= answer.status < 500 and answer.status not in NOT_SO_SURE
         if not proven or problem is None or problem.code == DUPLICATE:
             words = "no words of its own" if problem is None else problem.message
-            raise Doubtful(answer.status, words, _retry_after(answer.headers))
+            raise Doubtful(answer.status, words)
         if answer.status == 404:
             raise Missing(problem.message)
         raise VenueRefused(f"{problem.message} ({answer.status}, {problem.code})")

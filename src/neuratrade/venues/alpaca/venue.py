@@ -35,6 +35,7 @@ from neuratrade.venues.alpaca.wire import (
     order_body,
 )
 from neuratrade.venues.hosts import check_trading_host
+from neuratrade.venues.limiter import Budget, Limiter, Urgency
 from neuratrade.venues.port import Capabilities, Cleared, StreamOpened, VenueRefused, request_of
 
 NAME = "alpaca"
@@ -43,6 +44,8 @@ RULES = VenueRules(stop_market=False, stop_limit=True, amends_stops=False, balan
 CAPABILITIES = Capabilities(
     frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT}), amends=False, settle_s=5.0
 )
+BUDGET = Budget(requests=200, seconds=60.0, kept=60)
+"""Requests a minute and account."""
 PROBE_S = 10.0
 """How often a silent stream is asked whether it still stands."""
 PAGE = 100
@@ -76,7 +79,7 @@ class AlpacaVenue:
         self._by_plain_name = {item.asset.replace("/", ""): item for item in contracts}
         self._keys = keys
         self._clock = clock
-        self._rest = Rest(check_trading_host(base), keys)
+        self._rest = Rest(check_trading_host(base), keys, Limiter(BUDGET, clock))
         self._stream_url = base.replace("http", "ws", 1) + "/stream"
         self._orders: dict[str, WireOrder] = {}
         self._ids: dict[str, str] = {}
@@ -94,7 +97,9 @@ class AlpacaVenue:
         """POST /v2/orders."""
         request = request_of(order)
         contract = self._contract_of(request.instrument)
-        raw = await self._rest.call("POST", "/v2/orders", body=order_body(request, contract))
+        urgency = Urgency.PROTECT if request.role.reduces else Urgency.OPEN
+        body = order_body(request, contract)
+        raw = await self._rest.call("POST", "/v2/orders", body=body, urgency=urgency)
         taken = self._learn(_order.decode(raw))
         return [f.OrderAccepted(self._clock.now_ns(), request.client_order_id, taken.id)]
 
@@ -104,7 +109,8 @@ class AlpacaVenue:
         try:
             if coid not in self._ids:
                 await self._by_client_id(coid)
-            await self._rest.call("DELETE", f"/v2/orders/{self._ids[coid]}")
+            path = f"/v2/orders/{self._ids[coid]}"
+            await self._rest.call("DELETE", path, urgency=Urgency.PROTECT)
         except Missing as missing:
             raise VenueRefused(str(missing)) from missing
         return []
@@ -150,6 +156,10 @@ class AlpacaVenue:
             balances=self._balances(account, positions),
             fills=tuple(reversed(ours)),
         )
+
+    async def ping(self) -> None:
+        """GET /v2/clock."""
+        await self._rest.call("GET", "/v2/clock")
 
     # the stream
 

@@ -15,7 +15,8 @@ class PaperCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     volume, or of a quote's size, would move it on top; a part of it in proportion. participation_fraction:
     how much of a bar's volume our orders of one side may take; of a quote they may take its size. through:
     a resting limit fills only when the price goes through it, not when it merely touches. reject_fraction:
-    share of entries refused, drawn from seed and order id, so the same run always meets the same fate.
+    share of entries refused, drawn from seed and order id, so the same run always meets the same fate. lends:
+    whether what is not owned may be sold short (spot, equities), for the instrument's initial margin.
     """
 
     latency_ms: int = 50
@@ -26,3 +27,4 @@ class PaperCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     through: bool = True
     reject_fraction: Decimal = ZERO
     seed: int = 0
+    lends: bool = False

@@ -1,4 +1,9 @@
-"""What a venue would refuse: orders off the grid, below the minimum, or without the money. Pure functions."""
+"""What a venue would refuse: orders off the grid, below the minimum, or without the money. Pure functions.
+
+Where the venue lends, what is sold and not there is borrowed while the account's equity covers the initial
+margin of it beside all other margin. What such a sale brought in stays as security: with it, and the margin,
+nothing can be bought.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,7 +11,7 @@ from decimal import Decimal
 
 from neuratrade.core.engine.ledger import equity_of
 from neuratrade.core.engine.state import AccountState, instrument_of_position
-from neuratrade.core.model.decimals import ZERO, is_multiple
+from neuratrade.core.model.decimals import ONE, ZERO, is_multiple
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.orders import OrderRequest, Side
 from neuratrade.venues.paper.costs import PaperCosts
@@ -38,7 +43,9 @@ def objection(
         return f"order worth {value} is below the minimum of {contract.min_notional}"
     if contract.is_derivative:
         return _margin_shortage(value * contract.initial_margin, account, instruments, prices)
-    return _cash_shortage(request, contract, value, account)
+    if costs.lends:
+        return _credit_shortage(request, contract, price, account, instruments, prices)
+    return _cash_shortage(request, contract, value, account.balances)
 
 
 def draws_reject(client_order_id: str, costs: PaperCosts) -> bool:
@@ -66,15 +73,49 @@ def _margin_held(
     for key, position in account.positions.items():
         name = instrument_of_position(key)
         contract, price = instruments[name], prices.get(name)
-        if contract.is_derivative and price is not None:
+        if price is not None and (contract.is_derivative or position.quantity < 0):
             held += contract.notional(position.quantity, price) * contract.initial_margin
     return held
 
 
+def _credit_shortage(
+    request: OrderRequest,
+    contract: Instrument,
+    price: Decimal,
+    account: AccountState,
+    instruments: dict[str, Instrument],
+    prices: dict[str, Decimal],
+) -> str | None:
+    if request.side is Side.BUY:
+        bound = _bound_by_shorts(contract.quote, account, instruments, prices)
+        free = {contract.quote: account.balances.get(contract.quote, ZERO) - bound}
+        return _cash_shortage(request, contract, contract.notional(request.quantity, price), free)
+    there = max(account.balances.get(contract.base, ZERO), ZERO)
+    borrowed = max(request.quantity - there, ZERO)
+    if not borrowed:
+        return None
+    margin = contract.notional(borrowed, price) * contract.initial_margin
+    return _margin_shortage(margin, account, instruments, prices)
+
+
+def _bound_by_shorts(
+    currency: str, account: AccountState, instruments: Mapping[str, Instrument], prices: Mapping[str, Decimal]
+) -> Decimal:
+    """What has to stay of a currency to give back all that was borrowed for it, and the margin of that."""
+    bound = ZERO
+    for key, position in account.positions.items():
+        name = instrument_of_position(key)
+        contract, price = instruments[name], prices.get(name)
+        borrowed = not contract.is_derivative and position.quantity < 0
+        if borrowed and contract.quote == currency and price is not None:
+            bound += contract.notional(position.quantity, price) * (ONE + contract.initial_margin)
+    return bound
+
+
 def _cash_shortage(
-    request: OrderRequest, contract: Instrument, value: Decimal, account: AccountState
+    request: OrderRequest, contract: Instrument, value: Decimal, balances: Mapping[str, Decimal]
 ) -> str | None:
     currency = contract.quote if request.side is Side.BUY else contract.base
     needed = value if request.side is Side.BUY else request.quantity
-    free = account.balances.get(currency, ZERO)
+    free = balances.get(currency, ZERO)
     return f"needs {needed} {currency}, has {free}" if needed > free else None
