@@ -178,7 +178,10 @@ class BinanceUsdmStreams:
     def _candle(self, bar: Bar) -> None:
         symbol = words.symbol(self._venue.engine.contracts[bar.instrument])
         for name, span_ns in words.SPANS.items():
-            last = self._venue.tape.bars(bar.instrument, span_ns)[-1]
+            stream = f"{symbol.lower()}@kline_{name}"
+            last = self._venue.tape.last_bar(bar.instrument, span_ns)
+            if last is None or not (self.hub.is_asked(stream) or self.hub.is_asked(WRAPPED + stream)):
+                continue
             candle: words.Row = {
                 "t": words.ms(last.open_ns),
                 "T": words.ms(last.close_ns) - 1,
@@ -199,7 +202,7 @@ class BinanceUsdmStreams:
                 "B": "0",
             }
             frame: words.Row = {"e": "kline", "E": words.ms(self._venue.now_ns), "s": symbol, "k": candle}
-            self._publish(f"{symbol.lower()}@kline_{name}", frame)
+            self._publish(stream, frame)
 
     # the account
 

@@ -202,9 +202,10 @@ class KrakenStreams:
 
     def _candle(self, bar: Bar) -> None:
         for minutes in CANDLE_MINUTES:
-            last = self._venue.tape.bars(bar.instrument, minutes * NS_PER_MINUTE)[-1]
-            frame = self._frame("ohlc", "update", [self._bar_row(last)], timestamp=True)
-            self.hub.publish(frame, f"ohlc {bar.instrument} {minutes}")
+            topic = f"ohlc {bar.instrument} {minutes}"
+            last = self._venue.tape.last_bar(bar.instrument, minutes * NS_PER_MINUTE)
+            if last is not None and self.hub.is_asked(topic):
+                self.hub.publish(self._frame("ohlc", "update", [self._bar_row(last)], timestamp=True), topic)
 
     def _bar_row(self, bar: Bar) -> Said:
         minutes = bar.span_ns // NS_PER_MINUTE

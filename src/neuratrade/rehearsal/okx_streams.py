@@ -172,9 +172,10 @@ class OkxStreams:
     def _candle(self, bar: Bar) -> None:
         contract = self._venue.engine.contracts[bar.instrument]
         for name, span_ns in SPANS.items():
-            last = self._venue.tape.bars(bar.instrument, span_ns)[-1]
-            frame = self._candle_frame(f"candle{name}", contract, last)
-            self.hub.publish(frame, f"candle{name} {bar.instrument}")
+            topic = f"candle{name} {bar.instrument}"
+            last = self._venue.tape.last_bar(bar.instrument, span_ns)
+            if last is not None and self.hub.is_asked(topic):
+                self.hub.publish(self._candle_frame(f"candle{name}", contract, last), topic)
 
     def _candle_frame(self, channel: str, contract: Instrument, bar: Bar) -> str:
         row = words.candle_row(bar, contract, complete=bar.close_ns <= self._venue.now_ns)

@@ -153,6 +153,10 @@ class Hub:
         """What each connection asked for, None for everything."""
         return [connection.topics for connection in self._connections.values()]
 
+    def is_asked(self, topic: str) -> bool:
+        """Whether some connection asked for a topic."""
+        return any(topics is None or topic in topics for topics in self.topics)
+
     def tell(self, frame: Frame, topic: str = "") -> None:
         """Sends a private frame to whoever listens; nobody is told what happened while nobody did."""
         if self._troubles.during(FaultKind.SILENT_STREAM):

@@ -2,7 +2,8 @@
 
 The book has as many levels as a taking order may walk, each of the size it would find there, so what a client
 sees is what it gets. Own executions are public trades with the number they have privately, as on a real
-exchange. A symbol that the plan silences is told of no more, and caught up with in one step afterwards.
+exchange. Candles are those that are played; where none are, they grow from quotes and public trades. A symbol
+that the plan silences is told of no more, and caught up with in one step afterwards.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.instrument import Instrument
-from neuratrade.core.model.market import NS_PER_DAY, Bar, BookLevel, Quote, Trade
+from neuratrade.core.model.market import NS_PER_DAY, NS_PER_MINUTE, Bar, BookLevel, Quote, Trade
 from neuratrade.core.model.orders import Side
 from neuratrade.rehearsal.faults import FaultKind, Troubles
 from neuratrade.rehearsal.matching import MOST_LEVELS, MatchingEngine
@@ -65,6 +66,7 @@ class Tape:
         self._now_ns = now_ns
         self._prints: dict[str, list[Print]] = {}
         self._bars: dict[str, list[Bar]] = {}
+        self._played: set[str] = set()
         self.on_book: list[Callable[[str], None]] = []
         self.on_print: list[Callable[[Print], None]] = []
         self.on_bar: list[Callable[[Bar], None]] = []
@@ -88,14 +90,10 @@ class Tape:
                 )
             )
         else:
-            bars = self._bars.setdefault(item.instrument, [])
-            if bars and bars[-1].open_ns == item.open_ns:
-                bars.pop()
-            bars.append(item)
-            del bars[:-MOST_KEPT]
-            if not self._is_silent(item.instrument):
-                for told in self.on_bar:
-                    told(item)
+            if item.instrument not in self._played:
+                self._played.add(item.instrument)
+                self._bars.pop(item.instrument, None)
+            self._bar(item)
 
     def ladder(self, symbol: str) -> Ladder:
         """The book of a symbol now."""
@@ -115,6 +113,15 @@ class Tape:
     def bars(self, symbol: str, span_ns: int) -> list[Bar]:
         """Candles of a span, oldest first, the last one perhaps incomplete."""
         return _gather(self._bars.get(symbol, []), span_ns)
+
+    def last_bar(self, symbol: str, span_ns: int) -> Bar | None:
+        """The newest candle of a span, perhaps incomplete."""
+        bars = self._bars.get(symbol, [])
+        if not bars:
+            return None
+        open_ns = bars[-1].open_ns - bars[-1].open_ns % span_ns
+        tail = next((place for place, bar in enumerate(reversed(bars)) if bar.open_ns < open_ns), len(bars))
+        return _gather(bars[len(bars) - tail :], span_ns)[-1]
 
     def day(self, symbol: str) -> Day | None:
         """The last 24 hours of a symbol, None where it has no market."""
@@ -136,6 +143,8 @@ class Tape:
         )
 
     def _quoted(self, quote: Quote) -> None:
+        if quote.mid is not None:
+            self._grow(quote.instrument, quote.mid, ZERO)
         if not self._is_silent(quote.instrument):
             for told in self.on_book:
                 told(quote.instrument)
@@ -150,9 +159,40 @@ class Tape:
         prints = self._prints.setdefault(item.symbol, [])
         prints.append(item)
         del prints[:-MOST_KEPT]
+        self._grow(item.symbol, item.price, item.quantity)
         if not self._is_silent(item.symbol):
             for told in self.on_print:
                 told(item)
+
+    def _grow(self, symbol: str, price: Decimal, quantity: Decimal) -> None:
+        if symbol in self._played:
+            return
+        now_ns = self._now_ns()
+        open_ns = now_ns - now_ns % NS_PER_MINUTE
+        bars = self._bars.get(symbol)
+        last = bars[-1] if bars and bars[-1].open_ns == open_ns else None
+        self._bar(
+            Bar(
+                symbol,
+                NS_PER_MINUTE,
+                open_ns,
+                last.open if last else price,
+                max(last.high, price) if last else price,
+                min(last.low, price) if last else price,
+                price,
+                (last.volume if last else ZERO) + quantity,
+            )
+        )
+
+    def _bar(self, bar: Bar) -> None:
+        bars = self._bars.setdefault(bar.instrument, [])
+        if bars and bars[-1].open_ns == bar.open_ns:
+            bars.pop()
+        bars.append(bar)
+        del bars[:-MOST_KEPT]
+        if not self._is_silent(bar.instrument):
+            for told in self.on_bar:
+                told(bar)
 
     def _is_silent(self, symbol: str) -> bool:
         first = next(iter(self._engine.contracts), None)

@@ -291,8 +291,8 @@ async def test_trades_and_candles_are_streamed() -> None:
         trading = asyncio.create_task(client.watch_trades(P))
         charting = asyncio.create_task(client.watch_ohlcv(P))
         await bench.asked_for(venue.streams.hub, "btcusdt@trade", "btcusdt@kline_1m")
-        venue.tape.play(Trade(PERP.key, time.time_ns(), D("60000.0"), D("0.2"), aggressor_buy=False))
         bars = bench.play_bars(venue.tape, PERP, 1)
+        venue.tape.play(Trade(PERP.key, time.time_ns(), D("60000.0"), D("0.2"), aggressor_buy=False))
         trades, candles = await bench.soon(asyncio.gather(trading, charting))
     assert [(item["price"], item["amount"], item["side"]) for item in trades] == [(60000.0, 0.2, "sell")]
     assert candles[-1][:2] == [bars[-1].open_ns // 10**6, 60000]
@@ -382,8 +382,7 @@ async def test_public_frames_have_the_fields_of_recorded_ones(shared_data: Path)
         await bench.asked_for(venue.streams.hub, "wrapped btcusdt@aggTrade")
         venue.tape.play(bench.quote(PERP, "60000.2", "60000.4", "0.7"))
         venue.tape.play(Trade(PERP.key, time.time_ns(), D("60000.0"), D("0.2"), aggressor_buy=False))
-        bench.play_bars(venue.tape, PERP, 1)
-        told += [json.loads((await bench.soon(socket.receive())).data) for _ in range(4)]
+        told += [json.loads((await bench.soon(socket.receive())).data) for _ in range(5)]
     assert {frame["data"]["e"] for frame in told} == {"aggTrade", "depthUpdate", "kline", "bookTicker"}
     for frame in told:
         theirs = [item for item in frames if item["data"]["e"] == frame["data"]["e"]]
@@ -457,3 +456,15 @@ async def test_a_hostile_request_is_refused_in_words_and_changes_nothing(
         with pytest.raises(ccxt.BaseError, match=code):
             await getattr(client, f"fapiPrivate{method}")(asked)
         assert not venue.engine.orders
+
+
+async def test_candles_grow_from_quotes_and_trades_where_none_are_played() -> None:
+    async with venue_of() as (venue, client):
+        venue.tape.play(bench.quote(PERP, "59990.0", "59990.1"))
+        venue.tape.play(bench.quote(PERP, "60010.0", "60010.1"))
+        await client.create_order(P, "market", "buy", 0.2)
+        candles = await client.fetch_ohlcv(P)
+        hours = await client.fetch_ohlcv(P, "1h")
+    assert max(row[2] for row in candles) == 60010.1
+    assert min(row[3] for row in candles) == 59990.05
+    assert sum(row[5] for row in candles) == sum(row[5] for row in hours) == 0.2
