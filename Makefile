@@ -13,12 +13,8 @@ KILLS ?= 200
 START ?= 1
 SEEDS ?= 500
 
-# Timing and fault simulations run on their own: coverage would slow them down and change what they measure.
-APART := $(wildcard tests/simulation tests/benchmarks)
-ALL_ELSE := $(addprefix --ignore=,$(APART))
 PYTEST := $(BIN)/python -m pytest
 SPREAD := $(PYTEST) -n $(WORKERS) --dist worksteal
-RUN_APART := $(if $(APART),{ $(SPREAD) $(APART) || [ $$? -eq 5 ]; } &&)
 
 .PHONY: help run test check format lint types rooms bench bench-backtest bench-peers crash sim mutants lock clean venv venv-dev
 
@@ -29,14 +25,14 @@ run: venv ## open the desk on the recorded markets (paper); ARGS="--speed max --
 	@$(BIN)/neuratrade run $(ARGS)
 
 test: venv-dev ## run all tests on all cores (WORKERS=1: on one); ARGS="-k gate" goes to pytest
-	@$(if $(ARGS),$(PYTEST) $(ARGS),$(RUN_APART) $(SPREAD) $(ALL_ELSE))
+	@$(if $(ARGS),$(PYTEST) $(ARGS),$(SPREAD))
 
 sim: venv-dev ## live SEEDS worlds full of faults from START on; TRACE=1 tells one, CRASH=all crashes everywhere
 	@PYTHONPATH=src:. $(BIN)/python tools/sim.py --seeds $(SEEDS) --start $(START) \
 		$(if $(TRACE),--trace) $(if $(CRASH),--crash-all)
 
 check: lint types rooms ## all that must pass before a commit: format, lint, types, rooms, purity, tests, coverage
-	@$(RUN_APART) $(SPREAD) $(ALL_ELSE) --cov --cov-report=term
+	@$(SPREAD) --cov --cov-report=term
 
 format: venv-dev ## format the code and repair what lint can repair
 	@$(BIN)/ruff format $(CODE)

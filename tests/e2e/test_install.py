@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -35,13 +36,47 @@ def install(checkout: Path, env: dict[str, str], *options: str | Path) -> subpro
     return run("sh", checkout / "install.sh", *options, env=env)
 
 
-def test_the_command_goes_in_stays_the_same_and_comes_out_without_the_data(
-    checkout: Path, home: Path, bare: dict[str, str]
-) -> None:
+class Installed(NamedTuple):
+    """A machine on which it was installed, and what that said. kept: what `root` held then."""
+
+    root: Path
+    kept: Path
+    env: dict[str, str]
+    said: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def once(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    folder = tmp_path_factory.mktemp("once")
+    root = folder / "machine"
+    checkout = make_small_checkout(repository, root / "checkout")
+    (root / "home").mkdir()
+    path_folder = bare_path(root / "bin")
+    add_python(path_folder, "python3")
+    env = {"PATH": str(path_folder), "HOME": str(root / "home")}
+    said = install(checkout, env)
+    shutil.copytree(root, folder / "kept", symlinks=True)
+    return Installed(root, folder / "kept", env, said)
+
+
+@pytest.fixture
+def installed(once: Installed) -> Installed:
+    """The machine as it was right after, in the same place."""
+    shutil.rmtree(once.root)
+    shutil.copytree(once.kept, once.root, symlinks=True)
+    return once
+
+
+def test_the_command_goes_in_stays_the_same_and_comes_out_without_the_data(installed: Installed) -> None:
+    checkout, home, bare, first = (
+        installed.root / "checkout",
+        installed.root / "home",
+        installed.env,
+        installed.said,
+    )
     link = home / ".local" / "bin" / "neuratrade"
     data = home / ".local" / "share" / "neuratrade"
 
-    first = install(checkout, bare)
     assert first.returncode == 0, first.stderr
     assert "installed neuratrade 0.1.0" in first.stdout
     assert f"{link.parent} is not on your PATH" in first.stdout
@@ -69,11 +104,10 @@ def test_the_command_goes_in_stays_the_same_and_comes_out_without_the_data(
     assert "not installed" in again.stdout
 
 
-def test_another_version_replaces_the_installed_one_only_with_upgrade(
-    checkout: Path, home: Path, bare: dict[str, str]
-) -> None:
-    link = home / ".local" / "bin" / "neuratrade"
-    assert install(checkout, bare).returncode == 0
+def test_another_version_replaces_the_installed_one_only_with_upgrade(installed: Installed) -> None:
+    checkout, bare = installed.root / "checkout", installed.env
+    link = installed.root / "home" / ".local" / "bin" / "neuratrade"
+    assert run(link, env=bare).stdout == "desk 0.1.0\n"
     set_version(checkout, "0.2.0")
 
     left = install(checkout, bare)
@@ -181,7 +215,12 @@ def test_the_real_checkout_installs_from_the_real_lock(
     repository: Path, home: Path, bare: dict[str, str]
 ) -> None:
     real_cache = os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
-    env = bare | {"PIP_CACHE_DIR": real_cache, "NEURATRADE_PYTHON": str(REAL_PYTHON)}
+    # Without byte code for a gigabyte of packages of which one command is asked; Python makes what it needs.
+    env = bare | {
+        "PIP_CACHE_DIR": real_cache,
+        "PIP_NO_COMPILE": "1",
+        "NEURATRADE_PYTHON": str(REAL_PYTHON),
+    }
     result = install(repository, env)
     assert result.returncode == 0, result.stderr
     answer = run(home / ".local" / "bin" / "neuratrade", "--help", env=env)

@@ -106,9 +106,13 @@ ALLOWED = {
     "feeds/files.py": "how long another import is waited for",
     "hands/inbox/bus.py": "a caller's own time limit",
     "hands/inbox/submit.py": "another process, which waits for the desk",
+    "hands/live.py": "the time limit of a question whether the venue is there",
     "hands/outbox.py": "the time limit of a call in flight",
     "hands/runner.py": "lets other tasks run, for no time",
     "hands/strategy_guard.py": "counts the processor's time, not the wall's",
+    "rehearsal/company.py": "lets other tasks run, for no time",
+    "rehearsal/server.py": "a venue of its own, on a loop whose time is the rehearsal's",
+    "rehearsal/warp.py": "the port on such a loop",
     "store/home.py": "the note of who holds a lock",
     "store/journal.py": "when a row was written and the next checkpoint is due: nothing is decided by it",
 }

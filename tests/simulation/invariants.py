@@ -19,6 +19,7 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import Stop
 from neuratrade.core.model.orders import Fill, OrderStatus
+from tests.simulation.dust import orderable
 from tests.simulation.world import D
 
 WORKING = (OrderStatus.WORKING, OrderStatus.PARTIAL)
@@ -33,7 +34,7 @@ def check_state(state: DeskState) -> None:
 
 def _check_bracket(state: DeskState, bracket: BracketState) -> None:
     contract = state.instruments[bracket.intent.instrument]
-    held = contract.round_quantity(bracket.held)
+    held = orderable(contract, bracket)
     live = [
         order
         for order in state.orders.values()

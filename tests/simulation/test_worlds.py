@@ -1,6 +1,7 @@
 """Seeded worlds: whatever happens, nothing is sold twice, nothing stays bare, and the books add up."""
 
 import random
+from functools import cache
 
 import msgspec
 import pytest
@@ -37,9 +38,15 @@ def check_books(run: Run) -> None:
     check_ledger(account, INSTRUMENTS, CASH, run.exchange.fills, PRICE)
 
 
+@cache
+def lived(seed: int) -> Run:
+    """A wild world that is over, lived once a process however many tests look at it."""
+    return Run(make_plan(seed, 80)).live()
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_wild_world_leaves_nothing_open_and_books_that_add_up(seed: int) -> None:
-    run = Run(make_plan(seed, 80)).live()
+    run = lived(seed)
     assert run.state.brackets == {}
     assert run.state.orders == {}
     assert run.exchange.orders == {}
@@ -55,7 +62,7 @@ def test_a_wild_world_leaves_nothing_open_and_books_that_add_up(seed: int) -> No
 def test_the_worlds_reach_every_way_to_end() -> None:
     reasons: set[f.CloseReason] = set()
     for seed in SEEDS:
-        facts = Run(make_plan(seed, 80)).live().recorder.facts
+        facts = lived(seed).recorder.facts
         reasons |= {fact.reason for fact in facts if isinstance(fact, f.BracketClosed)}
     assert set(f.CloseReason) - reasons <= {f.CloseReason.LIQUIDATED, f.CloseReason.ACTION}
 

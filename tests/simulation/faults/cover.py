@@ -13,6 +13,7 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import Stop
 from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole
+from tests.simulation.dust import orderable
 from tests.simulation.faults.truth import ZERO, BrokenPromise
 from tests.simulation.faults.venue import FaultyVenue
 
@@ -62,7 +63,8 @@ class Cover:
             return
         rests = self.venue.rules.rests_stops and isinstance(bracket.intent.protection, Stop)
         rests = rests and bracket.intent.instrument not in state.shut
-        wanted = state.instruments[bracket.intent.instrument].round_quantity(max(bracket.held, ZERO))
+        contract = state.instruments[bracket.intent.instrument]
+        wanted = orderable(contract, bracket) if bracket.held > 0 else ZERO
         if not rests or wanted == 0:
             return
         stops = [state.orders[coid] for coid in bracket.stop_orders if state.orders[coid].is_live]
@@ -107,7 +109,7 @@ class Cover:
 
     def _is_covered(self, state: DeskState, bracket: BracketState) -> bool:
         contract = state.instruments[bracket.intent.instrument]
-        sellable = contract.round_quantity(abs(bracket.held))
+        sellable = orderable(contract, bracket)
         if sellable == 0 or not isinstance(bracket.intent.protection, Stop):
             return True
         if not self.venue.rules.rests_stops:

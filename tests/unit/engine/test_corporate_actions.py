@@ -312,12 +312,12 @@ def test_a_crash_after_any_fact_of_it_leaves_a_guarded_position(name: str, cut: 
 
 def test_what_a_split_leaves_below_a_lot_becomes_dust() -> None:
     hand = Hand()
-    hand.enter(replace(intent(instrument=SPOT), quantity=D("0.05")))
+    hand.enter(replace(intent(instrument=SPOT), quantity=D("0.07")))
     hand.step(split(hand, 1, 10))
     answer_all(hand)
     assert hand.closed.reason is f.CloseReason.ACTION
-    assert hand.closed.dust == D("0.005")
-    assert hand.state.accounts["paper"].dust[SPOT.key] == D("0.005")
+    assert hand.closed.dust == D("0.007")
+    assert hand.state.accounts["paper"].dust[SPOT.key] == D("0.007")
     assert equity(hand) == 100_000
 
 

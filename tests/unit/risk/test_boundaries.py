@@ -87,8 +87,9 @@ AT_IS_ALLOWED: tuple[tuple[str, Changes, Changes, Changes], ...] = (
     ),
     (
         "lot",
-        {"instrument": instrument_with(min_notional=d("100"))},
-        {"instrument": instrument_with(min_notional=d("100.01"))},
+        # A hundred's worth, at a stop 5 % away that is limited 5 % below that.
+        {"instrument": instrument_with(min_notional=d("90.25"))},
+        {"instrument": instrument_with(min_notional=d("90.26"))},
         NOTHING,
     ),
     ("protection", {"price": d("98.01")}, {"price": d("98")}, NOTHING),

@@ -12,7 +12,7 @@ import msgspec
 
 from neuratrade.core.model.approval import BLOCKING, Envelope, LayerReport, Signer
 from neuratrade.core.model.decimals import BASIS_POINTS, ONE, ZERO
-from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.instrument import EXIT_SLACK, Instrument
 from neuratrade.core.model.intent import OpenIntent
 from neuratrade.core.model.orders import Side
 from neuratrade.core.risk import counters, intake, quality, sizing
@@ -155,7 +155,7 @@ def _lot(case: Case, quantity: Decimal, reports: Sequence[LayerReport]) -> Layer
         return missing("lot", "every size cap", "")
     sized = contract.round_quantity(quantity)
     value = contract.notional(sized, case.intent.trigger_price)
-    limit = _least_text(contract.min_quantity, contract.min_notional)
+    limit = _least_text(contract.min_quantity, contract.min_notional, owned=not contract.is_derivative)
     observed = f"{text(sized)} worth {text(value)}"
     if _is_too_little(contract, sized, case.intent.trigger_price):
         name = took_the_size(reports, contract, case.intent.trigger_price)
@@ -190,8 +190,10 @@ FURTHEST_STOP = Decimal("0.95")
 
 
 @lru_cache(maxsize=64)
-def _least_text(quantity: Decimal, notional: Decimal) -> str:
-    return f">= {limit_text(quantity)}, worth >= {limit_text(notional)}"
+def _least_text(quantity: Decimal, notional: Decimal, *, owned: bool) -> str:
+    # What is owned has to be enough to be left at the widest stop, too.
+    worth = notional / (FURTHEST_STOP * EXIT_SLACK) if owned else notional
+    return f">= {limit_text(quantity)}, worth >= {limit_text(worth)}"
 
 
 def _envelope(case: Case, quantity: Decimal, signer: Signer | None) -> Envelope:
