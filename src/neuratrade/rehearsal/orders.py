@@ -29,11 +29,12 @@ class Reason(StrEnum):
 
 
 class Rejected(Exception):
-    """The exchange proves that it did not do it. reason: which of its rules."""
+    """The exchange proves that it did not do it. reason: which of its rules; detail: what of it."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
         self.reason = reason
+        self.detail = detail
 
 
 class Ticket(msgspec.Struct, frozen=True):

@@ -9,8 +9,9 @@ import random
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Self
+from typing import NamedTuple, Self
 
+import msgspec
 from aiohttp import WSMsgType, web
 
 from neuratrade.rehearsal.faults import Act, FaultKind, Troubles
@@ -142,66 +143,100 @@ class Simulator(ABC):
                 return web.Response()
 
 
+class _Connection(NamedTuple):
+    topics: set[str] | None
+    listens: Callable[[], bool]
+
+
 class Hub:
-    """A private stream: tells every connection each frame, unless the plan has it otherwise."""
+    """The streams of a venue: tells each connection what it asked for, unless the plan has it otherwise."""
 
     def __init__(self, troubles: Troubles) -> None:
         self._troubles = troubles
-        self._queues: dict[asyncio.Queue[Frame], Callable[[], bool]] = {}
-        self._held: list[Frame] = []
+        self._connections: dict[asyncio.Queue[Frame], _Connection] = {}
+        self._held: list[tuple[Frame, str]] = []
+        self._cuts = 0
 
-    def tell(self, frame: Frame) -> None:
-        """Sends a frame to whoever listens; nobody is told what happened while nobody did."""
+    @property
+    def topics(self) -> list[set[str] | None]:
+        """What each connection asked for, None for everything."""
+        return [connection.topics for connection in self._connections.values()]
+
+    def is_asked(self, topic: str) -> bool:
+        """Whether some connection asked for a topic."""
+        return any(topics is None or topic in topics for topics in self.topics)
+
+    def tell(self, frame: Frame, topic: str = "") -> None:
+        """Sends a private frame to whoever listens; nobody is told what happened while nobody did."""
         if self._troubles.during(FaultKind.SILENT_STREAM):
             return
-        frames = [frame]
+        frames = [(frame, topic)]
         if self._troubles.next_of(FaultKind.DUPLICATED) is not None:
-            frames.append(frame)
+            frames *= 2
         if self._troubles.next_of(FaultKind.REORDERED) is not None:
             self._held += frames
             return
         frames += self._held
         self._held = []
-        for queue, listens in self._queues.items():
-            for item in frames if listens() else ():
-                queue.put_nowait(item)
+        for item, of in frames:
+            self.publish(item, of)
+
+    def publish(self, frame: Frame, topic: str) -> None:
+        """Sends a public frame to the connections that asked for its topic."""
+        for queue, connection in self._connections.items():
+            asked = connection.topics is None or topic in connection.topics
+            if asked and connection.listens():
+                queue.put_nowait(frame)
 
     async def serve(
         self,
         socket: web.WebSocketResponse,
-        hear: Callable[[Frame], Frame | None],
+        hear: Callable[[Frame], Frame | list[Frame] | None],
         listens: Callable[[], bool] = lambda: True,
+        *,
+        topics: set[str] | None = None,
+        idle: Frame | None = None,
     ) -> None:
         """Serves one connection until it ends or the plan cuts it.
 
-        hear: answers what the client says. listens: whether it is to be told what happens by now.
+        hear: answers what the client says. listens: whether it is to be told what happens by now. topics:
+        what it is told of, everything where None; `hear` may change them. idle: what it is told while there
+        is nothing to tell.
         """
         queue: asyncio.Queue[Frame] = asyncio.Queue()
-        self._queues[queue] = listens
+        self._connections[queue] = _Connection(topics, listens)
+        cuts = self._cuts
         listening = asyncio.create_task(self._listen(socket, queue, hear))
         try:
             while not listening.done():
-                if self._troubles.next_of(FaultKind.DISCONNECT) is not None or self._troubles.during(
-                    FaultKind.MAINTENANCE
-                ):
+                if self._is_cut(cuts):
                     await socket.close(code=1011, message=b"going away")
                     return
-                await self._send_next(socket, queue)
+                await self._send_next(socket, queue, idle)
         except ConnectionError:
             return
         finally:
-            del self._queues[queue]
+            del self._connections[queue]
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
 
-    async def _send_next(self, socket: web.WebSocketResponse, queue: asyncio.Queue[Frame]) -> None:
+    def _is_cut(self, cuts: int) -> bool:
+        # All connections are cut together, for which of them looked first is chance.
+        self._cuts += self._troubles.next_of(FaultKind.DISCONNECT) is not None
+        return self._cuts != cuts or self._troubles.during(FaultKind.MAINTENANCE)
+
+    async def _send_next(
+        self, socket: web.WebSocketResponse, queue: asyncio.Queue[Frame], idle: Frame | None
+    ) -> None:
         try:
             async with asyncio.timeout(STREAM_PAUSE_S):
                 frame = await queue.get()
         except TimeoutError:
             held, self._held = self._held, []
-            for frame in held:
-                await send(socket, frame)
+            for item, topic in held:
+                self.publish(item, topic)
+            if idle is not None:
+                await send(socket, idle)
             return
         await send(socket, frame)
 
@@ -209,13 +244,14 @@ class Hub:
         self,
         socket: web.WebSocketResponse,
         queue: asyncio.Queue[Frame],
-        hear: Callable[[Frame], Frame | None],
+        hear: Callable[[Frame], Frame | list[Frame] | None],
     ) -> None:
         async for message in socket:
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 said = hear(message.data)
-                if said is not None:
-                    queue.put_nowait(said)
+                for frame in said if isinstance(said, list) else [said]:
+                    if frame is not None:
+                        queue.put_nowait(frame)
 
 
 async def send(socket: web.WebSocketResponse, frame: Frame) -> None:
@@ -224,3 +260,31 @@ async def send(socket: web.WebSocketResponse, frame: Frame) -> None:
         await socket.send_bytes(frame)
     else:
         await socket.send_str(frame)
+
+
+class Credentials(NamedTuple):
+    """A key of the account. secret: as the venue gives it out. may_withdraw: what a desk must refuse."""
+
+    key: str
+    secret: str
+    passphrase: str = ""
+    may_withdraw: bool = False
+
+
+REHEARSAL_KEY = Credentials(
+    "rehearsal-key", "dGhpcyBpcyBhIHNlY3JldCBvZiBhIHJlaGVhcnNhbCBhbmQgb3BlbnMgbm90aGluZw==", "rehearsal"
+)
+"""A key of no account; its secret is base64, as some venues have theirs."""
+
+_ENCODER = msgspec.json.Encoder()
+_NUMBERS = msgspec.json.Encoder(decimal_format="number")
+
+
+def wire(value: object, *, numbers: bool = False) -> str:
+    """JSON text. numbers: decimals as numbers instead of strings."""
+    return (_NUMBERS if numbers else _ENCODER).encode(value).decode()
+
+
+def respond(value: object, status: int = 200) -> web.Response:
+    """An answer of JSON."""
+    return web.Response(text=wire(value), status=status, content_type="application/json")
