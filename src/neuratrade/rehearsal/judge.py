@@ -15,11 +15,14 @@ from neuratrade.core.engine.state import DeskState
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.intent import OpenIntent
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole, OrderStatus, Side
 from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.orders import Change
 
+LOWEST = Decimal("0.9")
+"""Of its entry, where the stop of a position may lie, and an order of it be worth that much less."""
 LIMIT_S = 60.0
 """How long a holding may be without a stop while the exchange takes orders."""
 
@@ -35,7 +38,8 @@ class Spell(msgspec.Struct, frozen=True):
 class Watch:
     """Watches one contract at the exchange for holdings that no stop covers.
 
-    takes_orders: whether the exchange does at all now.
+    takes_orders: whether the exchange does at all now. dust: what the desk has of it that no order could be
+    made of; `judge` sees to it that it was no more than that.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Watch:
         contract: Instrument,
         now_ns: Callable[[], int],
         takes_orders: Callable[[], bool],
+        dust: Callable[[], Decimal],
     ) -> None:
         self.spells: list[Spell] = []
         self.executions = 0
@@ -51,6 +56,7 @@ class Watch:
         self._contract = contract
         self._now_ns = now_ns
         self._takes_orders = takes_orders
+        self._dust = dust
         self._begin_ns: int | None = None
         self._seen_ns = 0
         self._counted_ns = 0
@@ -95,7 +101,7 @@ class Watch:
             ),
             ZERO,
         )
-        bare = self._contract.round_quantity(max(abs(held) - covered, ZERO))
+        bare = self._contract.round_quantity(max(abs(held) - covered - self._dust(), ZERO))
         return ZERO if self.is_too_little(bare) else bare
 
     def is_too_little(self, quantity: Decimal) -> bool:
@@ -143,6 +149,7 @@ def judge(
     unresolved = {
         coid for coid in unknown if coid in state.orders and state.orders[coid].status is OrderStatus.UNKNOWN
     }
+    lost += _too_much_dust(facts, state)
     long = [spell for spell in watch.spells if spell.seconds > limit_s]
     bare = [f"{spell.quantity} were without a stop for {spell.seconds:.1f} s" for spell in long]
     return Verdict(
@@ -156,6 +163,22 @@ def judge(
         longest_unprotected_s=round(max((spell.seconds for spell in watch.spells), default=0.0), 3),
         findings=tuple(doubled + lost + bare),
     )
+
+
+def _too_much_dust(facts: Sequence[f.Fact], state: DeskState) -> list[str]:
+    """Brackets that were closed as dust with more than dust in them."""
+    instruments = {
+        fact.intent.intent_id: state.instruments[fact.intent.instrument]
+        for fact in facts
+        if isinstance(fact, f.IntentJudged) and isinstance(fact.intent, OpenIntent)
+    }
+    return [
+        f"bracket {fact.bracket_id} is over with {fact.dust} left of it"
+        for fact in facts
+        if isinstance(fact, f.BracketClosed)
+        and not instruments[fact.bracket_id].is_dust(abs(fact.dust), fact.entry_price * LOWEST)
+        and fact.dust
+    ]
 
 
 def _beyond_approval(facts: Sequence[f.Fact], engine: MatchingEngine) -> list[str]:

@@ -8,7 +8,7 @@ import asyncio
 import random
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,10 @@ BETWEEN_PROPOSALS_S = (60.0, 240.0)
 FAULTS = 8
 DOWN_S = (1.0, 20.0)
 """How long a desk that crashed is down."""
+
+
+class ConnectFailed(Exception):
+    """The venue was not there, or not of a mind, when the desk started."""
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -100,7 +104,9 @@ class _Play:
             stage.contract,
             self._clock.now_ns,
             lambda: not self._troubles.during(FaultKind.MAINTENANCE),
+            self._dust,
         )
+        self._last_dust = Decimal(0)
         self._dice = random.Random(f"play {seed}")  # noqa: S311 - how long the desk is down
         self._crashed = asyncio.Event()
         self._company: Company | None = None
@@ -114,7 +120,7 @@ class _Play:
             market = asyncio.create_task(player.play(self._show))
             others = [asyncio.create_task(self._look()), asyncio.create_task(self._propose())]
             try:
-                while await self._live(simulator, market):
+                while await self._live_once(simulator, market):
                     await self._clock.sleep(self._dice.uniform(*DOWN_S))
             finally:
                 for task in (market, *others):
@@ -123,10 +129,23 @@ class _Play:
         self._watch.end()
         return self._outcome(simulator)
 
+    async def _live_once(self, simulator: Simulator, market: asyncio.Task[None]) -> bool:
+        """Starts the desk; whether it has to be started again: it crashed, or the venue was not there."""
+        try:
+            return await self._live(simulator, market)
+        except ConnectFailed as failed:
+            self._notes.append(f"the desk could not start: {failed}")
+            return True
+
     async def _live(self, simulator: Simulator, market: asyncio.Task[None]) -> bool:
         """One life of the desk, to the end of the play, or until it crashes; whether it did."""
         self._crashed.clear()
-        async with self._stage.venue(simulator, ACCOUNT, [self._stage.contract], self._clock) as venue:
+        async with AsyncExitStack() as stack:
+            adapter = self._stage.venue(simulator, ACCOUNT, [self._stage.contract], self._clock)
+            try:
+                venue = await stack.enter_async_context(adapter)
+            except Exception as error:
+                raise ConnectFailed(f"{type(error).__name__}: {error}") from error
             company = self._company = Company(self._stage, venue, self._folder, self._clock)
             company.warm_up(self._history)
             work = [company.serve(), *company.desk.streams(self._notes.append).values()]
@@ -171,6 +190,13 @@ class _Play:
                 number += 1
                 intent = _intent(self._stage, dice, number, price, clock.now_ns())
                 company.judge(e.IntentArrived(intent, clock.now_ns()))
+
+    def _dust(self) -> Decimal:
+        """What the desk counts as dust, or did before it went down."""
+        if self._company is not None:
+            (account,) = self._company.engine.state.accounts.values()
+            self._last_dust = abs(sum(account.dust.values(), Decimal(0)))
+        return self._last_dust
 
     async def _look(self) -> None:
         while True:

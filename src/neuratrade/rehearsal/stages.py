@@ -8,12 +8,14 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.feeds.clock import Clock
 from neuratrade.rehearsal.faults import Troubles
 from neuratrade.rehearsal.matching import MatchingEngine, Rules
-from neuratrade.rehearsal.server import Simulator
+from neuratrade.rehearsal.server import REHEARSAL_KEY, Credentials, Simulator
 from neuratrade.venues.port import Venue
 
 MakeSimulator = Callable[[MatchingEngine, Troubles, Callable[[], int]], Simulator]
@@ -63,4 +65,95 @@ def _alpaca() -> Stage:
     return Stage("alpaca", contract, balances, "USD", RULES, AlpacaSimulator, venue)
 
 
-STAGES: dict[str, Callable[[], Stage]] = {"alpaca": _alpaca}
+def _exchange(
+    simulator: MakeSimulator, name: str, contract: Instrument, matching: Rules, keys: Credentials
+) -> Stage:
+    """A stage whose adapter is that of ccxt. Raises UsageError where ccxt is not installed."""
+    from neuratrade.venues.ccxt.dialects import dialect_of
+    from neuratrade.venues.ccxt.exchange import Keys
+    from neuratrade.venues.ccxt.lazy import exchange_class
+    from neuratrade.venues.ccxt.venue import CcxtVenue
+
+    exchange_class(name, streams=True)
+
+    def venue(
+        simulator: Simulator, account_id: str, contracts: Sequence[Instrument], clock: Clock
+    ) -> AbstractAsyncContextManager[Venue]:
+        given = Keys(keys.key, keys.secret, keys.passphrase)
+        elsewhere = getattr(simulator, "hosts", f"127.0.0.1:{simulator.port}")
+        return CcxtVenue(account_id, name, contracts, given, clock, elsewhere=elsewhere)
+
+    rules = dialect_of(name).rules
+    balances = {contract.quote: Decimal(100_000)}
+    return Stage(name, contract, balances, contract.quote, rules, simulator, venue, matching)
+
+
+def _spot(venue: str, quote: str, lot: str, least: str, bps: tuple[int, int], *, in_base: bool) -> Instrument:
+    return Instrument(
+        f"BTC/{quote}",
+        venue,
+        InstrumentKind.SPOT,
+        "BTC",
+        quote,
+        tick=Decimal("0.1"),
+        lot=Decimal(lot),
+        min_quantity=Decimal(lot),
+        min_notional=Decimal(least),
+        maker_fee_bps=Decimal(bps[0]),
+        taker_fee_bps=Decimal(bps[1]),
+        fee_in_base=in_base,
+    )
+
+
+def _binance() -> Stage:
+    from neuratrade.rehearsal.binance_spot import KEY, RULES, SECRET, BinanceSpotSimulator
+
+    contract = replace(_spot("binance", "USDT", "0.00001", "5", (10, 10), in_base=True), tick=Decimal("0.01"))
+    return _exchange(BinanceSpotSimulator, "binance", contract, RULES, Credentials(KEY, SECRET))
+
+
+def _binanceusdm() -> Stage:
+    from neuratrade.rehearsal.binance_usdm import RULES, BinanceUsdm
+
+    contract = Instrument(
+        "BTC/USDT:USDT",
+        "binanceusdm",
+        InstrumentKind.PERPETUAL,
+        "BTC",
+        "USDT",
+        tick=Decimal("0.1"),
+        lot=Decimal("0.001"),
+        min_quantity=Decimal("0.001"),
+        min_notional=Decimal(5),
+        maker_fee_bps=Decimal(2),
+        taker_fee_bps=Decimal(5),
+        initial_margin=Decimal("0.05"),
+        maintenance_margin=Decimal("0.025"),
+    )
+    return _exchange(BinanceUsdm, "binanceusdm", contract, RULES, REHEARSAL_KEY)
+
+
+def _kraken() -> Stage:
+    from neuratrade.rehearsal.kraken import RULES, Kraken
+
+    contract = replace(
+        _spot("kraken", "USD", "0.00000001", "0.5", (25, 40), in_base=False), min_quantity=Decimal("0.00005")
+    )
+    return _exchange(Kraken, "kraken", contract, RULES, REHEARSAL_KEY)
+
+
+def _okx() -> Stage:
+    from neuratrade.rehearsal.okx import RULES, Okx
+
+    contract = _spot("okx", "USDT", "0.00000001", "1", (8, 10), in_base=True)
+    contract = replace(contract, min_quantity=Decimal("0.00001"))
+    return _exchange(Okx, "okx", contract, RULES, REHEARSAL_KEY)
+
+
+STAGES: dict[str, Callable[[], Stage]] = {
+    "alpaca": _alpaca,
+    "binance": _binance,
+    "binanceusdm": _binanceusdm,
+    "kraken": _kraken,
+    "okx": _okx,
+}

@@ -107,10 +107,14 @@ class Rest:
         raise VenueRefused(f"{problem.message} ({answer.status}, {problem.code})")
 
     async def read(
-        self, decoder: msgspec.json.Decoder[T], path: str, query: Mapping[str, str] | None = None
+        self,
+        decoder: msgspec.json.Decoder[T],
+        path: str,
+        query: Mapping[str, str] | None = None,
+        urgency: Urgency = Urgency.ASK,
     ) -> T:
         """A GET and its answer. Raises as `call`, and msgspec.DecodeError for an answer without sense."""
-        return decoder.decode(await self.call("GET", path, query=query))
+        return decoder.decode(await self.call("GET", path, query=query, urgency=urgency))
 
 
 def _words(raw: bytes) -> Problem | None:

@@ -208,7 +208,9 @@ class AlpacaVenue:
 
     async def _by_client_id(self, coid: str) -> WireOrder:
         query = {"client_order_id": coid}
-        return self._learn(await self._rest.read(_order, "/v2/orders:by_client_order_id", query))
+        # What became of an order is asked as urgently as what protects.
+        path = "/v2/orders:by_client_order_id"
+        return self._learn(await self._rest.read(_order, path, query, Urgency.PROTECT))
 
     def _learn(self, order: WireOrder) -> WireOrder:
         self._orders[order.id] = order

@@ -51,6 +51,7 @@ class Dialect:
     fee_in_base = False
     answers_fills = False
     subscribes = True
+    one_at_a_time = False
     budget = Budget(60, 60.0, 20)
     settle_s = 10.0
 

@@ -146,8 +146,11 @@ class Kraken(Dialect):
 
     order_types = frozenset(OrderType)
     rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=True)
-    # A counter of 15 that one request raises by 1 or 2 and each three seconds lower by 1.
-    budget = Budget(20, 60.0, 10)
+    # Its nonce has to rise from request to request, so none may overtake another.
+    one_at_a_time = True
+    # A counter of 15 that one question raises by 1 or 2 and each three seconds lower by 1; orders and their
+    # ends are counted apart.
+    budget = Budget(60, 60.0, 40)
     settle_s = 10.0
 
     def objection(self, exchange: Exchange) -> str | None:

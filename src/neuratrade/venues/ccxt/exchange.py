@@ -19,7 +19,7 @@ from neuratrade.venues.ccxt.wire import Wire
 Order = Mapping[str, Any]
 Trade = Mapping[str, Any]
 Params = Mapping[str, Any]
-NS_PER_MS = 1_000_000
+NS_PER_MS, NS_PER_SECOND = 1_000_000, 1_000_000_000
 TIMEOUT_MS = 30_000
 
 
@@ -158,6 +158,7 @@ def make_exchange(
     # Our session has its own; ccxt would read all certificates again for every instance.
     made.ssl_context = False
     made.milliseconds = lambda: clock.now_ns() // NS_PER_MS
+    made.seconds = lambda: clock.now_ns() // NS_PER_SECOND
     exchange: Exchange = made
     return exchange
 
@@ -172,7 +173,11 @@ def tap(exchange: Exchange, hear: Callable[[object], None]) -> None:
 
     def handle_message(client: object, message: object) -> object:
         hear(message)
-        return take(client, message)
+        taken = take(client, message)
+        if getattr(client, "lastPong", None) is not None:
+            # The connection counts its pongs by the machine's clock, whatever clock the exchange is given.
+            client.lastPong = type(exchange).milliseconds()  # type: ignore[attr-defined]
+        return taken
 
     def client(url: str) -> Any:
         made = connect(url)

@@ -5,6 +5,7 @@ number, by stream, look-up and snapshot alike. Amounts and prices are strings al
 ccxt would round is not sent. What this exchange cannot do is said by its dialect (`dialects.py`).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -37,7 +38,14 @@ from neuratrade.venues.ccxt.markets import MarketsRead, contracts_of, number, sy
 from neuratrade.venues.ccxt.stream import PrivateStream
 from neuratrade.venues.ccxt.wire import Elsewhere, Wire, watched
 from neuratrade.venues.limiter import Limiter, Urgency
-from neuratrade.venues.port import Capabilities, Cleared, StreamOpened, VenueRefused, request_of
+from neuratrade.venues.port import (
+    Capabilities,
+    Cleared,
+    StreamOpened,
+    TooManyRequests,
+    VenueRefused,
+    request_of,
+)
 
 FIRST_LOOK_BACK_NS = 24 * NS_PER_HOUR
 OVERLAP_NS = 10 * NS_PER_MINUTE
@@ -78,7 +86,10 @@ class CcxtVenue:
         self._sandbox = sandbox
         self._unverified = unverified
         self._dialect: Dialect = dialect_of(name)
-        self._wire = Wire(elsewhere, trades=True, limiter=Limiter(self._dialect.budget, clock))
+        self._limiter = Limiter(self._dialect.budget, clock)
+        # Where none may overtake another, a call waits for its turn before the one it must not overtake.
+        inside = None if self._dialect.one_at_a_time else self._limiter
+        self._wire = Wire(elsewhere, trades=True, limiter=inside)
         self._exchange: Exchange
         self._symbols: dict[str, str] = {}
         self._keys_of: dict[str, str] = {}
@@ -88,6 +99,7 @@ class CcxtVenue:
         self._triggered: set[str] = set()
         self._looked_ns = 0
         self._clock_is_off = False
+        self._turn = asyncio.Lock()
         self.markets: MarketsRead
         self.permissions = Permissions(None, "not asked yet")
 
@@ -123,6 +135,7 @@ class CcxtVenue:
         if objection is not None:
             raise UsageError(f"no desk can be run at {self._name}: {objection}")
         await self._read_markets()
+        self._clock_is_off = bool(self._exchange.has.get("fetchTime"))
         self.permissions = await self._ask(lambda: self._dialect.permissions(self._exchange))
         if self.permissions.may_withdraw:
             raise Refused(
@@ -239,7 +252,9 @@ class CcxtVenue:
         coid, contract = order.client_order_id, self._contracts[order.instrument]
         symbol = self._symbols[order.instrument]
         try:
-            found = await self._ask(lambda: self._dialect.find(self._exchange, symbol, coid))
+            found = await self._ask(
+                lambda: self._dialect.find(self._exchange, symbol, coid), urgency=Urgency.PROTECT
+            )
         except Missing:
             found = None
         now_ns = self._clock.now_ns()
@@ -263,7 +278,9 @@ class CcxtVenue:
         filled = words.filled_of(found) or ZERO
         if not filled:
             return []
-        trades = await self._ask(lambda: self._dialect.executions(self._exchange, symbol, found))
+        trades = await self._ask(
+            lambda: self._dialect.executions(self._exchange, symbol, found), urgency=Urgency.PROTECT
+        )
         seen = words.traded(trades)
         if seen < filled or (words.is_over(found) and seen != filled):
             raise Doubtful(f"{filled} of {coid} are filled, executions of {seen} are listed")
@@ -415,23 +432,34 @@ class CcxtVenue:
 
     # calls
 
-    async def _ask(self, make: Callable[[], Awaitable[T]]) -> T:
-        return await self._call(make, asks=True, urgency=Urgency.ASK)
+    async def _ask(self, make: Callable[[], Awaitable[T]], urgency: Urgency = Urgency.ASK) -> T:
+        """A question. What became of an order is asked as urgently as what protects."""
+        return await self._call(make, asks=True, urgency=urgency)
 
     async def _call(self, make: Callable[[], Awaitable[T]], *, asks: bool, urgency: Urgency) -> T:
         """A call of ccxt's. Raises what its error proves, never the error itself."""
         with own_numbers(), watched(asks=asks, urgency=urgency) as sent:
             try:
-                if self._clock_is_off:
-                    await self._set_clock()
-                return await make()
+                if not self._dialect.one_at_a_time:
+                    return await self._made_on_time(make)
+                await self._limiter.turn(urgency)
+                async with self._turn:
+                    return await self._made_on_time(make)
             except Refused as refused:
                 if asks:
                     raise
                 raise VenueRefused(f"not sent: {refused}") from refused
             except Exception as error:
                 self._clock_is_off = self._clock_is_off or "InvalidNonce" in kinds_of(error)
-                raise judged(error, sent, self._dialect.doubtful_codes) from error
+                proven = judged(error, sent, self._dialect.doubtful_codes)
+                if isinstance(proven, TooManyRequests) and self._dialect.one_at_a_time:
+                    self._limiter.told_too_many(proven.retry_after_s)
+                raise proven from error
+
+    async def _made_on_time(self, make: Callable[[], Awaitable[T]]) -> T:
+        if self._clock_is_off:
+            await self._set_clock()
+        return await make()
 
     async def _set_clock(self) -> None:
         """Measures how far the venue's clock is off, after it refused ours."""
