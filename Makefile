@@ -12,11 +12,12 @@ WORKERS ?= auto
 KILLS ?= 200
 START ?= 1
 SEEDS ?= 500
+PLANS ?= 20
 
 PYTEST := $(BIN)/python -m pytest
 SPREAD := $(PYTEST) -n $(WORKERS) --dist worksteal
 
-.PHONY: help run test check format lint types rooms bench bench-backtest bench-peers crash sim mutants lock clean venv venv-dev
+.PHONY: help run test check contract rehearse rehearse-soak format lint types rooms bench bench-backtest bench-peers crash sim mutants lock clean venv venv-dev
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -64,6 +65,15 @@ crash: venv-dev ## kill a trading desk KILLS times (seeds from START on), and dr
 
 mutants: venv-dev ## break the core on purpose and count which breaks the tests notice; SEED=2 COUNT=100, ALL=1 for all
 	@$(BIN)/python -m tools.mutants $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(if $(ALL),--all) $(ARGS)
+
+contract: venv-dev ## hold simulators to unmodified clients, and adapters to the simulators
+	@$(SPREAD) tests/contract
+
+rehearse: venv-dev ## play PLANS plans of faults on every venue; ARGS="--venues kraken" goes to `neuratrade rehearse`
+	@$(BIN)/neuratrade rehearse --plans $(PLANS) $(ARGS)
+
+rehearse-soak: venv-dev ## a thousand plays
+	@$(BIN)/neuratrade rehearse --plans 1000 $(ARGS)
 
 lock: ## resolve requirements/*.txt anew, for all platforms, with hashes (needs uv)
 	@sh tools/lock.sh

@@ -98,6 +98,8 @@ class BinanceUsdm(BinanceSpot):
         "defaultType": "swap",
         "defaultSubType": "linear",
         "fetchMarkets": {"types": ["linear"]},
+        # Nobody would wait for it, and its failure would fill the log.
+        "watchPositions": {"fetchPositionsSnapshot": False, "awaitPositionsSnapshot": False},
         "fetchCurrencies": False,
         "fetchMargins": False,
         "warnOnFetchOpenOrdersWithoutSymbol": False,
