@@ -134,14 +134,18 @@ class Troubles:
         return self._take(lambda fault: fault.kind is kind)
 
     def during(self, kind: FaultKind) -> bool:
-        """Whether a fault that lasts is on now."""
-        self._look()
-        now_s = self.elapsed_s
-        found = any(
-            fault.kind is kind and fault.at_s <= now_s < fault.at_s + fault.seconds for fault, _ in self._left
-        )
+        """Whether a fault that lasts meets what asks, now."""
+        found = self.is_on(kind)
         self.met[kind.value] += found
         return found
+
+    def is_on(self, kind: FaultKind) -> bool:
+        """Whether a fault that lasts is on now, for who only wants to know."""
+        self._look()
+        now_s = self.elapsed_s
+        return any(
+            fault.kind is kind and fault.at_s <= now_s < fault.at_s + fault.seconds for fault, _ in self._left
+        )
 
     @property
     def skew_ns(self) -> int:

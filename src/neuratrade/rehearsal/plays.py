@@ -97,7 +97,7 @@ class _Play:
             self._exchange,
             stage.contract,
             self._clock.now_ns,
-            lambda: not self._troubles.during(FaultKind.MAINTENANCE),
+            lambda: not self._troubles.is_on(FaultKind.MAINTENANCE),
         )
 
     async def run(self) -> Outcome:
