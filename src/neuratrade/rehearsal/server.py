@@ -8,7 +8,7 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Self
 
 from aiohttp import WSMsgType, web
@@ -143,7 +143,7 @@ class Hub:
 
     def tell(self, frame: Frame) -> None:
         """Sends a frame to whoever listens; nobody is told what happened while nobody did."""
-        if self._troubles.during(FaultKind.SILENT_STREAM):
+        if not self._listening() or self._troubles.during(FaultKind.SILENT_STREAM):
             return
         frames = [frame]
         if self._troubles.next_of(FaultKind.DUPLICATED) is not None:
@@ -151,21 +151,29 @@ class Hub:
         if self._troubles.next_of(FaultKind.REORDERED) is not None:
             self._held += frames
             return
-        frames += self._held
-        self._held = []
-        for queue, listens in self._queues.items():
-            for item in frames if listens() else ():
+        self._put(frames)
+
+    def _put(self, frames: Iterable[Frame] = ()) -> None:
+        """Gives these frames to whoever listens, and behind them what was held back."""
+        held, self._held = self._held, []
+        for queue in self._listening():
+            for item in (*frames, *held):
                 queue.put_nowait(item)
+
+    def _listening(self) -> list[asyncio.Queue[Frame]]:
+        return [queue for queue, listens in self._queues.items() if listens()]
 
     async def serve(
         self,
         socket: web.WebSocketResponse,
         hear: Callable[[Frame], Frame | None],
         listens: Callable[[], bool] = lambda: True,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         """Serves one connection until it ends or the plan cuts it.
 
-        hear: answers what the client says. listens: whether it is to be told what happens by now.
+        hear: answers what the client says. listens: whether it is to be told what happens by now. is_over:
+        whether the venue ends it by itself, once what it was told is said.
         """
         queue: asyncio.Queue[Frame] = asyncio.Queue()
         self._queues[queue] = listens
@@ -178,10 +186,15 @@ class Hub:
                     await socket.close(code=1011, message=b"going away")
                     return
                 await self._send_next(socket, queue)
+                if is_over() and queue.empty():
+                    await socket.close(code=1008)
+                    return
         except ConnectionError:
             return
         finally:
             del self._queues[queue]
+            if not self._listening():
+                self._held.clear()
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
 
@@ -190,9 +203,7 @@ class Hub:
             async with asyncio.timeout(STREAM_PAUSE_S):
                 frame = await queue.get()
         except TimeoutError:
-            held, self._held = self._held, []
-            for frame in held:
-                await send(socket, frame)
+            self._put()
             return
         await send(socket, frame)
 
