@@ -136,7 +136,8 @@ class Troubles:
     def during(self, kind: FaultKind) -> bool:
         """Whether a fault that lasts meets what asks, now."""
         found = self.is_on(kind)
-        self.met[kind.value] += found
+        if found:
+            self.met[kind.value] += 1
         return found
 
     def is_on(self, kind: FaultKind) -> bool:
