@@ -52,7 +52,7 @@ def careless() -> Stage:
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_what_is_found_is_told_and_ends_with_1(
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -81,7 +81,10 @@ def test_what_is_found_is_told_and_ends_with_1(
         (("--venues", "mtgox"), "got mtgox"),
         (("--venues", ","), "got none"),
         (("--venues", "alpaca,mtgox"), "got mtgox"),
-        (("--faults", "gremlins"), f"--faults knows {', '.join(kind.value for kind in FaultKind)}; got gremlins"),
+        (
+            ("--faults", "gremlins"),
+            f"--faults knows {', '.join(kind.value for kind in FaultKind)}; got gremlins",
+        ),
         (("--faults", "5xx,gremlins,imps"), "got gremlins, imps"),
         (("--faults", " , "), "got none"),
         (("--jobs", "0"), "--jobs is 0; give 1 or more"),

@@ -63,7 +63,8 @@ class Exchange:
     async def submit(self, kind: type, **terms: Any) -> Order:
         """Sends an order of BTC/USD to buy one, unless told otherwise."""
         usual = {
-            "symbol": "BTC/USD", "qty": 1, "side": enums.OrderSide.BUY, "time_in_force": enums.TimeInForce.GTC,
+            "symbol": "BTC/USD", "qty": 1,
+            "side": enums.OrderSide.BUY, "time_in_force": enums.TimeInForce.GTC,
         }  # fmt: skip
         taken = await self.call(self.client.submit_order, kind(**(usual | terms)))
         assert isinstance(taken, Order)
@@ -84,9 +85,9 @@ class Exchange:
             self.updates.append(update)
 
         stream.subscribe_trade_updates(take)
-        task = asyncio.create_task(stream._run_forever())  # noqa: SLF001 - its `run` wants a loop of its own
+        task = asyncio.create_task(stream._run_forever())  # type: ignore[no-untyped-call]
         try:
-            await self.until(lambda: self.simulator.hub._listening())  # noqa: SLF001 - nothing else tells
+            await self.until(self.simulator.hub._listening)
             yield
         finally:
             await stream.stop_ws()
@@ -97,7 +98,7 @@ class Exchange:
     async def until(self, true: Callable[[], object]) -> None:
         """Waits for something that must come true."""
         async with asyncio.timeout(WAIT_S):
-            while not true():
+            while not true():  # noqa: ASYNC110 - the simulator tells nobody
                 await asyncio.sleep(0.01)
 
 
@@ -112,23 +113,29 @@ def amount(text: object) -> Decimal:
 async def exchange(*plan: Fault, balances: dict[str, Decimal] | None = None) -> AsyncIterator[Exchange]:
     """A market of 100 to 101 for BTC/USD, of 200 to 201 for AAPL."""
     engine = MatchingEngine([BTC, AAPL], {"USD": D(100_000)} if balances is None else balances, time.time_ns)
-    async with AlpacaSimulator(engine, Troubles(plan, time.time_ns, time.time_ns()), time.time_ns) as simulator:
+    async with AlpacaSimulator(
+        engine, Troubles(plan, time.time_ns, time.time_ns()), time.time_ns
+    ) as simulator:
         found = Exchange(simulator)
         found.quote("100", "101")
         found.quote("200", "201", key=AAPL.key)
         try:
             yield found
         finally:
-            found.client._session.close()  # noqa: SLF001 - it has no other end
+            found.client._session.close()
 
 
 async def test_orders_of_every_type_are_taken_filled_and_shown() -> None:
     async with exchange(balances={"USD": D(100_000), "BTC": D(2)}) as here:
         bought = await here.submit(MarketOrderRequest)
         assert bought.status is enums.OrderStatus.FILLED
-        assert (amount(bought.filled_qty), amount(bought.filled_avg_price)) == (1, 101)
+        assert (amount(bought.filled_qty), amount(bought.filled_avg_price)) == (D(1), D(101))
         rests = await here.submit(LimitOrderRequest, qty=0.5, limit_price=99.5, client_order_id="mine")
-        assert (rests.status, rests.type, rests.limit_price) == (enums.OrderStatus.NEW, enums.OrderType.LIMIT, "99.5")
+        assert (rests.status, rests.type, rests.limit_price) == (
+            enums.OrderStatus.NEW,
+            enums.OrderType.LIMIT,
+            "99.5",
+        )
         stop = await here.submit(
             StopLimitOrderRequest, qty=1, side=enums.OrderSide.SELL, stop_price=90, limit_price=89
         )
@@ -143,7 +150,9 @@ async def test_orders_of_every_type_are_taken_filled_and_shown() -> None:
         assert by_name == by_id == rests
         found = await here.call(here.client.get_orders, GetOrdersRequest(status=enums.QueryOrderStatus.OPEN))
         assert {order.id for order in found} == {rests.id, stop.id}
-        everything = await here.call(here.client.get_orders, GetOrdersRequest(status=enums.QueryOrderStatus.ALL))
+        everything = await here.call(
+            here.client.get_orders, GetOrdersRequest(status=enums.QueryOrderStatus.ALL)
+        )
         assert len(everything) == 4
 
 
@@ -211,18 +220,19 @@ async def test_keys_it_does_not_know_are_401_everywhere() -> None:
         order = await here.submit(LimitOrderRequest, limit_price=99)
         stranger = TradingClient(KEY, "guessed", paper=True, url_override=here.simulator.base)
         for method, *arguments in (
-            (stranger.get_account,), (stranger.get_all_positions,), (stranger.get_orders,), (stranger.get_clock,),
-            (stranger.cancel_orders,), (stranger.get_asset, "BTC/USD"), (stranger.get_order_by_id, str(order.id)),
-            (stranger.cancel_order_by_id, str(order.id)), (stranger.get_order_by_client_id, order.client_order_id),
+            (stranger.get_account,), (stranger.get_all_positions,), (stranger.get_orders,),
+            (stranger.get_clock,), (stranger.cancel_orders,), (stranger.get_asset, "BTC/USD"),
+            (stranger.get_order_by_id, str(order.id)), (stranger.cancel_order_by_id, str(order.id)),
+            (stranger.get_order_by_client_id, order.client_order_id),
         ):  # fmt: skip
             assert (await here.refused(method, *arguments))[:2] == (401, 40110000)
-        stranger._session.close()  # noqa: SLF001 - it has no other end
+        stranger._session.close()
         assert len(here.engine.open_orders()) == 1
 
 
 async def test_the_vendors_client_sends_again_after_a_429_and_is_told_that_the_order_is_there() -> None:
     async with exchange(Fault(0.0, FaultKind.RATE_LIMITED_AFTER, on=Act.SUBMIT)) as here:
-        here.client._retry_wait = 0  # noqa: SLF001 - three seconds would be waited for real
+        here.client._retry_wait = 0
         request = MarketOrderRequest(
             symbol="BTC/USD", qty=1, side=enums.OrderSide.BUY, time_in_force="gtc", client_order_id="once"
         )
@@ -249,7 +259,7 @@ async def test_the_stream_tells_what_the_vendors_models_read() -> None:
         ]
         part, rest = here.updates[1:3]
         assert (part.qty, part.price, amount(part.order.filled_qty)) == (0.25, 99.0, D("0.25"))
-        assert (rest.qty, rest.position_qty, amount(rest.order.filled_qty)) == (0.75, 0.9985, 1)
+        assert (rest.qty, rest.position_qty, amount(rest.order.filled_qty)) == (0.75, 0.9985, D(1))
         assert rest.order.id == order.id
         assert part.execution_id != rest.execution_id
         assert rest.order.filled_at is not None
@@ -286,7 +296,7 @@ def one(found: Any) -> dict[str, Any]:
     return found[0] if isinstance(found, list) else found  # type: ignore[no-any-return]
 
 
-def fits(ours: dict[str, Any], theirs: dict[str, Any], numbers_as_text: bool = True) -> list[str]:  # noqa: FBT001, FBT002
+def fits(ours: dict[str, Any], theirs: dict[str, Any], numbers_as_text: bool = True) -> list[str]:
     """What of ours is not as recorded: unknown names, and JSON types other than theirs."""
     found = [f"{name} is not in the recording" for name in ours if name not in theirs]
     for name in ours.keys() & theirs.keys():
@@ -302,7 +312,10 @@ def fits(ours: dict[str, Any], theirs: dict[str, Any], numbers_as_text: bool = T
 
 async def body_of(here: Exchange, path: str) -> Any:
     headers = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
-    async with aiohttp.ClientSession(here.simulator.base, headers=headers) as session, session.get(path) as answer:
+    async with (
+        aiohttp.ClientSession(here.simulator.base, headers=headers) as session,
+        session.get(path) as answer,
+    ):
         assert answer.status == 200
         assert answer.content_type == "application/json"
         return json.loads(await answer.read())
@@ -337,14 +350,17 @@ async def test_frames_have_the_names_and_types_of_recorded_ones(shared_data: Pat
     lines = (shared_data / FIXTURES / "ws" / "trade_updates.jsonl").read_text().splitlines()
     recordings = [json.loads(json.loads(line)["text"]) for line in lines if json.loads(line)["dir"] == "recv"]
     said = ("authenticate", {"key_id": KEY, "secret_key": SECRET}), ("listen", {"streams": ["trade_updates"]})
-    async with exchange() as here, aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{here.simulator.ws_base}/stream") as socket:
-            frames = []
-            for action, data in said:
-                await socket.send_str(json.dumps({"action": action, "data": data}))
-                frames.append((await socket.receive(timeout=WAIT_S)).data)
-            await here.submit(MarketOrderRequest)
-            frames += [(await socket.receive(timeout=WAIT_S)).data for _ in range(2)]
+    async with (
+        exchange() as here,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{here.simulator.ws_base}/stream") as socket,
+    ):
+        frames = []
+        for action, data in said:
+            await socket.send_str(json.dumps({"action": action, "data": data}))
+            frames.append((await socket.receive(timeout=WAIT_S)).data)
+        await here.submit(MarketOrderRequest)
+        frames += [(await socket.receive(timeout=WAIT_S)).data for _ in range(2)]
     # The venue sends its JSON in binary frames.
     assert all(isinstance(frame, bytes) for frame in frames)
     ours = [json.loads(frame) for frame in frames]

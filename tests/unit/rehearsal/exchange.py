@@ -1,4 +1,4 @@
-"""A simulated exchange in a test's hand: two owned things, a stock and a perpetual, and a clock that is set."""
+"""A simulated exchange in a test's hand: coins, a stock and a perpetual, and a clock that is set."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal
@@ -65,8 +65,8 @@ class Floor:
 
     def quote(self, bid: str | None, ask: str | None, size: str = "10", key: str = "") -> None:
         """The market stands at these prices, with so much on each side."""
-        prices = [None if price is None else D(price) for price in (bid, ask)]
-        self.engine.quote(Quote(key or self._contract.key, self.now_ns, *prices, D(size), D(size)))
+        low, high = (None if price is None else D(price) for price in (bid, ask))
+        self.engine.quote(Quote(key or self._contract.key, self.now_ns, low, high, D(size), D(size)))
 
     def ticket(self, side: Side, quantity: str, **terms: Any) -> Ticket:
         """An order of a name of its own; a limit order where a limit alone is given, and so on."""

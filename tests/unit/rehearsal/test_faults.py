@@ -99,7 +99,9 @@ def test_who_only_wants_to_know_meets_nothing() -> None:
 
 
 def test_a_clock_that_goes_wrong_stays_wrong_until_the_next_change() -> None:
-    hours = Hours(Fault(10.0, FaultKind.CLOCK_SKEW, seconds=-3.5), Fault(20.0, FaultKind.CLOCK_SKEW, seconds=2.0))
+    hours = Hours(
+        Fault(10.0, FaultKind.CLOCK_SKEW, seconds=-3.5), Fault(20.0, FaultKind.CLOCK_SKEW, seconds=2.0)
+    )
     skews = []
     for at_s in (0.0, 10.0, 19.0, 20.0):
         hours.at_s = at_s

@@ -50,20 +50,26 @@ class Rehearsed:
 
     def send(self, request: OrderRequest) -> SimOrder:
         """An order arrives at the exchange."""
-        self.submissions[request.client_order_id] += 1
-        return self.floor.engine.place(
-            Ticket(
-                request.client_order_id, SPOT.key, request.side, request.order_type, request.quantity,
-                request.limit_price, request.stop_price,
-            )  # fmt: skip
-        )
+        coid, kind = request.client_order_id, request.order_type
+        self.submissions[coid] += 1
+        prices = (request.limit_price, request.stop_price)
+        return self.floor.engine.place(Ticket(coid, SPOT.key, request.side, kind, request.quantity, *prices))
 
     def hear(self, done: Execution, quantity: Decimal | None = None) -> None:
         """The desk hears of an execution."""
         fill = Fill(
-            str(done.number), done.client_id, "main", SPOT.key, done.side, quantity or done.quantity, done.price,
-            done.fee, done.fee_currency, Liquidity.TAKER, NOW_NS,
-        )  # fmt: skip
+            trade_id=str(done.number),
+            client_order_id=done.client_id,
+            account_id="main",
+            instrument=SPOT.key,
+            side=done.side,
+            quantity=quantity or done.quantity,
+            price=done.price,
+            fee=done.fee,
+            fee_currency=done.fee_currency,
+            liquidity=Liquidity.TAKER,
+            at_ns=NOW_NS,
+        )
         self.book(f.OrderFilled(NOW_NS, fill))
 
     def enter(self, request: OrderRequest = MARKET) -> SimOrder:

@@ -142,7 +142,10 @@ def test_a_market_order_that_finds_an_empty_side_is_gone(side: Side) -> None:
 
 @pytest.mark.parametrize(
     ("side", "stop", "short_of_it", "reaches_it"),
-    [(Side.SELL, "99", ("99.01", "99.02"), ("99", "99.5")), (Side.BUY, "102", ("101", "101.99"), ("99", "102"))],
+    [
+        (Side.SELL, "99", ("99.01", "99.02"), ("99", "99.5")),
+        (Side.BUY, "102", ("101", "101.99"), ("99", "102")),
+    ],
 )
 def test_a_stop_triggers_at_its_price_and_on_its_side(
     side: Side, stop: str, short_of_it: tuple[str, str], reaches_it: tuple[str, str]
@@ -433,5 +436,3 @@ def test_a_position_realises_what_its_entry_price_says_also_when_it_turns() -> N
     held = floor.engine.account.positions[PERP.key]
     assert (held.quantity, held.entry_price) == (D(-3), D(120))
     assert floor.engine.account.balances["USDT"] == 10_000 + 30 - fees
-
-

@@ -50,6 +50,8 @@ def perform(floor: Floor, act: tuple[object, ...]) -> None:
                 stop = None if order is None or order.stop_price is None else round(price, 1)
                 limit = None if order is None or order.limit_price is None else round(price, 1)
                 engine.amend(number, D(units) / 1000, limit, stop)
+            case _:
+                raise AssertionError(act)
     except Rejected:
         pass
 

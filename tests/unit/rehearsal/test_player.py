@@ -16,7 +16,10 @@ OPEN_NS = BEGIN_NS // NS_PER_MINUTE * NS_PER_MINUTE + NS_PER_MINUTE
 
 def bar(number: int, *prices: str, volume: str = "500") -> Bar:
     """A minute of these: open, high, low, close."""
-    return Bar(BTC.key, NS_PER_MINUTE, OPEN_NS + number * NS_PER_MINUTE, *map(D, prices), D(volume))
+    opened, high, low, close = map(D, prices)
+    return Bar(
+        BTC.key, NS_PER_MINUTE, OPEN_NS + number * NS_PER_MINUTE, opened, high, low, close, D(volume)
+    )  # fmt: skip
 
 
 RISING, FALLING = bar(0, "100", "110", "95", "105"), bar(1, "105", "108", "90", "92")
@@ -61,7 +64,7 @@ def test_quotes_lie_within_their_minute_on_the_grid_with_something_on_each_side(
     for volume, size in (("500", D(10)), ("0", BTC.lot)):
         quotes = list(Set().player.quotes(bar(0, "100", "110", "95", "105", volume=volume)))
         assert all(before.at_ns < after.at_ns for before, after in pairwise(quotes))
-        assert OPEN_NS == quotes[0].at_ns
+        assert quotes[0].at_ns == OPEN_NS
         assert quotes[-1].at_ns < RISING.close_ns
         for quote in quotes:
             assert quote.bid is not None
@@ -110,4 +113,6 @@ def test_a_stretch_of_the_recording_is_drawn_by_its_seed_and_told_as_the_contrac
     for told in one:
         assert told.instrument == BTC.key
         assert BTC.round_price(told.close) == told.close
-    assert {first.open_ns for first in (stretch(bars, BTC, seed, 90)[0] for seed in range(30))} > {one[0].open_ns}
+    assert {first.open_ns for first in (stretch(bars, BTC, seed, 90)[0] for seed in range(30))} > {
+        one[0].open_ns
+    }

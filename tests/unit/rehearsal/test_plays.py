@@ -115,7 +115,9 @@ class Losing(Deaf):
     async def look_up(self, order: LookUpOrder) -> Sequence[f.VenueEvent]:
         told = await super().look_up(order)
         return [
-            item for item in told if not (isinstance(item, f.OrderFilled) and item.fill.trade_id in self.dropped)
+            item
+            for item in told
+            if not (isinstance(item, f.OrderFilled) and item.fill.trade_id in self.dropped)
         ]
 
     async def snapshot(self, account_id: str) -> VenueSnapshot:
@@ -154,9 +156,11 @@ class Stopless(AlpacaVenue):
         return await super().submit(order)
 
 
-def test_stops_that_exist_in_words_only_are_found_out(bars: list[Bar]) -> None:
+def test_stops_that_exist_in_words_only_are_counted_as_none_and_the_desk_leaves(bars: list[Bar]) -> None:
     outcome = played(bars, Stopless, HARMLESS)
-    print(outcome.verdict, outcome.halted)
+    assert outcome.verdict.longest_unprotected_s > 30
+    left_by = {position.reason for position in outcome.positions if position.entered}
+    assert left_by == {f.CloseReason.KILL.value}
 
 
 class Hasty(AlpacaVenue):

@@ -54,5 +54,5 @@ def test_sandboxes_and_this_machine_are_let_pass(url: str) -> None:
 
 
 def test_an_adapter_for_a_host_that_trades_money_does_not_start() -> None:
-    with pytest.raises(Refused, match="orders are not sent to api.alpaca.markets"):
+    with pytest.raises(Refused, match=r"orders are not sent to api\.alpaca\.markets"):
         AlpacaVenue("main", [], Keys("k", "s"), SystemClock(), "https://api.alpaca.markets")

@@ -155,7 +155,7 @@ class AlpacaVenue:
     # the stream
 
     async def events(self) -> AsyncIterator[f.VenueEvent | StreamOpened]:
-        """Connects to `trade_updates`. Raises when it is refused, lost, silent to a probe, or makes no sense."""
+        """Connects to `trade_updates`. Raises when it is refused, lost, deaf to a probe or without sense."""
         async with await self._connect() as socket:
             said = {
                 "action": "authenticate",

@@ -139,7 +139,9 @@ def test_an_order_that_never_arrived_is_sent_once_and_looking_finds_nothing(kind
         (422, b'{"code":"40310000","message":["x"]}'),
     ],
 )
-def test_an_answer_that_proves_nothing_is_no_refusal_and_sends_nothing_again(status: int, body: bytes) -> None:
+def test_an_answer_that_proves_nothing_is_no_refusal_and_sends_nothing_again(
+    status: int, body: bytes
+) -> None:
     @warped
     async def scene() -> None:
         async with scripted() as (script, venue):
@@ -242,7 +244,7 @@ async def test_a_cancel_proves_nothing_by_itself_and_the_end_comes_by_the_stream
 async def test_an_order_from_before_a_restart_is_cancelled_by_its_own_name() -> None:
     async with on_stage() as stage:
         await stage.venue.submit(LIMIT)
-        stage.venue._ids.clear()  # noqa: SLF001 - as a process that was just started has it
+        stage.venue._ids.clear()
         await stage.venue.cancel(cancel())
         assert not stage.engine.open_orders()
 
@@ -269,4 +271,3 @@ def test_a_cancel_without_an_answer_is_in_doubt_and_not_repeated(kind: FaultKind
             assert bool(stage.engine.open_orders()) is (kind in BEFORE)
 
     scene()
-

@@ -69,9 +69,7 @@ async def test_stream_and_look_up_and_snapshot_tell_the_same_executions_by_the_s
             stage.quote("98", "99", size=size)
         await asyncio.sleep(1.0)
         heard = fills(stage.told)
-        looked = [
-            fill for name in ("b", "a") for fill in fills(await stage.venue.look_up(look_up(name)))
-        ]
+        looked = [fill for name in ("b", "a") for fill in fills(await stage.venue.look_up(look_up(name)))]
         listed = list((await stage.venue.snapshot("main")).fills)
     assert len(heard) == 4
     for told in (looked, listed):
@@ -96,7 +94,9 @@ async def test_fees_it_does_not_tell_are_those_of_the_schedule() -> None:
         await asyncio.sleep(1.0)
         told = fills(stage.told)
         there = stage.engine.executions
-    assert [(fill.fee, fill.fee_currency) for fill in told] == [(done.fee, done.fee_currency) for done in there]
+    assert [(fill.fee, fill.fee_currency) for fill in told] == [
+        (done.fee, done.fee_currency) for done in there
+    ]
 
 
 @warped
@@ -240,10 +240,9 @@ async def test_a_short_holding_is_below_zero_whoever_says_so() -> None:
     async with scripted() as (script, venue):
         for name, body in (("orders", []), ("account", {"cash": "0"}), ("account/activities/FILL", [])):
             script.answer(f"GET /v2/{name}", 200, body)
-        script.answer(
-            "GET /v2/positions", 200,
-            [{"symbol": "XYZ", "qty": "5", "side": "short"}, {"symbol": "BTCUSD", "qty": "-2", "side": "short"}],
-        )  # fmt: skip
+        stock = {"symbol": "XYZ", "qty": "5", "side": "short"}
+        coin = {"symbol": "BTCUSD", "qty": "-2", "side": "short"}
+        script.answer("GET /v2/positions", 200, [stock, coin])
         positions = (await venue.snapshot("main")).positions
     assert positions == {"XYZ@alpaca": D(-5), BTC.key: D(-2)}
 

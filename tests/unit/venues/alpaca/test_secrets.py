@@ -63,7 +63,7 @@ async def test_refused_keys_are_not_repeated() -> None:
     async with on_stage(keys=OTHERS) as stage:
         for call in (stage.venue.submit(buy("1")), opened(stage.venue)):
             with pytest.raises(Exception) as caught:  # noqa: PT011 - any error there is
-                await call  # type: ignore[misc]
+                await call
             assert not has_secrets(_of_the_adapter(caught.value), OTHERS)
 
 
