@@ -244,3 +244,12 @@ async def test_orders_of_other_markets_are_not_told() -> None:
         await asyncio.sleep(1.0)
         assert [type(item) for item in stage.told] == [StreamOpened]
         assert stage.lost is None
+
+
+@warped
+async def test_an_execution_has_one_name_however_its_quantity_is_written() -> None:
+    async with scripted() as (script, venue):
+        script.frames = [update(order=SIMPLE | {"filled_qty": text}) for text in ("1", "1.0", "1.000000000")]
+        told, _ = await heard(venue)
+    assert len(told) == 4
+    assert len({item.fill.trade_id for item in told if isinstance(item, f.OrderFilled)}) == 1
