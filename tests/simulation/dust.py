@@ -11,10 +11,11 @@ NEAR_A_STOP = Decimal("0.95")
 def orderable(contract: Instrument, bracket: BracketState) -> Decimal:
     """Whole lots that can be guarded, either way.
 
-    None of an owned kind where an entry that was filled in part got less than is worth an order at its stop.
+    None of an owned kind where what was filled or left in part is less than is worth an order at its stop.
     """
     lots = contract.round_quantity(abs(bracket.held))
-    if contract.is_derivative or bracket.entered >= bracket.quantity or bracket.held < 0:
+    whole = bracket.entered >= bracket.quantity and bracket.exited <= 0
+    if contract.is_derivative or whole or bracket.held < 0:
         return lots
     worth = lots * (bracket.stop_price or bracket.intent.trigger_price) * NEAR_A_STOP * contract.multiplier
     too_little = lots < contract.min_quantity or worth < contract.min_notional

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
+from neuratrade.core.engine.brackets import MAX_STOP_REJECTS
 from neuratrade.core.engine.engine import Step
 from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.ledger import equity_of
@@ -62,7 +63,11 @@ def _check_bracket(state: DeskState, bracket: BracketState) -> None:
     assert bracket.protected or timer_id in state.timers, "nobody would notice that it stays unprotected"
     if bracket.phase is BracketPhase.OPEN and held > 0:
         shut = bracket.intent.instrument in state.shut
-        assert shut or any(stop.is_live for stop in stops), (
+        # Where the venue refuses stops and exits alike, both are tried again in time.
+        waits = bracket.stop_rejects >= MAX_STOP_REJECTS and any(
+            key.startswith("exit-") and key.endswith(f":{bracket.bracket_id}") for key in state.timers
+        )
+        assert shut or waits or any(stop.is_live for stop in stops), (
             "held, not leaving, and no stop there or on its way"
         )
 

@@ -7,7 +7,7 @@ unmodified. Crypto knows simple orders only, of three types and two times in for
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -29,7 +29,7 @@ from neuratrade.rehearsal.orders import (
     Status,
     Ticket,
 )
-from neuratrade.rehearsal.server import Frame, Hub, Simulator
+from neuratrade.rehearsal.server import Frame, Handler, Hub, Simulator
 
 KEY, SECRET = "REHEARSAL-KEY", "rehearsal-secret"
 SPACE = uuid.UUID("6f1e3a52-0d5c-4f0e-9c7a-5a1c2f0b7d11")
@@ -39,6 +39,7 @@ TYPES = {
     "stop": OrderType.STOP,
     "stop_limit": OrderType.STOP_LIMIT,
 }
+LONGEST_ID = 128
 CRYPTO_TYPES = ("market", "limit", "stop_limit")
 EVENTS = {
     ChangeKind.ACCEPTED: "new",
@@ -67,22 +68,23 @@ class AlpacaSimulator(Simulator):
         self.hub = Hub(troubles)
         self._symbols = {item.asset: item for item in engine.contracts.values()}
         self._by_uuid: dict[str, int] = {}
+        self._forces: dict[str, str] = {}
         engine.listen(self._on_change)
 
     def routes(self) -> list[web.RouteDef]:
         """Trading endpoints of version 2, and the stream."""
         return [
-            web.post("/v2/orders", self._submit),
-            web.get("/v2/orders", self._orders),
-            web.delete("/v2/orders", self._cancel_all),
-            web.get("/v2/orders:by_client_order_id", self._by_client_id),
-            web.get("/v2/orders/{id}", self._order),
-            web.delete("/v2/orders/{id}", self._cancel),
-            web.get("/v2/account", self._account),
-            web.get("/v2/positions", self._positions),
-            web.get("/v2/account/activities/FILL", self._fills),
-            web.get("/v2/assets/{symbol:.+}", self._asset),
-            web.get("/v2/clock", self._clock),
+            web.post("/v2/orders", _known(self._submit)),
+            web.get("/v2/orders", _known(self._orders)),
+            web.delete("/v2/orders", _known(self._cancel_all)),
+            web.get("/v2/orders:by_client_order_id", _known(self._by_client_id)),
+            web.get("/v2/orders/{id}", _known(self._order)),
+            web.delete("/v2/orders/{id}", _known(self._cancel)),
+            web.get("/v2/account", _known(self._account)),
+            web.get("/v2/positions", _known(self._positions)),
+            web.get("/v2/account/activities/FILL", _known(self._fills)),
+            web.get("/v2/assets/{symbol:.+}", _known(self._asset)),
+            web.get("/v2/clock", _known(self._clock)),
             web.get("/stream", self._stream),
         ]
 
@@ -103,24 +105,25 @@ class AlpacaSimulator(Simulator):
     # orders
 
     async def _submit(self, request: web.Request) -> web.Response:
-        if not _knows(request):
-            return _unauthorised()
-        body: Json = msgspec.json.decode(await request.read())
+        try:
+            body = msgspec.json.decode(await request.read(), type=Json)
+        except msgspec.DecodeError:
+            return _json({"code": 40010000, "message": "request body format is invalid"}, 400)
         contract = self._symbols.get(body.get("symbol", ""))
         if contract is None:
             return _refusal(Rejected(Reason.UNKNOWN_SYMBOL))
         problem = _problem(contract, body)
         if problem:
             return _json({"code": 42210000, "message": problem}, 422)
+        ticket = _ticket(contract, body)
+        self._forces.setdefault(ticket.client_id, body["time_in_force"])
         try:
-            order = self.place(_ticket(contract, body))
+            order = self.place(ticket)
         except Rejected as rejected:
             return _refusal(rejected)
         return _json(self.order_json(order))
 
     async def _orders(self, request: web.Request) -> web.Response:
-        if not _knows(request):
-            return _unauthorised()
         wanted = request.query.get("status", "open")
         found = [
             order
@@ -132,8 +135,6 @@ class AlpacaSimulator(Simulator):
         return _json([self.order_json(order) for order in found[:limit]])
 
     async def _by_client_id(self, request: web.Request) -> web.Response:
-        if not _knows(request):
-            return _unauthorised()
         order = self.engine.find(request.query.get("client_order_id", ""))
         return _refusal(Rejected(Reason.UNKNOWN_ORDER)) if order is None else _json(self.order_json(order))
 
@@ -151,20 +152,16 @@ class AlpacaSimulator(Simulator):
         return web.Response(status=204)
 
     async def _cancel_all(self, request: web.Request) -> web.Response:
-        if not _knows(request):
-            return _unauthorised()
         ended = [self.engine.cancel(order.order_id) for order in self.engine.open_orders()]
         return _json([{"id": uuid_of(order.order_id), "status": 200} for order in ended], 207)
 
     def _find(self, request: web.Request) -> SimOrder | None:
         number = self._by_uuid.get(request.match_info["id"])
-        return None if number is None or not _knows(request) else self.engine.orders[number]
+        return None if number is None else self.engine.orders[number]
 
     # the account
 
     async def _account(self, request: web.Request) -> web.Response:
-        if not _knows(request):
-            return _unauthorised()
         cash = self.engine.account.balances.get("USD", ZERO)
         worth = cash + sum((self._worth(item) for item in self._symbols.values()), ZERO)
         return _json(
@@ -174,12 +171,12 @@ class AlpacaSimulator(Simulator):
                 "status": "ACTIVE",
                 "crypto_status": "ACTIVE",
                 "currency": "USD",
-                "cash": str(cash),
-                "equity": str(worth),
-                "last_equity": str(worth),
-                "portfolio_value": str(worth),
-                "buying_power": str(self.engine.free("USD")),
-                "non_marginable_buying_power": str(self.engine.free("USD")),
+                "cash": _text(cash),
+                "equity": _text(worth),
+                "last_equity": _text(worth),
+                "portfolio_value": _text(worth),
+                "buying_power": _text(self.engine.free("USD")),
+                "non_marginable_buying_power": _text(self.engine.free("USD")),
                 "trading_blocked": False,
                 "transfers_blocked": False,
                 "account_blocked": False,
@@ -196,8 +193,6 @@ class AlpacaSimulator(Simulator):
         return ZERO if quote is None or quote.bid is None else held * quote.bid
 
     async def _positions(self, request: web.Request) -> web.Response:
-        if not _knows(request):
-            return _unauthorised()
         locked = self.engine.account.locked(self.engine.open_orders(), self.engine.contracts)
         found = []
         for contract in self._symbols.values():
@@ -209,8 +204,6 @@ class AlpacaSimulator(Simulator):
 
     async def _fills(self, request: web.Request) -> web.Response:
         """The newest first, `page_size` of them from behind the one named by `page_token`."""
-        if not _knows(request):
-            return _unauthorised()
         found = [self._activity(item) for item in reversed(self.engine.executions)]
         token = request.query.get("page_token")
         first = next((place + 1 for place, item in enumerate(found) if item["id"] == token), 0)
@@ -225,13 +218,13 @@ class AlpacaSimulator(Simulator):
             "activity_type": "FILL",
             "transaction_time": moment(done.at_ns),
             "type": "fill" if whole else "partial_fill",
-            "price": str(done.price),
-            "qty": str(done.quantity),
+            "price": _text(done.price),
+            "qty": _text(done.quantity),
             "side": done.side.value,
             "symbol": self.engine.contracts[done.symbol].asset,
-            "leaves_qty": str(order.quantity - done.total),
+            "leaves_qty": _text(order.quantity - done.total),
             "order_id": uuid_of(done.order_id),
-            "cum_qty": str(done.total),
+            "cum_qty": _text(done.total),
             "order_status": "filled" if whole else "partially_filled",
         }
 
@@ -241,7 +234,7 @@ class AlpacaSimulator(Simulator):
             return _json({"code": 40410000, "message": "asset not found"}, 404)
         return _json(_asset(contract))
 
-    async def _clock(self, _: web.Request) -> web.Response:
+    async def _clock(self, _request: web.Request) -> web.Response:
         now = moment(self.now_ns)
         return _json({"timestamp": now, "is_open": True, "next_open": now, "next_close": now})
 
@@ -251,7 +244,9 @@ class AlpacaSimulator(Simulator):
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         session = _Session()
-        await self.hub.serve(socket, session.hear, lambda: session.listens)
+        await self.hub.serve(
+            socket, session.hear, lambda: session.listens, lambda: session.was_heard and not session.is_known
+        )
         return socket
 
     def _on_change(self, change: Change) -> None:
@@ -267,9 +262,9 @@ class AlpacaSimulator(Simulator):
             held = self.engine.account.balances.get(self.engine.contracts[done.symbol].base, ZERO)
             data |= {
                 "execution_id": uuid_of(done.number),
-                "price": str(done.price),
-                "qty": str(done.quantity),
-                "position_qty": str(held),
+                "price": _text(done.price),
+                "qty": _text(done.quantity),
+                "position_qty": _text(held),
             }
         self.hub.tell(msgspec.json.encode({"stream": "trade_updates", "data": data}))
 
@@ -295,16 +290,16 @@ class AlpacaSimulator(Simulator):
             "symbol": contract.asset,
             "asset_class": _class(contract),
             "notional": None,
-            "qty": str(order.quantity),
-            "filled_qty": str(order.filled),
-            "filled_avg_price": None if average is None else str(round(average, 9)),
+            "qty": _text(order.quantity),
+            "filled_qty": _text(order.filled),
+            "filled_avg_price": _text_or_none(average and round(average, 9)),
             "order_class": "",
             "order_type": ticket.order_type.value,
             "type": ticket.order_type.value,
             "side": ticket.side.value,
-            "time_in_force": ticket.time_in_force.value,
-            "limit_price": _text(order.limit_price),
-            "stop_price": _text(order.stop_price),
+            "time_in_force": self._forces.get(ticket.client_id, ticket.time_in_force.value),
+            "limit_price": _text_or_none(order.limit_price),
+            "stop_price": _text_or_none(order.stop_price),
             "status": _status(order),
             "extended_hours": False,
             "legs": None,
@@ -318,12 +313,15 @@ class _Session:
     """What one connection was told: it hears updates only once it is known and listens."""
 
     def __init__(self) -> None:
+        self.was_heard = False
         self.is_known = False
         self.listens = False
 
     def hear(self, frame: Frame) -> Frame | None:
-        said: Json = msgspec.json.decode(frame)
+        """The answer. Who is not known is told so, and that is all."""
+        said = msgspec.json.decode(frame, type=Json)
         data = said.get("data", said)
+        self.was_heard = True
         match said.get("action"):
             case "authenticate" | "auth":
                 pairs = ((data.get("key_id"), data.get("secret_key")), (data.get("key"), data.get("secret")))
@@ -346,6 +344,12 @@ def _problem(contract: Instrument, body: Mapping[str, Any]) -> str:
     kind, force = body.get("type", ""), body.get("time_in_force", "")
     if kind not in TYPES:
         return f"invalid order type: {kind}"
+    if body.get("side") not in ("buy", "sell"):
+        return f"invalid side: {body.get('side', '')}"
+    if len(str(body.get("client_order_id") or "")) > LONGEST_ID:
+        return f"client_order_id must be no more than {LONGEST_ID} characters"
+    if not all(_is_number(body.get(name)) for name in ("qty", "limit_price", "stop_price")):
+        return "cannot parse a number"
     if contract.kind is InstrumentKind.SPOT:
         if body.get("order_class", "") not in ("", "simple"):
             return "crypto orders not allowed for advanced order_class: otoco"
@@ -355,9 +359,20 @@ def _problem(contract: Instrument, body: Mapping[str, Any]) -> str:
             return "invalid crypto time_in_force"
     elif force not in ("day", "gtc", "ioc"):
         return "invalid time_in_force"
+    elif body.get("order_class", "") not in ("", "simple"):
+        # The venue takes these for stocks. Who leaves out their legs would teach that they protect.
+        return "not rehearsed: stocks know simple orders only here"
     needed = {"limit": ("limit_price",), "stop": ("stop_price",), "stop_limit": ("stop_price", "limit_price")}
     missing = [name for name in needed.get(kind, ()) if body.get(name) is None]
     return f"{kind} orders require {missing[0].replace('_', ' ')}" if missing else ""
+
+
+def _is_number(value: object) -> bool:
+    """Whether the venue reads this as a number, nothing at all included."""
+    try:
+        return value is None or Decimal(str(value)).is_finite()
+    except InvalidOperation:
+        return False
 
 
 def _ticket(contract: Instrument, body: Mapping[str, Any]) -> Ticket:
@@ -394,16 +409,16 @@ def _position(contract: Instrument, held: Decimal, free: Decimal, worth: Decimal
         "exchange": "CRYPTO" if contract.kind is InstrumentKind.SPOT else "NASDAQ",
         "asset_class": _class(contract),
         "avg_entry_price": "0",
-        "qty": str(held),
-        "qty_available": str(free),
+        "qty": _text(held),
+        "qty_available": _text(free),
         "side": "long" if held > 0 else "short",
-        "market_value": str(worth),
+        "market_value": _text(worth),
         "cost_basis": "0",
         "unrealized_pl": "0",
         "unrealized_plpc": "0",
         "unrealized_intraday_pl": "0",
         "unrealized_intraday_plpc": "0",
-        "current_price": str(worth / held),
+        "current_price": _text(worth / held),
         "lastday_price": "0",
         "change_today": "0",
     }
@@ -425,9 +440,9 @@ def _asset(contract: Instrument) -> Json:
     }
     if contract.kind is InstrumentKind.SPOT:
         found |= {
-            "min_order_size": str(contract.min_quantity),
-            "min_trade_increment": str(contract.lot),
-            "price_increment": str(contract.tick),
+            "min_order_size": _text(contract.min_quantity),
+            "min_trade_increment": _text(contract.lot),
+            "price_increment": _text(contract.tick),
         }
     return found
 
@@ -436,13 +451,16 @@ def _class(contract: Instrument) -> str:
     return "crypto" if contract.kind is InstrumentKind.SPOT else "us_equity"
 
 
-def _knows(request: web.Request) -> bool:
-    headers = request.headers
-    return (headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY")) == (KEY, SECRET)
+def _known(handler: Handler) -> Handler:
+    """Answers only who shows the keys of the account."""
 
+    async def answer(request: web.Request) -> web.StreamResponse:
+        headers = request.headers
+        if (headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY")) != (KEY, SECRET):
+            return _json({"code": 40110000, "message": "request is not authorized"}, 401)
+        return await handler(request)
 
-def _unauthorised() -> web.Response:
-    return _json({"code": 40110000, "message": "request is not authorized"}, 401)
+    return answer
 
 
 def _refusal(rejected: Rejected) -> web.Response:
@@ -456,8 +474,13 @@ def _json(found: object, status: int = 200, headers: Mapping[str, str] | None = 
     )
 
 
-def _text(number: Decimal | None) -> str | None:
-    return None if number is None else str(number)
+def _text(number: Decimal) -> str:
+    """As the venue writes it: never with an exponent."""
+    return format(number, "f")
+
+
+def _text_or_none(number: Decimal | None) -> str | None:
+    return None if number is None else _text(number)
 
 
 def uuid_of(what: object) -> str:

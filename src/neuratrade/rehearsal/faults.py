@@ -142,14 +142,19 @@ class Troubles:
         return self._take(lambda fault: fault.kind is kind)
 
     def during(self, kind: FaultKind) -> bool:
-        """Whether a fault that lasts is on now."""
+        """Whether a fault that lasts meets what asks, now."""
+        found = self.is_on(kind)
+        if found:
+            self.met[kind.value] += 1
+        return found
+
+    def is_on(self, kind: FaultKind) -> bool:
+        """Whether a fault that lasts is on now, for who only wants to know."""
         self._look()
         now_s = self.elapsed_s
-        found = any(
+        return any(
             fault.kind is kind and fault.at_s <= now_s < fault.at_s + fault.seconds for fault, _ in self._left
         )
-        self.met[kind.value] += found
-        return found
 
     @property
     def skew_ns(self) -> int:

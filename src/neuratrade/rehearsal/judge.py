@@ -152,6 +152,7 @@ def judge(
     lost += _too_much_dust(facts, state)
     long = [spell for spell in watch.spells if spell.seconds > limit_s]
     bare = [f"{spell.quantity} were without a stop for {spell.seconds:.1f} s" for spell in long]
+    unclear = [f"nobody knows what became of order {coid}" for coid in sorted(unresolved)]
     return Verdict(
         orders=len(engine.orders),
         executions=len(engine.executions),
@@ -161,7 +162,7 @@ def judge(
         unknown_resolved=len(unknown) - len(unresolved),
         unprotected_over_limit=len(long),
         longest_unprotected_s=round(max((spell.seconds for spell in watch.spells), default=0.0), 3),
-        findings=tuple(doubled + lost + bare),
+        findings=tuple(doubled + lost + bare + unclear),
     )
 
 
@@ -205,12 +206,12 @@ def _missing_executions(facts: Sequence[f.Fact], engine: MatchingEngine) -> list
     for fact in facts:
         if isinstance(fact, f.OrderFilled):
             booked[fact.fill.client_order_id] += 1
-    found = []
-    for order in engine.orders.values():
-        there, here = len(order.executions), booked[order.ticket.client_id]
-        if there != here:
-            found.append(f"order {order.ticket.client_id}: {there} executions there, {here} in the journal")
-    return found
+    made = Counter(done.client_id for done in engine.executions)
+    return [
+        f"order {coid}: {made[coid]} executions there, {booked[coid]} in the journal"
+        for coid in {**made, **booked}
+        if made[coid] != booked[coid]
+    ]
 
 
 def _forgotten_orders(state: DeskState, engine: MatchingEngine) -> list[str]:

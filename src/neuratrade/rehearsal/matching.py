@@ -132,9 +132,6 @@ class MatchingEngine:
         self.by_client_id[ticket.client_id] = order.order_id
         self._tell(ChangeKind.ACCEPTED, order)
         self._try(order, contract)
-        order.resting = True
-        if order.is_live and ticket.time_in_force is TimeInForce.IOC and not order.is_conditional:
-            self._end(order, Status.EXPIRED, ChangeKind.EXPIRED)
         return order
 
     def cancel(self, order_id: int) -> SimOrder:
@@ -152,12 +149,13 @@ class MatchingEngine:
         self._check_grid(contract, quantity, limit_price, stop_price)
         if quantity <= order.filled:
             raise Rejected(Reason.GRID, f"{order.filled} is filled already")
-        before = order.quantity
-        order.quantity = quantity
+        before = (order.quantity, order.limit_price, order.stop_price)
+        order.quantity, order.limit_price, order.stop_price = quantity, limit_price, stop_price
         if self._lacks(contract, order.ticket, ZERO):
-            order.quantity = before
+            order.quantity, order.limit_price, order.stop_price = before
             raise Rejected(Reason.BALANCE)
-        order.limit_price, order.stop_price = limit_price, stop_price
+        # At another price it is new to the book, and may take from it.
+        order.resting = order.resting and limit_price == before[1]
         order.updated_ns = self._now_ns()
         self._tell(ChangeKind.AMENDED, order)
         self._try(order, contract)
@@ -239,10 +237,8 @@ class MatchingEngine:
 
     def _try(self, order: SimOrder, contract: Instrument) -> None:
         quote = self.quotes.get(contract.key)
-        if quote is None:
-            return
         if order.is_conditional:
-            if not self._is_reached(order.ticket.side, order.stop_price, quote):
+            if quote is None or not self._is_reached(order.ticket.side, order.stop_price, quote):
                 return
             order.triggered = True
             if not self.rules.locks_conditionals and self._lacks(contract, order.ticket, ZERO):
@@ -250,27 +246,36 @@ class MatchingEngine:
                 self._end(order, Status.EXPIRED, ChangeKind.EXPIRED)
                 return
             self._tell(ChangeKind.TRIGGERED, order)
+        if quote is not None:
+            self._meet(order, contract, quote)
+        if not order.is_live:
+            return
+        if order.limit_price is None:
+            # A market order rests nowhere: what found nobody is gone.
+            self._end(order, Status.CANCELLED, ChangeKind.CANCELLED)
+        elif order.ticket.time_in_force is TimeInForce.IOC:
+            self._end(order, Status.EXPIRED, ChangeKind.EXPIRED)
+        else:
+            order.resting = True
+
+    def _meet(self, order: SimOrder, contract: Instrument, quote: Quote) -> None:
         buys = order.ticket.side is Side.BUY
         best, size = (quote.ask, quote.ask_size) if buys else (quote.bid, quote.bid_size)
         if best is None:
             return
         size *= self.share
-        takes = order.limit_price is None or not order.resting or order.ticket.stop_price is not None
-        for level in range(MOST_LEVELS if takes else 1):
+        for level in range(1 if order.resting else MOST_LEVELS):
             price = best + contract.tick * level * order.ticket.side.sign
             if not order.is_live or not self._admits(order, price):
                 return
-            maker = order.resting and not takes and order.limit_price is not None
-            paid = order.limit_price if maker and order.limit_price is not None else price
+            paid = order.limit_price if order.resting and order.limit_price is not None else price
             quantity = min(order.remaining, contract.round_quantity(size))
             if order.ticket.reduce_only:
-                quantity = min(quantity, -self.account.position(contract.key) * order.ticket.side.sign)
+                held = self.account.position(contract.key)
+                quantity = min(quantity, max(-held * order.ticket.side.sign, ZERO))
             if quantity <= 0:
-                break
-            self._fill(order, contract, quantity, paid, maker=maker)
-        if order.is_live and order.limit_price is None and not order.is_conditional:
-            # A market order rests nowhere: what found nobody is gone.
-            self._end(order, Status.CANCELLED, ChangeKind.CANCELLED)
+                return
+            self._fill(order, contract, quantity, paid, maker=order.resting)
 
     def _admits(self, order: SimOrder, price: Decimal) -> bool:
         limit = order.limit_price

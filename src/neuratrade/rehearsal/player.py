@@ -1,7 +1,7 @@
 """The market of a rehearsal: recorded bars played as quotes, to the exchange always and to the desk mostly.
 
-Inside a minute the price goes from the open by the nearer extreme and the other one to the close. The desk
-does not hear of a symbol that the plan has fall silent; the exchange goes on trading it.
+Inside a minute the price goes from the open to the close by both extremes, the one that lies behind it
+first. The desk does not hear of a symbol that the plan has fall silent; the exchange goes on trading it.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -14,8 +14,8 @@ from neuratrade.feeds.clock import Clock
 from neuratrade.rehearsal.faults import FaultKind, Troubles
 from neuratrade.rehearsal.matching import MatchingEngine
 
-STEPS = 12
-"""Quotes a bar."""
+STEPS = 13
+"""Quotes a bar: its open, its extremes, its close, and three between each two."""
 SPREAD_BPS = Decimal(2)
 SHARE_AT_BEST = Decimal("0.02")
 """Of a bar's volume, what stands at the best price at a time."""

@@ -103,7 +103,7 @@ class _Play:
             self._exchange,
             stage.contract,
             self._clock.now_ns,
-            lambda: not self._troubles.during(FaultKind.MAINTENANCE),
+            lambda: not self._troubles.is_on(FaultKind.MAINTENANCE),
             self._dust,
         )
         self._last_dust = Decimal(0)

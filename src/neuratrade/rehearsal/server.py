@@ -8,7 +8,7 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple, Self
 
 import msgspec
@@ -147,6 +147,10 @@ class _Connection(NamedTuple):
     topics: set[str] | None
     listens: Callable[[], bool]
 
+    def hears(self, topic: str) -> bool:
+        asked = self.topics is None or topic in self.topics
+        return asked and self.listens()
+
 
 class Hub:
     """The streams of a venue: tells each connection what it asked for, unless the plan has it otherwise."""
@@ -168,7 +172,7 @@ class Hub:
 
     def tell(self, frame: Frame, topic: str = "") -> None:
         """Sends a private frame to whoever listens; nobody is told what happened while nobody did."""
-        if self._troubles.during(FaultKind.SILENT_STREAM):
+        if not self._is_heard(topic) or self._troubles.during(FaultKind.SILENT_STREAM):
             return
         frames = [(frame, topic)]
         if self._troubles.next_of(FaultKind.DUPLICATED) is not None:
@@ -176,32 +180,38 @@ class Hub:
         if self._troubles.next_of(FaultKind.REORDERED) is not None:
             self._held += frames
             return
-        frames += self._held
-        self._held = []
-        for item, of in frames:
-            self.publish(item, of)
+        self._put(frames)
 
     def publish(self, frame: Frame, topic: str) -> None:
         """Sends a public frame to the connections that asked for its topic."""
         for queue, connection in self._connections.items():
-            asked = connection.topics is None or topic in connection.topics
-            if asked and connection.listens():
+            if connection.hears(topic):
                 queue.put_nowait(frame)
+
+    def _put(self, frames: Iterable[tuple[Frame, str]] = ()) -> None:
+        """Gives these frames to whoever listens, and behind them what was held back."""
+        held, self._held = self._held, []
+        for item, topic in (*frames, *held):
+            self.publish(item, topic)
+
+    def _is_heard(self, topic: str) -> bool:
+        return any(connection.hears(topic) for connection in self._connections.values())
 
     async def serve(
         self,
         socket: web.WebSocketResponse,
         hear: Callable[[Frame], Frame | list[Frame] | None],
         listens: Callable[[], bool] = lambda: True,
+        is_over: Callable[[], bool] = lambda: False,
         *,
         topics: set[str] | None = None,
         idle: Frame | None = None,
     ) -> None:
         """Serves one connection until it ends or the plan cuts it.
 
-        hear: answers what the client says. listens: whether it is to be told what happens by now. topics:
-        what it is told of, everything where None; `hear` may change them. idle: what it is told while there
-        is nothing to tell.
+        hear: answers what the client says. listens: whether it is to be told what happens by now. is_over:
+        whether the venue ends it by itself, once what it was told is said. topics: what it is told of,
+        everything where None; `hear` may change them. idle: what it is told while there is nothing to tell.
         """
         queue: asyncio.Queue[Frame] = asyncio.Queue()
         self._connections[queue] = _Connection(topics, listens)
@@ -213,10 +223,15 @@ class Hub:
                     await socket.close(code=1011, message=b"going away")
                     return
                 await self._send_next(socket, queue, idle)
+                if is_over() and queue.empty():
+                    await socket.close(code=1008)
+                    return
         except ConnectionError:
             return
         finally:
             del self._connections[queue]
+            if not any(item.listens() for item in self._connections.values()):
+                self._held.clear()
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
 
@@ -232,9 +247,7 @@ class Hub:
             async with asyncio.timeout(STREAM_PAUSE_S):
                 frame = await queue.get()
         except TimeoutError:
-            held, self._held = self._held, []
-            for item, topic in held:
-                self.publish(item, topic)
+            self._put()
             if idle is not None:
                 await send(socket, idle)
             return

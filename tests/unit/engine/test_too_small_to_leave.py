@@ -118,3 +118,21 @@ def test_what_an_entry_got_too_little_of_for_any_order_is_dust_and_its_bracket_i
 def test_what_was_filled_whole_is_guarded_though_the_venue_now_wants_more_for_an_order() -> None:
     hand = reduced(replace(SPOT, min_notional=D(10_000)), "0.5")
     assert hand.order(EXIT).quantity == 4
+
+
+def test_where_exits_and_stops_are_both_refused_they_are_tried_again_in_time_not_without_end() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    hand.step(e.Halt(hand.now_ns, "ana", "out", f.KillPolicy.FLATTEN_ALL))
+    hand.cancelled(STOP)
+    tries = 0
+    for _ in range(60):
+        live = [order for order in hand.state.orders.values() if order.is_live]
+        for order in live:
+            hand.step(f.OrderRejected(hand.now_ns, order.request.client_order_id, "no"))
+            tries += 1
+        if not live:
+            hand.seconds(1)
+    assert tries < 40
+    assert hand.state.timers, "it is not given up"
+    check_replay(hand.facts, hand.state)

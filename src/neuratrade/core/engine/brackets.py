@@ -73,6 +73,10 @@ def after_done(turn: Turn, bracket: BracketState, order: OrderState) -> None:
     """Follows the end of an order that did not fill whole: cancelled, expired, rejected, not found."""
     stop = order.request.role is OrderRole.STOP
     if stop and bracket.phase is BracketPhase.OPEN and bracket.stop_rejects >= MAX_STOP_REJECTS:
+        if wish_to_leave(turn, bracket) is not None:
+            # The last way out was refused a moment ago, and so is its stop: both are tried again in time.
+            note_protection(turn, bracket)
+            return
         leave(turn, bracket, CloseReason.KILL, bracket.stop_price)
     if bracket.bracket_id in turn.state.brackets:
         go_on(turn, bracket)

@@ -27,14 +27,14 @@ def sellable(turn: Turn, bracket: BracketState) -> Decimal:
 def _orderable(turn: Turn, bracket: BracketState, held: Decimal) -> Decimal:
     """Of a holding, what an order can be made of.
 
-    An entry that was filled in part may have got less than the venue takes an order for: that is dust. What
-    was filled whole never is, since the gate saw to it, whatever a contract's terms say later.
+    What was filled in part, or left in part, may be less than the venue takes an order for: that is dust.
+    What was filled whole never is, since the gate saw to it, whatever a contract's terms say later.
     """
     contract = turn.instrument_of(bracket)
     if held <= 0:
         return ZERO
     level = bracket.stop_price if bracket.stop_price > 0 else bracket.intent.trigger_price
-    in_part = bracket.entered < bracket.quantity
+    in_part = bracket.entered < bracket.quantity or bracket.exited > 0
     return ZERO if in_part and contract.is_dust(held, level) else contract.round_quantity(held)
 
 

@@ -6,7 +6,7 @@ either: it says that the order is there.
 """
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -44,6 +44,10 @@ class Keys(msgspec.Struct, frozen=True):
         """Without what is secret."""
         return "Keys(…)"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Without what is secret, where a traceback is drawn too."""
+        return []
+
 
 class Rest:
     """The REST side of one account, in `async with`. base: scheme and host. requests: how many were sent."""
@@ -58,7 +62,9 @@ class Rest:
     async def __aenter__(self) -> "Rest":
         # Its callers bound every call; a second bound here would only hide which one was hit.
         unbounded = aiohttp.ClientTimeout(total=None)
-        self._session = aiohttp.ClientSession(self._base, headers=self._headers, timeout=unbounded)
+        self._session = aiohttp.ClientSession(
+            self._base, headers=self._headers, timeout=unbounded, middlewares=(_once,)
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -99,7 +105,7 @@ class Rest:
             raise TooManyRequests("the venue says: too many requests", retry_after_s)
         problem = _words(raw)
         proven = 400 <= answer.status < 500 and answer.status not in NOT_SO_SURE
-        if not proven or problem is None or problem.code == DUPLICATE:
+        if not proven or problem is None or problem.code in (0, DUPLICATE):
             words = "no words of its own" if problem is None else problem.message
             raise Doubtful(answer.status, words)
         if answer.status == 404:
@@ -115,6 +121,15 @@ class Rest:
     ) -> T:
         """A GET and its answer. Raises as `call`, and msgspec.DecodeError for an answer without sense."""
         return decoder.decode(await self.call("GET", path, query=query, urgency=urgency))
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Sends a request. Raises Doubtful where its connection is lost."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        # After these the session would send whatever it deems idempotent again, a cancel among them.
+        raise Doubtful(0, f"the connection was lost: {error}") from error
 
 
 def _words(raw: bytes) -> Problem | None:

@@ -10,6 +10,7 @@ in place: a replacement is another order there.
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeGuard
 
 import aiohttp
 import msgspec
@@ -164,8 +165,8 @@ class AlpacaVenue:
     # the stream
 
     async def events(self) -> AsyncIterator[f.VenueEvent | StreamOpened]:
-        """Connects to `trade_updates`. Raises when it is refused, lost, or answers no probe."""
-        async with self._rest.session.ws_connect(self._stream_url, heartbeat=PROBE_S) as socket:
+        """Connects to `trade_updates`. Raises when it is refused, lost, deaf to a probe or without sense."""
+        async with await self._connect() as socket:
             said = {
                 "action": "authenticate",
                 "data": {"key_id": self._keys.key_id, "secret_key": self._keys.secret},
@@ -186,15 +187,24 @@ class AlpacaVenue:
                         yield event
             raise Doubtful(socket.close_code or 0, "the stream ended")
 
+    async def _connect(self) -> aiohttp.ClientWebSocketResponse:
+        try:
+            return await self._rest.session.ws_connect(self._stream_url, heartbeat=PROBE_S)
+        except aiohttp.WSServerHandshakeError as error:
+            # Its own words hold the headers that were sent, the secret among them.
+            raise Doubtful(error.status, "the stream was not opened") from None
+
     def _heard(self, update: Update) -> list[f.VenueEvent]:
         order, now_ns = self._learn(update.order), self._clock.now_ns()
         coid = order.client_order_id
-        if order.symbol not in self._contracts:
+        if self._contract_named(order.symbol) is None:
             return []
         match update.event:
             case "new" | "accepted" | "pending_new":
                 return [f.OrderAccepted(now_ns, coid, order.id)]
-            case "fill" | "partial_fill" if update.price is not None and update.qty is not None:
+            case "fill" | "partial_fill":
+                if not (_is_amount(update.price) and _is_amount(update.qty)):
+                    raise Doubtful(200, f"an execution of {update.qty} at {update.price} was told")
                 fill = self._fill(order, update.qty, update.price, order.filled_qty, update.timestamp)
                 return [f.OrderFilled(now_ns, fill)]
             case "canceled" | "expired" | "done_for_day":
@@ -246,10 +256,11 @@ class AlpacaVenue:
     def _fill(
         self, order: WireOrder, quantity: Decimal, price: Decimal, total: Decimal, at: datetime | None
     ) -> Fill:
-        contract = self._contracts.get(order.symbol)
+        contract = self._contract_named(order.symbol)
         side = Side.SELL if order.side.startswith("sell") else Side.BUY
         rested = order.type == "limit" and order.time_in_force != "ioc"
-        maker = rested and at is not None and at - order.created_at >= RESTED
+        came = order.created_at
+        maker = rested and at is not None and came is not None and at - came >= RESTED
         fee, currency = _fee(contract, side, quantity, price, maker=maker)
         return Fill(
             trade_id=f"{order.id}:{total.normalize():f}",
@@ -279,7 +290,7 @@ class AlpacaVenue:
     def _balances(self, account: WireAccount, positions: Sequence[WirePosition]) -> dict[str, Decimal]:
         found = {account.currency: account.cash}
         for item in positions:
-            contract = self._by_plain_name.get(item.symbol.replace("/", ""))
+            contract = self._contract_named(item.symbol)
             if contract is not None:
                 found[contract.base] = _signed(item)
         return found
@@ -287,8 +298,12 @@ class AlpacaVenue:
     def _contract_of(self, key: str) -> Instrument:
         return self._contracts[key.partition("@")[0]]
 
+    def _contract_named(self, symbol: str) -> Instrument | None:
+        """The contract of a symbol, with its slash or without."""
+        return self._by_plain_name.get(symbol.replace("/", ""))
+
     def _key_of(self, symbol: str) -> str:
-        contract = self._by_plain_name.get(symbol.replace("/", ""))
+        contract = self._contract_named(symbol)
         return instrument_key(symbol, NAME) if contract is None else contract.key
 
 
@@ -308,6 +323,11 @@ def _end(order: WireOrder, now_ns: int) -> f.VenueEvent:
     if order.status == "expired":
         return f.OrderExpired(now_ns, order.client_order_id, order.filled_qty)
     return f.OrderCancelled(now_ns, order.client_order_id, order.status, order.filled_qty)
+
+
+def _is_amount(number: Decimal | None) -> TypeGuard[Decimal]:
+    """Whether something was traded of this much, or at this price."""
+    return number is not None and number.is_finite() and number > 0
 
 
 def _signed(position: WirePosition) -> Decimal:

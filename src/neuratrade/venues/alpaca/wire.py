@@ -18,14 +18,14 @@ ENDED = frozenset({"filled", "canceled", "expired", "done_for_day", "replaced", 
 
 
 class WireOrder(msgspec.Struct, frozen=True):
-    """An order. qty: None for one by notional."""
+    """An order. qty: None for one by notional. created_at: left out in some events."""
 
     id: str
     client_order_id: str
     symbol: str
     side: str
     status: str
-    created_at: datetime
+    created_at: datetime | None = None
     type: str = ""
     time_in_force: str = ""
     qty: Decimal | None = None
