@@ -172,7 +172,7 @@ class Hub:
 
     def tell(self, frame: Frame, topic: str = "") -> None:
         """Sends a private frame to whoever listens; nobody is told what happened while nobody did."""
-        if not self._is_heard(topic) or self._troubles.during(FaultKind.SILENT_STREAM):
+        if not self.is_heard(topic) or self._troubles.during(FaultKind.SILENT_STREAM):
             return
         frames = [(frame, topic)]
         if self._troubles.next_of(FaultKind.DUPLICATED) is not None:
@@ -194,7 +194,8 @@ class Hub:
         for item, topic in (*frames, *held):
             self.publish(item, topic)
 
-    def _is_heard(self, topic: str) -> bool:
+    def is_heard(self, topic: str) -> bool:
+        """Whether anybody listens who would be told of a topic."""
         return any(connection.hears(topic) for connection in self._connections.values())
 
     async def serve(

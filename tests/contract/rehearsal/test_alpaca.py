@@ -87,7 +87,7 @@ class Exchange:
         stream.subscribe_trade_updates(take)
         task = asyncio.create_task(stream._run_forever())  # type: ignore[no-untyped-call]
         try:
-            await self.until(self.simulator.hub._listening)
+            await self.until(lambda: self.simulator.hub.is_heard(""))
             yield
         finally:
             await stream.stop_ws()

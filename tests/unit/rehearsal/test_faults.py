@@ -45,7 +45,7 @@ def test_a_plan_is_in_order_of_time_within_its_length_and_each_fault_can_do_some
                 FaultKind.SLOW, FaultKind.LATE, FaultKind.THIN, FaultKind.MAINTENANCE, FaultKind.CLOCK_SKEW,
                 FaultKind.SILENT_STREAM, FaultKind.SILENT_SYMBOL,
             )  # fmt: skip
-            assert (fault.on is not None) is (fault.kind in OF_REQUESTS)
+            assert (fault.on is not None) is (fault.kind in {*OF_REQUESTS, FaultKind.CRASH})
 
 
 def test_only_the_kinds_that_are_asked_for_are_drawn() -> None:
