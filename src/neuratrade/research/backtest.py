@@ -71,8 +71,12 @@ def run_backtest(
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """A run makes no cycles, but millions of objects that the collector would look at again and again."""
+    """A run makes millions of objects that the collector would look at again and again, and hardly a cycle.
+
+    The engine of a run that is over is one, with all its arrays: those of runs before go first.
+    """
     was_on = gc.isenabled()
+    gc.collect()
     gc.disable()
     try:
         yield
