@@ -145,7 +145,7 @@ class CcxtVenue:
         if self.permissions.may_withdraw is None and not self._unverified:
             raise Refused(
                 f"what the key for {self._name} may do is not known ({self.permissions.detail}): "
-                "see at the venue that it cannot withdraw, then start with --unverified-key"
+                "see at the venue that it cannot withdraw, and vouch for it (`unverified`)"
             )
 
     def _made(self, wire: Wire) -> Exchange:
