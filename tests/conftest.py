@@ -30,9 +30,12 @@ to three times as slow, and a line that only some world of faults happens to cro
 settings.register_profile("ci", derandomize=True, max_examples=100, deadline=None)
 settings.load_profile("ci")
 
-# A shell that starts the suite in the background makes it, and every desk it starts, deaf to Ctrl-C.
+# A shell that starts the suite in the background makes it, and every desk it starts, deaf to Ctrl-C; one that
+# lets it outlive a terminal (nohup), deaf to that terminal's end.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -110,10 +110,12 @@ ALLOWED = {
     "hands/outbox.py": "the time limit of a call in flight",
     "hands/runner.py": "lets other tasks run, for no time",
     "hands/strategy_guard.py": "counts the processor's time, not the wall's",
+    "rehearsal/binance_spot_market.py": "a venue of its own, on a loop whose time is the rehearsal's",
     "rehearsal/company.py": "lets other tasks run, for no time",
     "rehearsal/server.py": "a venue of its own, on a loop whose time is the rehearsal's",
     "rehearsal/warp.py": "the port on such a loop",
     "store/home.py": "the note of who holds a lock",
+    "venues/ccxt/stream.py": "how long a stream of ccxt may take to stand: ccxt waits by the loop as well",
     "store/journal.py": "when a row was written and the next checkpoint is due: nothing is decided by it",
 }
 

@@ -124,10 +124,11 @@ def rehearse(
     jobs: Annotated[int | None, typer.Option(help="Processes; default: one a processor.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Practise going live, without money: the live desk against simulated venues that fail as real ones do.
+    """Practise going live, without money.
 
-    Orders are sent over loopback in the venues' own protocols, with throw-away keys. What was doubled, lost
-    or unprotected is judged from the venue's books. No network, no account.
+    The live desk trades on simulated venues that fail as real ones do: orders are sent over loopback in the
+    venues' own protocols, with throw-away keys. What was doubled, lost or unprotected is judged from the
+    venue's books. No network, no account.
     """
     from neuratrade.interfaces.cli.rehearsing import rehearse_command
 
