@@ -7,8 +7,8 @@ has some quiet minutes to bring its books and the exchange together.
 import asyncio
 import random
 import tempfile
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,22 @@ def play(stage: Stage, seed: int, bars: Sequence[Bar], kinds: Sequence[FaultKind
     plan = draw_plan(seed, PLAY_MINUTES * 60.0, FAULTS, kinds)
     loop = WarpLoop()
     with (
+        _same_dice(seed),
         tempfile.TemporaryDirectory(prefix="neuratrade-rehearsal-") as folder,
         asyncio.Runner(loop_factory=lambda: loop) as runner,
     ):
         return runner.run(_Play(stage, seed, plan, bars, loop, Path(folder)).run())
+
+
+@contextmanager
+def _same_dice(seed: int) -> Iterator[None]:
+    """Whoever draws from the dice of the process (back-offs, clients) draws the same in each repetition."""
+    before = random.getstate()
+    random.seed(f"process {seed}")
+    try:
+        yield
+    finally:
+        random.setstate(before)
 
 
 class _Play:

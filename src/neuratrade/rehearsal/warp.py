@@ -1,14 +1,17 @@
 """An event loop whose time jumps: while nothing is on its way, the next timer is now.
 
 Whatever waits through it (pings, back-offs, time-outs, clients of others that know no clock of ours) waits in
-its time, so a rehearsal of hours runs in seconds, over real sockets. A jump is made only when no socket has
-anything to read after a moment of real time: what is on loopback arrives within microseconds.
+its time, so a rehearsal of hours runs in seconds, over real sockets. What goes from one end to another in
+this loop goes through a pair of connected sockets, where what was sent has arrived: nothing is still under
+way when time jumps, however busy the machine is, and a play that is repeated comes out the same.
 """
 
 import asyncio
 import os
 import selectors
-from collections.abc import Coroutine
+import socket
+import weakref
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from neuratrade.core.model.market import NS_PER_SECOND
@@ -17,6 +20,7 @@ LOOKS = 3
 """How often sockets are looked at, the processor given away in between, before time jumps."""
 
 T = TypeVar("T")
+ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 Ready = list[tuple[selectors.SelectorKey, int]]
 
 
@@ -25,6 +29,8 @@ class WarpLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._elapsed_s = 0.0
+        self._served: dict[int, tuple[asyncio.Server, ProtocolFactory]] = {}
+        self._dialled: weakref.WeakKeyDictionary[socket.socket, ProtocolFactory] = weakref.WeakKeyDictionary()
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
@@ -33,7 +39,42 @@ class WarpLoop(asyncio.SelectorEventLoop):
 
     def jump(self, seconds: float) -> None:
         """Moves on."""
-        self._elapsed_s += seconds
+        # On a grid, so that when a timer fires does not depend on how many jumps led there.
+        self._elapsed_s = round(self._elapsed_s + seconds, 9)
+
+    async def create_server(self, protocol_factory: Any, *args: Any, **options: Any) -> asyncio.Server:
+        """A server as ever, which those who dial it from this loop reach through a pair of sockets."""
+        server = await super().create_server(protocol_factory, *args, **options)
+        for listening in server.sockets:
+            self._served[listening.getsockname()[1]] = (server, protocol_factory)
+        return server
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        """Dials. Where this loop serves that port, `create_connection` makes the connection."""
+        server = self._served.get(address[1]) if sock.family == socket.AF_INET else None
+        if server is not None and server[0].is_serving():
+            self._dialled[sock] = server[1]
+            return
+        await super().sock_connect(sock, address)
+
+    async def create_connection(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:
+        """A connection, over a socket that was dialled or to a host and port, or as ever."""
+        accepted = self._answering(args, options)
+        if accepted is None:
+            return await super().create_connection(protocol_factory, *args, **options)
+        if options.get("sock") is not None:
+            options["sock"].close()
+        ours, theirs = socket.socketpair()
+        await self.connect_accepted_socket(accepted, theirs)
+        return await super().create_connection(protocol_factory, sock=ours)
+
+    def _answering(self, args: tuple[Any, ...], options: dict[str, Any]) -> ProtocolFactory | None:
+        """Who answers a call in this loop, if somebody does."""
+        if options.get("sock") is not None:
+            return self._dialled.pop(options["sock"], None)
+        port = args[1] if len(args) > 1 else options.get("port")
+        server = self._served.get(port) if isinstance(port, int) and not options.get("ssl") else None
+        return server[1] if server is not None and server[0].is_serving() else None
 
 
 class _JumpingSelector(selectors.DefaultSelector):

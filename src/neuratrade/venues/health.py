@@ -14,10 +14,8 @@ FAILURES = 3
 WAITS_S = (1.0, 2.0, 4.0, 8.0)
 JITTER = 0.2
 
-_dice = random.SystemRandom()
 
-
-def backoff_s(attempt: int, draw: Callable[[], float] = _dice.random) -> float:
+def backoff_s(attempt: int, draw: Callable[[], float] = random.random) -> float:
     """How long to wait before a try. attempt: tries that failed in a row, from 0. draw: 0 to below 1."""
     wait_s = WAITS_S[min(max(attempt, 0), len(WAITS_S) - 1)]
     return wait_s * (1 + JITTER * (2 * draw() - 1))

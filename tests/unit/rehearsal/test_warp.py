@@ -140,3 +140,44 @@ def test_what_goes_wrong_inside_comes_out() -> None:
 
     with pytest.raises(ZeroDivisionError):
         run_warped(fail())
+
+
+def test_what_goes_from_end_to_end_in_the_loop_has_arrived_when_it_was_sent() -> None:
+    families: list[int] = []
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        families.append(writer.get_extra_info("socket").family)
+        writer.write(await reader.readline())
+        writer.close()
+
+    async def call() -> tuple[bytes, bytes]:
+        server = await asyncio.start_server(hear, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"by host and port\n")
+            first = await reader.readline()
+            await end(writer)
+            dialled = socket.socket()
+            dialled.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(dialled, ("127.0.0.1", port))
+            reader, writer = await asyncio.open_connection(sock=dialled)
+            writer.write(b"by a socket\n")
+            second = await reader.readline()
+            await end(writer)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+        return first, second
+
+    assert run_warped(call()) == (b"by host and port\n", b"by a socket\n")
+    assert families == [socket.AF_UNIX, socket.AF_UNIX]
+
+
+def test_a_timer_fires_at_the_same_instant_however_many_jumps_led_there() -> None:
+    async def wait(others: int) -> float:
+        naps = [asyncio.create_task(asyncio.sleep(0.1 + number / 7)) for number in range(others)]
+        await asyncio.sleep(100 / 3)
+        await asyncio.gather(*naps)
+        return warp_loop().time()
+
+    assert len({run_warped(wait(others)) for others in (0, 1, 17, 230)}) == 1
