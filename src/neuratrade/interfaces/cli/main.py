@@ -7,6 +7,7 @@ import typer
 from neuratrade import __version__
 from neuratrade.interfaces.cli import researching
 from neuratrade.interfaces.cli.ending import end_with
+from neuratrade.interfaces.cli.interrupting import keep_interrupts
 
 app = typer.Typer(
     name="neuratrade",
@@ -334,4 +335,5 @@ def data_list(as_json: Json = False) -> None:
 
 def main() -> None:
     """Entry point: exit codes 0 done, 1 refused or failed, 2 wrong usage; errors on stderr."""
+    keep_interrupts()
     end_with(app)
