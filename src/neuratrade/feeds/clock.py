@@ -6,10 +6,25 @@ one.
 """
 
 import asyncio
+import random
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from neuratrade.core.model.market import NS_PER_SECOND
+
+WAITS_S = (1.0, 2.0, 4.0, 8.0)
+JITTER = 0.2
+
+
+def backoff_s(attempt: int, draw: Callable[[], float] = random.random) -> float:
+    """How long to wait before a try: 1, 2, 4, 8 s, each a little longer or shorter than that, so that many
+    desks do not come back at the same instant.
+
+    attempt: tries that failed in a row, from 0. draw: 0 to below 1.
+    """
+    wait_s = WAITS_S[min(max(attempt, 0), len(WAITS_S) - 1)]
+    return wait_s * (1 + JITTER * (2 * draw() - 1))
 
 
 class Clock(Protocol):

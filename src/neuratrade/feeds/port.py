@@ -1,18 +1,23 @@
 """The `Feed` port: market data in time order. Data only: a feed has no way to place an order.
 
-Contract: what is given out was complete and public at its event time; event times never fall; an empty
-iterator means there was nothing; anything broken raises and is never skipped.
+Contract: what is given out was complete and public at its event time; event times never fall, but for the
+bars of a live market, which come when they are known; an empty iterator means there was nothing; anything
+broken raises and is never skipped.
 """
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
+from neuratrade.core.model.events import FeedStalled
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import Bar, Quote, Trade
 from neuratrade.feeds.clock import Clock
 
-Slice = list[Bar] | Quote | Trade
+Recorded = list[Bar] | Quote | Trade
 """What becomes known at one instant: all bars that close then, or one quote, or one trade."""
+
+Slice = Recorded | FeedStalled
+"""The same of a live market, whose prices may stall."""
 
 
 class Feed(Protocol):
@@ -40,11 +45,11 @@ class RecordedFeed(Feed, Protocol):
         """How many bars `slices` will give out in all."""
         ...
 
-    def slices(self) -> Iterator[Slice]:
+    def slices(self) -> Iterator[Recorded]:
         """All slices in order, at once."""
         ...
 
 
-def event_ns(piece: Slice) -> int:
+def event_ns(piece: Recorded) -> int:
     """When a slice became known: the close of its bars, or the time of its tick."""
     return piece[0].close_ns if isinstance(piece, list) else piece.at_ns

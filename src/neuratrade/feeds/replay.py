@@ -19,7 +19,7 @@ from neuratrade.core.model.market import NS_PER_SECOND, Bar
 from neuratrade.feeds.clock import Clock
 from neuratrade.feeds.dataset import Dataset, Event, Series
 from neuratrade.feeds.layout import SeriesKind
-from neuratrade.feeds.port import Slice, event_ns
+from neuratrade.feeds.port import Recorded, event_ns
 
 _KIND_RANK = {SeriesKind.BARS: 0, SeriesKind.QUOTES: 1, SeriesKind.TRADES: 2}
 _FALLEN_BEHIND_NS = NS_PER_SECOND
@@ -63,12 +63,12 @@ class ReplayFeed:
         bars = (series for series in self._series if series.kind is SeriesKind.BARS)
         return sum(series.count(self.start_ns, self.end_ns) for series in bars)
 
-    def slices(self) -> Iterator[Slice]:
+    def slices(self) -> Iterator[Recorded]:
         """All slices in order. Raises BadFile at the first row that breaks a rule, before giving it out."""
         sources = (series.events(self.start_ns, self.end_ns) for series in self._series)
         return merge(sources)
 
-    async def stream(self, clock: Clock) -> AsyncIterator[Slice]:
+    async def stream(self, clock: Clock) -> AsyncIterator[Recorded]:
         """The same slices, at `speed`."""
         async for piece in paced(self.slices(), clock, self.speed):
             yield piece
@@ -87,7 +87,7 @@ class ReplayFeed:
         return found
 
 
-def merge(sources: Iterable[Iterator[Event]]) -> Iterator[Slice]:
+def merge(sources: Iterable[Iterator[Event]]) -> Iterator[Recorded]:
     """Merge sources that are each in time order, by (event time, place); bars of one close join.
 
     The slice of an instant is complete when it is given out: each source was asked for its next event.
@@ -119,7 +119,7 @@ def merge(sources: Iterable[Iterator[Event]]) -> Iterator[Slice]:
         yield together
 
 
-async def paced(slices: Iterator[Slice], clock: Clock, speed: float | None) -> AsyncIterator[Slice]:
+async def paced(slices: Iterator[Recorded], clock: Clock, speed: float | None) -> AsyncIterator[Recorded]:
     """Give out each slice when its time has come: `speed` engine seconds pass in one second of `clock`.
 
     A reader that fell more than a second behind (a suspended machine) goes on from there at the same pace

@@ -13,7 +13,14 @@ from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 
-from neuratrade.core.model.events import ClockTick, ConnectionChanged, Event, VenueHealth, VenueSnapshot
+from neuratrade.core.model.events import (
+    ClockTick,
+    ConnectionChanged,
+    Event,
+    FeedStalled,
+    VenueHealth,
+    VenueSnapshot,
+)
 from neuratrade.core.model.facts import TimerFired, VenueEvent
 from neuratrade.core.model.market import Bar, Quote, Trade
 from neuratrade.hands.halt_file import HaltSeen
@@ -61,7 +68,7 @@ class HaltChanged:
 
 
 Control = HaltChanged | StopAsked | StreamBroke | Delivery | Event
-MarketItem = list[Bar] | Quote | Trade | FeedEnded
+MarketItem = list[Bar] | Quote | Trade | FeedStalled | FeedEnded
 VenueItem = VenueEvent | VenueSnapshot | VenueHealth | ConnectionChanged | TimerFired | ClockTick
 Item = Control | VenueItem | MarketItem
 

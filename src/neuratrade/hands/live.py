@@ -26,14 +26,14 @@ from neuratrade.core.model.commands import (
 )
 from neuratrade.core.model.market import NS_PER_SECOND, Bar, Quote, Trade
 from neuratrade.core.model.orders import OrderRole
-from neuratrade.feeds.clock import Clock
+from neuratrade.feeds.clock import Clock, backoff_s
 from neuratrade.hands.inbound import Inbound
 from neuratrade.hands.outbox import Answer, Call, Outbox, Rank
 from neuratrade.hands.recorder import Recorder
 from neuratrade.hands.sender import Sender
 from neuratrade.hands.trades import TradedMarkets
 from neuratrade.hands.turns import Turns, Watcher
-from neuratrade.venues.health import backoff_s, watch_health
+from neuratrade.venues.health import watch_health
 from neuratrade.venues.port import Cleared, StreamOpened, Venue
 from neuratrade.venues.pressure import Level, Pressure
 

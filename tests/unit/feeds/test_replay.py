@@ -16,7 +16,7 @@ from neuratrade.feeds.catalogue import SHIPPED, Catalogue
 from neuratrade.feeds.clock import ManualClock, SystemClock
 from neuratrade.feeds.dataset import Dataset, Event, Series
 from neuratrade.feeds.layout import SeriesKind
-from neuratrade.feeds.port import Feed, RecordedFeed, Slice, event_ns
+from neuratrade.feeds.port import Feed, Recorded, RecordedFeed, event_ns
 from neuratrade.feeds.replay import ReplayFeed, merge, paced
 
 ONE = Decimal(1)
@@ -157,11 +157,11 @@ def test_an_end_before_the_start_is_refused(shipped: Dataset) -> None:
         ReplayFeed([shipped], start_ns=2, end_ns=2)
 
 
-async def taken_at(pieces: AsyncIterator[Slice], clock: ManualClock) -> list[int]:
+async def taken_at(pieces: AsyncIterator[Recorded], clock: ManualClock) -> list[int]:
     return [clock.now_ns() async for _ in pieces]
 
 
-def minutes(count: int) -> Iterator[Slice]:
+def minutes(count: int) -> Iterator[Recorded]:
     return ([bar("A", minute)] for minute in range(count))
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from neuratrade.core.model.errors import Refused
 from neuratrade.core.model.market import NS_PER_SECOND
+from neuratrade.feeds.clock import backoff_s
 from neuratrade.rehearsal.warp import WarpClock, WarpLoop
-from neuratrade.venues.health import PING_S, backoff_s, watch_health
+from neuratrade.venues.health import PING_S, watch_health
 from neuratrade.venues.hosts import check_trading_host
 from neuratrade.venues.pressure import Level, Pressure
 
