@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import neuratrade.app.desk
+import neuratrade.app.opening
 import neuratrade.interfaces.cli as commands
 from neuratrade.app.dna import default_dna
 from neuratrade.app.kernels import prepare_kernels
@@ -69,7 +69,7 @@ def load() -> None:
     for module in pkgutil.iter_modules(commands.__path__):
         importlib.import_module(f"{commands.__name__}.{module.name}")
     prepare_kernels(build_strategies(default_dna()), lambda _what, _done, _total: None)
-    assert neuratrade.app.desk.open_desk is not None
+    assert neuratrade.app.opening.open_desk is not None
 
 
 def become_a_desk(words: list[str], log: str) -> None:

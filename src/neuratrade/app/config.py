@@ -4,6 +4,7 @@ A mistyped key is an error at start, with file, line and the nearest valid key; 
 but never loosened, since loosening is an operator's act with a reason, not an edit of a file.
 """
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -31,12 +32,46 @@ from neuratrade.venues.paper.costs import PaperCosts
 
 FILE_NAME = "neuratrade.yaml"
 LIMITS = "limits"
+NAME = re.compile(r"[a-z][a-z0-9]{1,30}")
+SYMBOL = re.compile(r"[A-Z0-9][A-Za-z0-9./:_-]{0,60}")
+LOOPBACK = re.compile(r"127\.0\.0\.1:[0-9]{2,5}")
 
 
 def _text(found: object) -> str:
     if not isinstance(found, str) or not found or len(found) > 200:
         raise refusal(found, "allowed is a text of 1 to 200 characters")
     return found
+
+
+def _name(found: object) -> str:
+    if not isinstance(found, str) or not NAME.fullmatch(found):
+        raise refusal(found, "allowed is the name of a venue in small letters, such as kraken")
+    return found
+
+
+def _symbols(found: object) -> tuple[str, ...]:
+    try:
+        return symbols_of(_text(found))
+    except UsageError as error:
+        raise refusal(found, str(error)) from None
+
+
+def _loopback(found: object) -> str:
+    if not isinstance(found, str) or not LOOPBACK.fullmatch(found):
+        raise refusal(found, "allowed is a simulator on this machine, 127.0.0.1:PORT")
+    return found
+
+
+def symbols_of(text: str) -> tuple[str, ...]:
+    """Symbols that are separated by commas. Raises UsageError for what is no symbol."""
+    symbols = tuple(part.strip() for part in text.split(",") if part.strip())
+    wrong = [symbol for symbol in symbols if not SYMBOL.fullmatch(symbol)]
+    if wrong or not symbols:
+        raise UsageError(
+            f"{shown(wrong[0] if wrong else text)} is no symbol; allowed are symbols separated by commas, "
+            "such as BTC/USDT,ETH/USDT"
+        )
+    return symbols
 
 
 def _limits(found: object) -> dict[str, str]:
@@ -122,6 +157,16 @@ class RiskBlock(Block):
     phase: Annotated[str, word(*Phase)] = Phase.MATURE.value
 
 
+class MarketBlock(Block):
+    """A live market to trade on paper instead of recorded data. symbols: separated by commas. host: of a
+    simulator on this machine, `127.0.0.1:PORT`, instead of the venue.
+    """
+
+    venue: Annotated[str, PlainValidator(_name)] = ""
+    symbols: Annotated[tuple[str, ...], PlainValidator(_symbols)] = ()
+    host: Annotated[str, PlainValidator(_loopback)] = ""
+
+
 class HistoryBlock(Block):
     """How long recorded candles are kept near at hand, days; see `feeds/market_history.py`."""
 
@@ -142,6 +187,7 @@ class Config(Block):
     operator_id: Text = "operator"
     account: AccountBlock = AccountBlock()
     data: Text = "shipped"
+    market: MarketBlock = MarketBlock()
     dna: Text | None = None
     limits: Annotated[dict[str, str], PlainValidator(_limits)] = {}
     risk: RiskBlock = RiskBlock()

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from neuratrade.app.config import Config
+from neuratrade.app.markets import LIVE, Market, RecordedMarket
 from neuratrade.app.trading_day import trading_days
 from neuratrade.core.bars.timeframe import timeframe_of
 from neuratrade.core.engine.config import EngineConfig
@@ -52,17 +53,17 @@ class Setup:
     indicators: Library = Library.NATIVE
 
     @classmethod
-    def from_config(cls, config: Config, dna: Dna, dataset: Dataset) -> "Setup":
+    def from_config(cls, config: Config, dna: Dna, market: Market) -> "Setup":
         """The setup of a new run."""
         block = config.account
-        venue = dataset.instruments[0].venue
-        account = Account(block.account_id, venue, block.currency, AccountKind(block.kind))
+        venue = market.instruments[0].venue
+        account = Account(block.account_id, venue, _currency(config, market), AccountKind(block.kind))
         limits = dna.risk.tighten(config.tightened())
         return cls(
             account=account,
             operator_id=config.operator_id,
             cash=block.cash,
-            data=dataset.name,
+            data=market.name,
             costs=config.paper.costs(),
             dna=dna,
             limits=limits,
@@ -78,7 +79,7 @@ class Setup:
     def from_run(cls, started: RunStarted) -> "Setup":
         """The setup of a run that was journaled. Raises UsageError when it was no replay."""
         config = started.config
-        if "dna" not in config:
+        if "dna" not in config or config["data"].startswith(LIVE):
             raise UsageError(f"run {started.run_id} was no replay of recorded data: it cannot be repeated")
         return cls(
             account=started.account,
@@ -117,23 +118,37 @@ class Setup:
         return {name: str(getattr(self.limits, name)) for name in NAMES}
 
 
-def engine_config(
-    setup: Setup, dataset: Dataset, signer: Signer | None, report: Report = tell_stderr
-) -> EngineConfig:
-    """The engine's fixed parts for the instruments of a dataset. report: told of strategies that fail.
+def _currency(config: Config, market: Market) -> str:
+    """Of the account: what the file says, or what a live market is quoted in."""
+    block, quote = config.account, market.instruments[0].quote
+    if not market.name.startswith(LIVE):
+        return block.currency
+    if "currency" in block.model_fields_set and block.currency != quote:
+        raise UsageError(
+            f"the account is kept in {block.currency}, but {market.name.removeprefix(LIVE)} quotes these "
+            f"markets in {quote}; take symbols quoted in {block.currency}, or leave account.currency out of "
+            "the file"
+        )
+    return quote
 
-    Raises UsageError where a timeframe cannot be made of the dataset's bars.
+
+def engine_config(
+    setup: Setup, market: Market, signer: Signer | None, report: Report = tell_stderr
+) -> EngineConfig:
+    """The engine's fixed parts for the instruments of a market. report: told of strategies that fail.
+
+    Raises UsageError where a timeframe cannot be made of the market's bars.
     """
     strategies = tuple(GuardedStrategy(item, report) for item in build_strategies(setup.dna))
-    span_ns = bar_span(dataset)
+    span_ns = market.span_ns
     for name, wanted in [("the gate", GATE_SPAN_NS), *((item.name, item.span_ns) for item in strategies)]:
         if wanted % span_ns:
             bars, needed = timeframe_of(span_ns), timeframe_of(wanted)
-            raise UsageError(f"{name} needs bars of {needed}; those of dataset {setup.data} are {bars}")
+            raise UsageError(f"{name} needs bars of {needed}; those of {setup.data} are {bars}")
     return EngineConfig(
         account_id=setup.account.account_id,
         operator_id=setup.operator_id,
-        instruments={item.key: item for item in dataset.instruments},
+        instruments={item.key: item for item in market.instruments},
         strategies=strategies,
         dna=setup.dna,
         provider=provider_of(setup.indicators, [spec for item in strategies for spec in item.indicators]),
@@ -142,17 +157,12 @@ def engine_config(
         gate_span_ns=GATE_SPAN_NS,
         assumed_spread_fraction=setup.costs.spread_fraction,
         reconcile_every_ns=PAPER_EVERY_NS if setup.account.paper else LIVE_EVERY_NS,
-        venue_rules={item.venue: PAPER_RULES for item in dataset.instruments},
+        venue_rules={item.venue: PAPER_RULES for item in market.instruments},
         profile=setup.profile,
         boldest=setup.boldest,
         phase=setup.phase,
         days=trading_days(setup.day_zone, setup.day_begins),
     )
-
-
-def bar_span(dataset: Dataset) -> int:
-    """Length of the dataset's bars; of those made of its trades, where it has none: a minute."""
-    return next((item.span_ns for item in dataset.series if item.kind is SeriesKind.BARS), NS_PER_MINUTE)
 
 
 def traded_markets(setup: Setup, dataset: Dataset) -> TradedMarkets:
@@ -165,7 +175,7 @@ def traded_markets(setup: Setup, dataset: Dataset) -> TradedMarkets:
         {item.key: item for item in dataset.instruments},
         without_bars=trades - known[SeriesKind.BARS],
         without_quotes=trades - known[SeriesKind.BARS] - known[SeriesKind.QUOTES],
-        span_ns=bar_span(dataset),
+        span_ns=RecordedMarket(dataset).span_ns,
         spread_fraction=setup.costs.spread_fraction,
     )
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from neuratrade.app.engine_room import Setup, engine_config, open_data, replay_of, traded_markets
+from neuratrade.app.markets import RecordedMarket
 from neuratrade.app.summary import Summary, summarise
 from neuratrade.core.engine.engine import Engine
 from neuratrade.core.engine.fold import apply
@@ -104,7 +105,7 @@ def _repeat(
 ) -> tuple[list[f.Fact], Summary]:
     dataset = open_data(catalogue, setup.data)
     instruments = {item.key: item for item in dataset.instruments}
-    engine = Engine(engine_config(setup, dataset, signer=None))
+    engine = Engine(engine_config(setup, RecordedMarket(dataset), signer=None))
     exchange = PaperExchange(setup.account, instruments, setup.cash, setup.costs)
     recorder = MemoryRecorder()
     desk = SimulatedDesk(engine, exchange, recorder, sender=None, markets=traded_markets(setup, dataset))

@@ -7,7 +7,8 @@ from weakref import WeakKeyDictionary
 
 import polars as pl
 
-from neuratrade.app.desk import Desk, Options, open_desk
+from neuratrade.app.desk import Desk
+from neuratrade.app.opening import Options, open_desk
 from neuratrade.core.model.facts import RunEnded
 from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.port import Slice
@@ -38,7 +39,8 @@ _waiting: "WeakKeyDictionary[Desk, Iterator[Slice]]" = WeakKeyDictionary()
 def step(desk: Desk, minutes: int | None = None) -> int:
     """Lives through so many minutes, or to the end; returns how many there were."""
     if desk not in _waiting:
-        _waiting[desk] = desk.feed.slices()
+        assert desk.replay is not None
+        _waiting[desk] = desk.replay.slices()
     lived = 0
     for piece in islice(_waiting[desk], minutes):
         assert isinstance(piece, list)

@@ -89,7 +89,8 @@ def test_a_desk_that_goes_on_begins_with_the_first_minute_it_has_not_seen(
     killed_after(recorded, tmp_path / "home", OrderRole.STOP)
     stopped_ns = look_at(Home(tmp_path / "home")).state.now_ns
     desk = opened(tmp_path / "home")
-    first = next(desk.feed.slices())
+    assert desk.replay is not None
+    first = next(desk.replay.slices())
     assert isinstance(first, list)
     assert event_ns(first) > stopped_ns >= first[0].open_ns
     assert 0 < desk.bars_before < desk.bars_in_all

@@ -133,7 +133,8 @@ async def test_a_running_desk_lifts_and_adopts_what_it_is_asked_to(
         step(desk, 1)
         shown(desk)
         # As slowly as the recording was made: the desk serves whoever asks in the meantime.
-        desk.feed.speed = 1.0
+        assert desk.replay is not None
+        desk.replay.speed = 1.0
         await asked_of(desk, ask)
         (bracket,) = desk.state.brackets.values()
         assert (bracket.held, bracket.stop_price, bracket.intent.strategy_ref) == (

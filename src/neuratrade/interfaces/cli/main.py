@@ -52,23 +52,28 @@ def _root(
     """NeuraTrade."""
 
 
-@app.command(epilog="Example: neuratrade run --speed max --json")
-def run(
+@app.command(epilog="Examples: neuratrade run --speed max --json; neuratrade run --venue kraken --mode paper")
+def run(  # noqa: PLR0917 - an option of the command each
     speed: Annotated[
         str, typer.Option(help="Engine seconds a second, or `max`; default: the data in 90 seconds.")
     ] = "auto",
     data: Annotated[str, typer.Option(help="Dataset to replay (see `data list`).")] = "",
+    venue: Annotated[
+        str, typer.Option(help="Trade live public data of kraken, binance, okx, alpaca ... instead.")
+    ] = "",
+    symbols: Annotated[str, typer.Option(help="Of the venue, with commas; default: BTC and ETH.")] = "",
+    mode: Annotated[str, typer.Option(help="paper: no order leaves this machine.")] = "paper",
     dna: Annotated[str, typer.Option(help="Strategy DNA file instead of the configured one.")] = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over with a fresh paper account.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Trade the recorded market on paper.
+    """Trade on paper: the recorded market, or a venue's live one.
 
     Goes on where it was stopped; after a run that ended it starts over with a fresh account.
     """
-    from neuratrade.interfaces.cli.run import run_desk
+    from neuratrade.interfaces.cli.run import Wanted, run_desk
 
-    run_desk(speed, data, dna, fresh=fresh, as_json=as_json)
+    run_desk(Wanted(speed, data, dna, venue, symbols, mode, fresh), as_json=as_json)
 
 
 @app.command(epilog="Example: neuratrade status --json")

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,15 +23,29 @@ AUTO_SECONDS = 90.0
 PATIENCE_S = 2.0
 
 
-def run_desk(speed: str, data: str, dna: str, *, fresh: bool, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks for, as it was typed."""
+
+    speed: str
+    data: str
+    dna: str
+    venue: str
+    symbols: str
+    mode: str
+    fresh: bool
+
+
+def run_desk(wanted: Wanted, *, as_json: bool) -> None:
     """Runs a desk to its end. Raises UsageError for options or files that cannot be used."""
-    pace = _parse_speed(speed)
+    _check_market(wanted)
+    pace = _parse_speed(wanted.speed)
     # What nohup or a shell told this process to ignore stays ignored.
     stopping = [item for item in _stopping() if signal.getsignal(item) is not signal.SIG_IGN]
     for item in stopping:
         signal.signal(item, _interrupt)
     try:
-        _open_and_run(pace, data, dna, stopping, fresh=fresh, as_json=as_json)
+        _open_and_run(pace, wanted, stopping, as_json=as_json)
     except KeyboardInterrupt as stopped:
         raise Retryable(
             f"{stopped} before the desk had begun, so it did nothing; start it again with `neuratrade run`"
@@ -38,27 +53,37 @@ def run_desk(speed: str, data: str, dna: str, *, fresh: bool, as_json: bool) -> 
 
 
 def _open_and_run(
-    pace: float | None, data: str, dna: str, stopping: list[signal.Signals], *, fresh: bool, as_json: bool
+    pace: float | None, wanted: Wanted, stopping: list[signal.Signals], *, as_json: bool
 ) -> None:
     # Something is on the screen before the heavy half is imported.
     say = _Progress(quiet=as_json)
-    say.line("NeuraTrade: opening the desk (paper, recorded market, no key, no network)")
+    market = f"live market of {wanted.venue}, no order leaves" if wanted.venue else "no key, no network"
+    say.line(f"NeuraTrade: opening the desk (paper, {market})")
     from neuratrade.app.kernels import choose_cache
 
     choose_cache()
-    from neuratrade.app.desk import Options, open_desk
+    from neuratrade.app.config import symbols_of
     from neuratrade.app.looking import home_in_use
+    from neuratrade.app.opening import Options, open_desk
     from neuratrade.app.summary import summarise
 
     began = time.monotonic()
     home = home_in_use()
-    desk = open_desk(home, Options(None, data or None, dna or None, fresh), say.step)
+    options = Options(
+        data=wanted.data or None,
+        dna=wanted.dna or None,
+        fresh=wanted.fresh,
+        venue=wanted.venue,
+        symbols=symbols_of(wanted.symbols) if wanted.symbols else (),
+    )
+    desk = open_desk(home, options, say.step)
     say.done()
     with desk:
         # From here on there is something to end in order, even before the loop turns.
         for item in stopping:
             signal.signal(item, lambda number, _: desk.runner.ask_to_stop(_received(number)))
-        desk.feed.speed = pace if pace is not AUTO else _auto_speed(desk.feed)
+        if desk.replay is not None:
+            desk.replay.speed = pace if pace is not AUTO else _auto_speed(desk.replay)
         if desk.resumed:
             held = len(desk.state.brackets)
             say.line(f"going on with run {desk.run_id}: {held} open bracket(s), protection checked")
@@ -77,6 +102,20 @@ def _open_and_run(
 
         say.line(f"the desk has stopped: {reason}")
         print_summary(summary, home.root)
+
+
+def _check_market(wanted: Wanted) -> None:
+    if wanted.mode != "paper":
+        raise UsageError(
+            f"--mode {wanted.mode}: only paper can be run yet; until a desk can prove that it is ready for "
+            "money, orders go to venues in rehearsals alone (neuratrade rehearse)"
+        )
+    if wanted.venue and wanted.data:
+        raise UsageError("--venue and --data name two markets: give the live one or the recorded one")
+    if wanted.symbols and not wanted.venue:
+        raise UsageError("--symbols are those of a live market: name it, such as --venue kraken")
+    if wanted.venue and wanted.speed != "auto":
+        raise UsageError("--speed is of recorded markets: a live one has its own; leave it out")
 
 
 def _parse_speed(text: str) -> float | None:
