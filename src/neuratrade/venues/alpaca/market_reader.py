@@ -88,12 +88,15 @@ class Reader:
             self.leave_out("data that nobody asked for")
             return None
         try:
-            piece = self._trade(message, key) if isinstance(message, WireTrade) else quote_of(message, key)
+            piece = trade_of(message, key) if isinstance(message, WireTrade) else quote_of(message, key)
         except Unsound as error:
             self.leave_out(str(error))
             return None
-        if piece is not None and piece.at_ns > self._clock.now_ns() + AHEAD_NS:
+        if piece.at_ns > self._clock.now_ns() + AHEAD_NS:
             self.leave_out("times ahead of this machine's clock by more than a minute")
+            return None
+        if isinstance(message, WireTrade) and message.number and self._is_known(self._identity(message, key)):
+            self.leave_out("trades told twice")
             return None
         return piece
 
@@ -106,13 +109,6 @@ class Reader:
         self.left_out[kind] += 1
         if self.left_out[kind] == 1:
             self._note(f"Alpaca's stream: {kind}: left out, counted from now on, told of no more")
-
-    def _trade(self, wire: WireTrade, key: str) -> Trade | None:
-        trade = trade_of(wire, key)
-        if wire.number and self._is_known(self._identity(wire, key)):
-            self.leave_out("trades told twice")
-            return None
-        return trade
 
     @staticmethod
     def _identity(wire: WireTrade, key: str) -> tuple[object, ...]:

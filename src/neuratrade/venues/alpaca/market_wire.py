@@ -134,7 +134,14 @@ class WireBar(msgspec.Struct, frozen=True):
 
 
 def ns_of(stamp: Stamp) -> int:
-    """Nanoseconds UTC, none of them lost. Raises Unsound for what is no time."""
+    """Nanoseconds UTC, none of them lost. Raises Unsound for what is no time, or one before 1970."""
+    at_ns = _ns_of(stamp)
+    if at_ns < 0:
+        raise Unsound("a time that is none")
+    return at_ns
+
+
+def _ns_of(stamp: Stamp) -> int:
     if isinstance(stamp, str):
         whole, rest = stamp[:19], stamp[19:]
         if rest[-1:] != "Z" or (len(rest) > 1 and not (rest[0] == "." and rest[1:-1].isdecimal())):
