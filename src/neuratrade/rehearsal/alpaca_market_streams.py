@@ -89,7 +89,7 @@ class AlpacaMarketStreams:
     def publish_news(self, item: Mapping[str, Any]) -> None:
         """Tells a piece of news once to each connection that follows all, or one of its symbols."""
         message = [{"T": "n", **item}]
-        wanted = {*item.get("symbols", ()), "*"}
+        wanted = {*(item.get("symbols") or ()), "*"}
         for codec, encode in ENCODERS.items():
             topics = {_topic(codec, "/v1beta1/news", "news", symbol) for symbol in wanted}
             for asked in self.hub.topics:
