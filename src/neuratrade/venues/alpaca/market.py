@@ -87,7 +87,10 @@ class AlpacaMarket:
         return tuple([await self._rest.instrument(symbol) for symbol in symbols])
 
     async def history(self, instrument: Instrument, bars: int, before_ns: int) -> list[Bar]:
-        """The venue's own minutes; those of crypto without a trade are of quotes, with volume zero."""
+        """The venue's own minutes in which something was traded.
+
+        Those of crypto without a trade it makes of quotes; they are left out, as a stream of trades has none.
+        """
         found, broken = await self._rest.history(instrument, bars, before_ns)
         for _ in range(broken):
             self._reader.leave_out("bars that contradict themselves")
@@ -118,20 +121,22 @@ class AlpacaMarket:
             await stream.ask("subscribe", _channels([instrument.asset]))
 
     async def _streamed(self, keys: Keys, groups: dict[str, dict[str, str]]) -> AsyncGenerator[Piece]:
+        # Its own, for another call may have begun before the garbage of this one is collected.
+        streams: dict[str, MarketStream] = {}
+        self._streams = streams
         try:
             for path, names in groups.items():
                 stream = await connect(
                     self._rest.session, self._hosts.stream + path, keys, self._reader, self._codec
                 )
-                self._streams[path] = stream
+                streams[path] = stream
                 await stream.subscribe(_channels(list(names)))
             yield SourceOpened()
-            heard = [self._heard(self._streams[path], names) for path, names in groups.items()]
+            heard = [self._heard(streams[path], names) for path, names in groups.items()]
             async with aclosing(merged(heard) if len(heard) > 1 else heard[0]) as pieces:
                 async for piece in pieces:
                     yield piece
         finally:
-            streams, self._streams = self._streams, {}
             for stream in streams.values():
                 await stream.close()
 

@@ -13,8 +13,9 @@ from neuratrade.venues.alpaca.market_reader import Reader
 from neuratrade.venues.alpaca.market_rest import DataRest
 from neuratrade.venues.alpaca.market_wire import WireQuote
 
-EVERY_S = 2.0
+EVERY_S = 2
 """Two questions each time: 60 a minute, of the 200 that an account has; who has none gets fewer."""
+AFTER_NS = NS_PER_SECOND // 4
 REACH_NS = 60 * NS_PER_SECOND
 
 
@@ -43,4 +44,10 @@ async def poll(
                 quoted[symbol] = quote
                 if (piece := reader.piece(quote, key)) is not None:
                     yield piece
-        await clock.sleep(EVERY_S)
+        await clock.sleep(_wait_s(clock.now_ns()))
+
+
+def _wait_s(now_ns: int) -> float:
+    """Until the next question. One comes soon after each minute, before the bar of that minute is made."""
+    every_ns = EVERY_S * NS_PER_SECOND
+    return (every_ns - (now_ns - AFTER_NS) % every_ns) / NS_PER_SECOND

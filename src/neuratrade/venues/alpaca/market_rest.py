@@ -99,7 +99,7 @@ class DataRest:
         return instrument_of(asset)
 
     async def history(self, instrument: Instrument, count: int, before_ns: int) -> tuple[list[Bar], int]:
-        """The last complete minutes before a time, oldest first, and how many were left out as unsound."""
+        """The last complete minutes with trades before a time, oldest first, and how many were unsound."""
         crypto = instrument.kind is InstrumentKind.SPOT
         back_ns = count * CLOSED * NS_PER_MINUTE + 7 * NS_PER_DAY
         query = {
@@ -114,8 +114,8 @@ class DataRest:
             query |= {"feed": self._feed, "adjustment": "raw"}
         found: dict[int, Bar] = {}
         broken = 0
-        while len(found) + broken < count:
-            query["limit"] = str(min(count - len(found) - broken, PAGE))
+        query["limit"] = str(min(count, PAGE))
+        while len(found) < count:
             page = await self._read(
                 _bars, self._hosts.rest + (CRYPTO if crypto else "/v2/stocks") + "/bars", query
             )
@@ -126,12 +126,13 @@ class DataRest:
                 except Unsound:
                     broken += 1
                     continue
-                if bar.close_ns <= before_ns:
+                if bar.close_ns <= before_ns and bar.volume:
                     found[bar.open_ns] = bar
             if page.next_page_token is None or not wires:
                 break
-            query["page_token"] = page.next_page_token
-        return [found[at] for at in sorted(found)], broken
+            # There are more than wanted where nothing was traded for long: the rest in few, large pages.
+            query |= {"page_token": page.next_page_token, "limit": str(PAGE)}
+        return [found[at] for at in sorted(found)[-count:]], broken
 
     async def latest_quotes(self, symbols: Sequence[str]) -> dict[str, WireQuote]:
         """The newest quote of each crypto pair."""

@@ -97,6 +97,17 @@ async def test_history_is_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @warped
+async def test_minutes_without_a_trade_are_passed_over_however_many() -> None:
+    async with floor() as here:
+        for number in range(60):
+            traded = number in (3, 40, 41)
+            here.simulator.tape.play(minute(number) if traded else replace(minute(number), volume=D(0)))
+        await asyncio.sleep(3600.0)
+        found = await here.market.history(BTC, 2, FIRST_NS + 60 * NS_PER_MINUTE)
+        assert found == [minute(40), minute(41)]
+
+
+@warped
 async def test_history_of_stocks_reaches_back_over_nights_and_weekends() -> None:
     async with floor() as here:
         friday = -3 * 24 * 60
@@ -160,6 +171,19 @@ async def test_without_keys_quotes_and_every_trade_come_by_rest_once() -> None:
         ]  # fmt: skip
         assert [item.instrument for item in here.data if isinstance(item, Quote)] == [BTC.key, ETH.key]
         assert here.market.left_out == {}, "what is asked for twice on purpose is nothing to tell of"
+
+
+@warped
+async def test_without_keys_the_last_trade_of_a_minute_is_told_within_a_second_of_its_end() -> None:
+    async with floor(keys=None) as here, here.listening():
+        for _ in range(5):
+            now_ns = here.simulator.now_ns
+            close_ns = now_ns - now_ns % NS_PER_MINUTE + NS_PER_MINUTE
+            await asyncio.sleep((close_ns - now_ns) / NS_PER_SECOND - 0.001)
+            before = len(here.data)
+            here.trade("100")
+            await asyncio.sleep(0.95)
+            assert len(here.data) == before + 1
 
 
 @warped
