@@ -17,6 +17,8 @@ from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderType, Side, TimeInForce
+from neuratrade.rehearsal.alpaca_market import AlpacaMarketRest
+from neuratrade.rehearsal.alpaca_market_streams import AlpacaMarketStreams
 from neuratrade.rehearsal.faults import Act, Troubles
 from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.orders import (
@@ -30,6 +32,7 @@ from neuratrade.rehearsal.orders import (
     Ticket,
 )
 from neuratrade.rehearsal.server import Frame, Handler, Hub, Simulator
+from neuratrade.rehearsal.tape import Tape
 
 KEY, SECRET = "REHEARSAL-KEY", "rehearsal-secret"
 SPACE = uuid.UUID("6f1e3a52-0d5c-4f0e-9c7a-5a1c2f0b7d11")
@@ -66,13 +69,16 @@ class AlpacaSimulator(Simulator):
     def __init__(self, engine: MatchingEngine, troubles: Troubles, now_ns: Callable[[], int]) -> None:
         super().__init__(engine, troubles, now_ns)
         self.hub = Hub(troubles)
+        self.tape = Tape(engine, troubles, now_ns)
+        self.market = AlpacaMarketRest(engine, self.tape, lambda: self.now_ns, _known)
+        self.market_streams = AlpacaMarketStreams(engine, self.tape, troubles, (KEY, SECRET))
         self._symbols = {item.asset: item for item in engine.contracts.values()}
         self._by_uuid: dict[str, int] = {}
         self._forces: dict[str, str] = {}
         engine.listen(self._on_change)
 
     def routes(self) -> list[web.RouteDef]:
-        """Trading endpoints of version 2, and the stream."""
+        """Trading endpoints of version 2, its stream, and all that is public."""
         return [
             web.post("/v2/orders", _known(self._submit)),
             web.get("/v2/orders", _known(self._orders)),
@@ -83,9 +89,12 @@ class AlpacaSimulator(Simulator):
             web.get("/v2/account", _known(self._account)),
             web.get("/v2/positions", _known(self._positions)),
             web.get("/v2/account/activities/FILL", _known(self._fills)),
+            web.get("/v2/assets", _known(self._assets)),
             web.get("/v2/assets/{symbol:.+}", _known(self._asset)),
             web.get("/v2/clock", _known(self._clock)),
             web.get("/stream", self._stream),
+            *self.market.routes(),
+            *self.market_streams.routes(),
         ]
 
     def act_of(self, request: web.Request) -> Act:
@@ -94,7 +103,7 @@ class AlpacaSimulator(Simulator):
             return {"POST": Act.SUBMIT, "DELETE": Act.CHANGE, "PATCH": Act.CHANGE}.get(
                 request.method, Act.ASK
             )
-        return Act.ASK
+        return Act.DATA if request.path.startswith(("/v1beta", "/v2/stocks")) else Act.ASK
 
     def trouble_answer(self, status: int) -> web.Response:
         """The body of the vendor's front door."""
@@ -233,6 +242,10 @@ class AlpacaSimulator(Simulator):
         if contract is None:
             return _json({"code": 40410000, "message": "asset not found"}, 404)
         return _json(_asset(contract))
+
+    async def _assets(self, request: web.Request) -> web.Response:
+        wanted = request.query.get("asset_class", "us_equity")
+        return _json([_asset(item) for item in self._symbols.values() if _class(item) == wanted])
 
     async def _clock(self, _request: web.Request) -> web.Response:
         now = moment(self.now_ns)

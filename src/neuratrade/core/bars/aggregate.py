@@ -145,6 +145,16 @@ class BarBuilder:
         self._last_close: Decimal | None = None
         self._findings: list[Finding] = []
 
+    @property
+    def forming(self) -> Bar | None:
+        """The bar in the making as it is now, None where there is none or it is not seen from its opening."""
+        bar = self._open
+        if bar is None or self._complete_from_ns is None or bar.open_ns < self._complete_from_ns:
+            return None
+        return Bar(
+            self.instrument, self.span_ns, bar.open_ns, bar.open, bar.high, bar.low, bar.close, bar.volume
+        )
+
     def take_findings(self) -> list[Finding]:
         """What was found since the last call, in order."""
         taken, self._findings = self._findings, []
