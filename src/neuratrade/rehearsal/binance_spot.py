@@ -210,7 +210,11 @@ class BinanceSpotSimulator(Simulator):
     async def _klines(self, _: web.Request, asked: Mapping[str, str]) -> list[list[Any]]:
         if asked.get("interval") != "1m":
             raise Refusal(400, -1120, "Invalid interval.")
-        return self.market.klines(self._contract(asked), int(asked.get("limit", "500")))
+        return self.market.klines(
+            self._contract(asked),
+            int(asked.get("limit", "500")),
+            int(asked["startTime"]) if "startTime" in asked else None,
+        )
 
     async def _book_ticker(self, _: web.Request, asked: Mapping[str, str]) -> Any:
         if "symbol" in asked:

@@ -15,12 +15,12 @@ from aiohttp import WSMsgType, web
 
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.instrument import Instrument
-from neuratrade.core.model.market import NS_PER_MINUTE, Quote
+from neuratrade.core.model.market import NS_PER_MINUTE, Bar, Quote, Trade
 from neuratrade.core.model.orders import Side
 from neuratrade.rehearsal.binance_spot_words import Json, millis, symbol_id, text
 from neuratrade.rehearsal.faults import FaultKind, Troubles
 from neuratrade.rehearsal.matching import MOST_LEVELS, MatchingEngine
-from neuratrade.rehearsal.orders import Change, Execution
+from neuratrade.rehearsal.orders import Change
 from neuratrade.rehearsal.server import STREAM_PAUSE_S, send
 
 Levels = dict[Decimal, Decimal]
@@ -65,6 +65,24 @@ class PublicMarket:
         engine.watch(self._on_quote)
         engine.listen(self._on_change)
 
+    def play(self, item: Quote | Trade | Bar) -> None:
+        """The market goes on: a quote, a trade between others, or a minute for all from then on."""
+        if isinstance(item, Quote):
+            self._engine.quote(item)
+            return
+        if isinstance(item, Bar):
+            known = self._klines.setdefault(item.instrument, [])
+            known[:] = [kline for kline in known if kline.open_ns < item.open_ns]
+            known.append(_Kline(item.open_ns, item.open))
+            for price in (item.high, item.low, item.close):
+                known[-1].take(price, ZERO)
+            known[-1].volume = item.volume
+            return
+        contract = self._engine.contracts[item.instrument]
+        number = self._engine.next_number()
+        self._tell_trade(contract, number, item, buyer_rests=item.aggressor_buy is False)
+        self._grow(contract, item.price, item.quantity)
+
     # answers
 
     def depth(self, contract: Instrument) -> Json:
@@ -89,8 +107,11 @@ class PublicMarket:
             "askQty": text(ask[1]),
         }
 
-    def klines(self, contract: Instrument, limit: int) -> list[list[Any]]:
-        """Minutes, oldest first; the last one still grows."""
+    def klines(self, contract: Instrument, limit: int, since_ms: int | None = None) -> list[list[Any]]:
+        """Minutes, oldest first, the first ones since a time or the last ones; the newest still grows."""
+        known = self._klines.get(contract.key, [])
+        if since_ms is not None:
+            known = [item for item in known if millis(item.open_ns) >= since_ms][:limit]
         return [
             [
                 millis(item.open_ns),
@@ -106,7 +127,7 @@ class PublicMarket:
                 text(ZERO),
                 "0",
             ]
-            for item in self._klines.get(contract.key, [])[-limit:]
+            for item in known[-limit:]
         ]
 
     # changes
@@ -147,17 +168,20 @@ class PublicMarket:
     def _on_change(self, change: Change) -> None:
         if change.execution is not None:
             contract = self._engine.contracts[change.execution.symbol]
-            self._trade(contract, change.execution)
+            done = change.execution
+            told = Trade(done.symbol, done.at_ns, done.price, done.quantity)
+            self._tell_trade(
+                contract, done.number, told, buyer_rests=(done.side is Side.BUY) is done.is_maker
+            )
             self._grow(contract, change.execution.price, change.execution.quantity)
 
-    def _trade(self, contract: Instrument, done: Execution) -> None:
-        buyer_rests = (done.side is Side.BUY) is done.is_maker
+    def _tell_trade(self, contract: Instrument, number: int, done: Trade, *, buyer_rests: bool) -> None:
         at_ms, name = millis(done.at_ns), symbol_id(contract)
         told = {
             "e": "trade",
             "E": at_ms,
             "s": name,
-            "t": done.number,
+            "t": number,
             "p": text(done.price),
             "q": text(done.quantity),
             "T": at_ms,

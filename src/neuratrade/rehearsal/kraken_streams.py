@@ -132,7 +132,7 @@ class KrakenStreams:
         if channel == "book":
             result["depth"] = params.get("depth", 10)
         answer = self._answer(request, method, {**result, "snapshot": True})
-        return [answer, *self._snapshot(channel, key, result)]
+        return [answer, *self._snapshot(channel, key, result)] if params.get("snapshot", True) else [answer]
 
     def _snapshot(self, channel: str, key: str, result: Said) -> list[Frame]:
         tape = self._venue.tape

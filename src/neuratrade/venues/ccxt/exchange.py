@@ -45,12 +45,15 @@ class Exchange(Protocol):
     markets: dict[str, dict[str, Any]] | None
     currencies: dict[str, Any] | None
     clients: dict[str, Any]
+    trades: dict[str, Sequence[Trade]]
+    bidsasks: dict[str, Mapping[str, Any]]
+    tickers: dict[str, Mapping[str, Any]]
 
     def set_sandbox_mode(self, enabled: bool) -> None:
         """Turns to the venue's own sandbox."""
 
-    async def load_markets(self) -> dict[str, dict[str, Any]]:
-        """Reads the markets once."""
+    async def load_markets(self, reload: bool = False) -> dict[str, dict[str, Any]]:
+        """Reads the markets, once where they are not wanted anew."""
 
     def set_markets(self, markets: object, currencies: object = None) -> object:
         """Takes markets another instance read."""
@@ -120,6 +123,30 @@ class Exchange(Protocol):
 
     async def watch_my_trades(self) -> Sequence[Trade]:
         """Executions that came."""
+
+    async def fetch_ohlcv(
+        self, symbol: str, timeframe: str, since: int | None = None, limit: int | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """Candles, oldest first."""
+
+    async def watch_trades(
+        self, symbol: str, since: int | None = None, limit: int | None = None, params: Params = ...
+    ) -> Sequence[Trade]:
+        """Public trades of a market."""
+
+    async def watch_trades_for_symbols(
+        self, symbols: Sequence[str], since: int | None = None, limit: int | None = None, params: Params = ...
+    ) -> Sequence[Trade]:
+        """Public trades of several markets."""
+
+    async def watch_bids_asks(self, symbols: Sequence[str]) -> Mapping[str, Any]:
+        """The best prices of several markets."""
+
+    async def watch_order_book(self, symbol: str) -> Mapping[str, Any]:
+        """The book of a market."""
+
+    async def watch_ticker(self, symbol: str) -> Mapping[str, Any]:
+        """The last and the best prices of a market."""
 
     def client(self, url: str) -> Any:
         """The connection to an address."""

@@ -4,9 +4,10 @@ ccxt takes any session. Ours sends each request once: what aiohttp would repeat 
 (a DELETE too), or send again where an answer redirects, it does not. It knows for each call how many requests
 that could change something left, and which of them were answered whole, since the class of an error proves
 neither. It pings streams, so that a dead connection is no quiet market. And it lets nothing out to a host
-where orders may not go today.
+where orders may not go today; a session for market data reaches every host, with questions alone.
 """
 
+import re
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ HEARTBEAT_S = 10.0
 LONGEST_PAUSE_S = 120.0
 TOO_MUCH = frozenset({418, 429})
 QUESTIONS = frozenset({"get", "head"})
+POSTED_QUESTIONS = re.compile(r"info|bullet-public|get_[a-z_]+")
+"""Ends of paths that some exchanges want questions about markets posted to; no order is taken there."""
 
 Elsewhere = str | Mapping[str, str]
 
@@ -67,7 +70,7 @@ class Wire:
 
     elsewhere: where the exchange's hosts are found instead, `HOST:PORT` with a path before theirs if need be,
     for all of them or by host. limiter: whose turn it is. trades: whether orders go through it: then it
-    reaches only hosts that may have them.
+    reaches only hosts that may have them. Otherwise it sends nothing that could be one.
     """
 
     def __init__(
@@ -157,6 +160,8 @@ class Wire:
         question = _is_question(method, sent)
         if self._limiter is not None:
             await self._limiter.turn(Urgency.DATA if sent is None else sent.urgency)
+        if not self._trades:
+            _check_question(method, url)
         turned = self._turned(url)
         if sent is not None:
             sent.changes += not question
@@ -234,6 +239,16 @@ def _trusted() -> ssl.SSLContext:
     import certifi
 
     return ssl.create_default_context(cafile=certifi.where())
+
+
+def _check_question(method: str, url: URL) -> None:
+    """Raises Refused for what could change something at a venue."""
+    posted = method == "post" and POSTED_QUESTIONS.fullmatch(url.name) is not None
+    if method not in QUESTIONS and not posted:
+        raise Refused(
+            f"{method.upper()} {url.path} is not sent to {url.host}: this connection is for market data, and "
+            "could change something there"
+        )
 
 
 def _is_question(method: str, sent: Sent | None) -> bool:
