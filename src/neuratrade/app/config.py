@@ -34,7 +34,7 @@ FILE_NAME = "neuratrade.yaml"
 LIMITS = "limits"
 NAME = re.compile(r"[a-z][a-z0-9]{1,30}")
 SYMBOL = re.compile(r"[A-Z0-9][A-Za-z0-9./:_-]{0,60}")
-LOOPBACK = re.compile(r"127\.0\.0\.1:[0-9]{2,5}")
+LOOPBACK = re.compile(r"127\.0\.0\.1:[0-9]{1,5}")
 
 
 def _text(found: object) -> str:

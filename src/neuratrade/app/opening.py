@@ -197,7 +197,8 @@ def _resume_or_begin(
     if desk.resumed and set(state.instruments) != set(instruments):
         raise UsageError(
             f"run {state.run_id} trades {', '.join(sorted(state.instruments))}, but "
-            f"{_words(desk.setup.data)} has {', '.join(sorted(instruments))}; run it with its own data, or start over with --fresh"
+            f"{_words(desk.setup.data)} has {', '.join(sorted(instruments))}; "
+            "run it with its own data, or start over with --fresh"
         )
 
 

@@ -179,8 +179,10 @@ class BinanceUsdmStreams:
         symbol = words.symbol(self._venue.engine.contracts[bar.instrument])
         for name, span_ns in words.SPANS.items():
             stream = f"{symbol.lower()}@kline_{name}"
+            if not (self.hub.is_asked(stream) or self.hub.is_asked(WRAPPED + stream)):
+                continue
             last = self._venue.tape.last_bar(bar.instrument, span_ns)
-            if last is None or not (self.hub.is_asked(stream) or self.hub.is_asked(WRAPPED + stream)):
+            if last is None:
                 continue
             candle: words.Row = {
                 "t": words.ms(last.open_ns),

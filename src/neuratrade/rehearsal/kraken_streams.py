@@ -203,8 +203,10 @@ class KrakenStreams:
     def _candle(self, bar: Bar) -> None:
         for minutes in CANDLE_MINUTES:
             topic = f"ohlc {bar.instrument} {minutes}"
+            if not self.hub.is_asked(topic):
+                continue
             last = self._venue.tape.last_bar(bar.instrument, minutes * NS_PER_MINUTE)
-            if last is not None and self.hub.is_asked(topic):
+            if last is not None:
                 self.hub.publish(self._frame("ohlc", "update", [self._bar_row(last)], timestamp=True), topic)
 
     def _bar_row(self, bar: Bar) -> Said:

@@ -173,8 +173,10 @@ class OkxStreams:
         contract = self._venue.engine.contracts[bar.instrument]
         for name, span_ns in SPANS.items():
             topic = f"candle{name} {bar.instrument}"
+            if not self.hub.is_asked(topic):
+                continue
             last = self._venue.tape.last_bar(bar.instrument, span_ns)
-            if last is not None and self.hub.is_asked(topic):
+            if last is not None:
                 self.hub.publish(self._candle_frame(f"candle{name}", contract, last), topic)
 
     def _candle_frame(self, channel: str, contract: Instrument, bar: Bar) -> str:

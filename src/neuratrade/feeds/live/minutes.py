@@ -59,5 +59,7 @@ class Minutes:
             for bar in await ask(self.instrument, missing, close_ns)
             if since_ns < bar.close_ns <= close_ns
         ]
-        self._known_ns = close_ns
-        return sorted(bars, key=lambda bar: bar.close_ns)
+        bars.sort(key=lambda bar: bar.close_ns)
+        # A venue may be late with its newest bar; what it still lacks a minute later was no bar.
+        self._known_ns = max(bars[-1].close_ns if bars else since_ns, close_ns - NS_PER_MINUTE)
+        return bars
