@@ -36,17 +36,30 @@ from neuratrade.venues.alpaca.wire import (
     order_body,
 )
 from neuratrade.venues.hosts import check_trading_host
+from neuratrade.venues.keys import KeyCheck, admit
 from neuratrade.venues.limiter import Budget, Limiter, Urgency
-from neuratrade.venues.port import Capabilities, Cleared, StreamOpened, VenueRefused, request_of
+from neuratrade.venues.port import (
+    Capabilities,
+    Cleared,
+    NativeExit,
+    StreamOpened,
+    VenueRefused,
+    request_of,
+)
 
 NAME = "alpaca"
 PAPER = "https://paper-api.alpaca.markets"
 RULES = VenueRules(stop_market=False, stop_limit=True, amends_stops=False, balance_lock=True)
-CAPABILITIES = Capabilities(
-    frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT}), amends=False, settle_s=5.0
-)
 BUDGET = Budget(requests=200, seconds=60.0, kept=60)
 """Requests a minute and account."""
+CAPABILITIES = Capabilities(
+    frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT}),
+    amends=False,
+    settle_s=5.0,
+    native_exits=frozenset(NativeExit),
+    rate=BUDGET,
+)
+"""For crypto, which has no native exits: those are for equities."""
 PROBE_S = 10.0
 """How often a silent stream is asked whether it still stands."""
 PAGE = 100
@@ -67,20 +80,31 @@ _authorisation = msgspec.json.Decoder(Authorisation)
 class AlpacaVenue:
     """One account at Alpaca, in `async with`. contracts: what is traded. base: of the REST API.
 
-    Raises Refused for a host that trades money.
+    allow_unverified: whether the key is taken though nobody can say what it may do. Raises Refused without
+    that, and for a host that trades money.
     """
 
     capabilities = CAPABILITIES
+    key_check = KeyCheck.UNVERIFIED
 
     def __init__(
-        self, account_id: str, contracts: Sequence[Instrument], keys: Keys, clock: Clock, base: str = PAPER
+        self,
+        account_id: str,
+        contracts: Sequence[Instrument],
+        keys: Keys,
+        clock: Clock,
+        base: str = PAPER,
+        *,
+        allow_unverified: bool = False,
     ) -> None:
+        check_trading_host(base)
+        admit(NAME, self.key_check, "it cannot be asked there", allow_unverified=allow_unverified)
         self._account_id = account_id
         self._contracts = {item.asset: item for item in contracts}
         self._by_plain_name = {item.asset.replace("/", ""): item for item in contracts}
         self._keys = keys
         self._clock = clock
-        self._rest = Rest(check_trading_host(base), keys, Limiter(BUDGET, clock))
+        self._rest = Rest(base, keys, Limiter(BUDGET, clock))
         self._stream_url = base.replace("http", "ws", 1) + "/stream"
         self._orders: dict[str, WireOrder] = {}
         self._ids: dict[str, str] = {}
