@@ -6,7 +6,7 @@ the exchange that backtests step. All of it lives in a loop whose time jumps.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from functools import wraps
@@ -122,7 +122,7 @@ class Stand:
         self.clock = clock
         self.told: list[Told] = []
         self.asked: list[Asked] = []
-        self.lost: BaseException | None = None
+        self.is_lost = False
         self._move = move
         self._simulator = simulator
         if simulator is not None:
@@ -213,14 +213,15 @@ class Stand:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Hears the stream into `told` until the block ends; what ended it before goes into `lost`."""
+        """Hears the stream into `told` until the block ends, or until it is lost by itself."""
+        self.is_lost = False
 
         async def hear() -> None:
-            try:
+            # It may end or raise: both say that it is lost.
+            with suppress(Exception):
                 async for item in self.venue.events():
                     self.told.append(item)
-            except Exception as error:  # noqa: BLE001 - a test says what it may be
-                self.lost = error
+            self.is_lost = True
 
         task = asyncio.create_task(hear())
         try:
