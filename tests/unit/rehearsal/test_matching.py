@@ -443,7 +443,7 @@ def test_orders_share_a_quote_and_the_next_one_is_new() -> None:
     floor.quote("100", "101", size="5")
     first, second = (floor.buy("3", limit="99") for _ in range(2))
     floor.quote("98", "99", size="4")
-    assert (first.filled, second.filled) == (3, 1)
+    assert [first.filled, second.filled] == [3, 1]
     floor.quote("98", "99", size="4")
     assert second.filled == 3
 

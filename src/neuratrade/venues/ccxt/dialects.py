@@ -272,8 +272,13 @@ class Okx(Dialect):
         found = await self.find(exchange, symbol, coid)
         if found is None or not found["info"].get("algoClOrdId"):
             return await exchange.cancel_order("", symbol, {"clientOrderId": coid})
-        waits = {} if _is_in_book(found) else {"trigger": True}
-        return await exchange.cancel_order(str(found["id"]), symbol, waits)
+        if _is_in_book(found):
+            return await exchange.cancel_order(str(found["id"]), symbol, {})
+        gone = await exchange.cancel_order(str(found["id"]), symbol, {"trigger": True})
+        # The stream leaves algo orders out, and an exit waits for the proof that its stop is gone.
+        with suppress(Exception):
+            return await self.find(exchange, symbol, coid) or gone
+        return gone
 
     async def executions(self, exchange: Exchange, symbol: str, order: Order) -> Sequence[Trade]:
         """Fills of the order in the book; an algo order names it once it was reached."""
