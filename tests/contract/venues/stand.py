@@ -105,7 +105,10 @@ class Asked(NamedTuple):
 
 
 class Stand:
-    """One venue. simulator: what it speaks to, None on paper. told: what stream and answers said."""
+    """One venue. simulator: what it speaks to, None on paper. told: what stream and answers said.
+
+    asked: all requests it got, since before the adapter was opened; a test may clear it.
+    """
 
     def __init__(
         self,
@@ -115,18 +118,17 @@ class Stand:
         clock: WarpClock,
         move: Callable[[Quote], None],
         simulator: Simulator | None = None,
+        asked: list[Asked] | None = None,
     ) -> None:
         self.name = name
         self.contract = contract
         self.venue = venue
         self.clock = clock
         self.told: list[Told] = []
-        self.asked: list[Asked] = []
+        self.asked: list[Asked] = [] if asked is None else asked
         self.is_lost = False
         self._move = move
         self._simulator = simulator
-        if simulator is not None:
-            simulator.witness = lambda *request: self.asked.append(Asked(*request))
 
     @property
     def simulator(self) -> Simulator:
@@ -313,10 +315,12 @@ async def _simulated(
         listed.append(msgspec.structs.replace(stage.contract, asset=other, base="DOGE"))
     engine = MatchingEngine(listed, stage.balances, clock.now_ns, stage.matching)
     simulator = await stack.enter_async_context(stage.simulator(engine, troubles, clock.now_ns))
+    asked: list[Asked] = []
+    simulator.witness = lambda *request: asked.append(Asked(*request))
     if dress is not None:
         dress(simulator)
     venue = await stack.enter_async_context(stage.venue(simulator, ACCOUNT, [stage.contract], clock))
-    return Stand(stage.name, stage.contract, venue, clock, engine.quote, simulator)
+    return Stand(stage.name, stage.contract, venue, clock, engine.quote, simulator, asked)
 
 
 def _vouched(name: str) -> MakeVenue:
