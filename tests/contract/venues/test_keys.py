@@ -7,11 +7,14 @@ import pytest
 
 from neuratrade.core.model.errors import Refused
 from neuratrade.feeds.clock import SystemClock
+from neuratrade.rehearsal.binance_spot import KEY, SECRET
 from neuratrade.rehearsal.server import Simulator
 from neuratrade.venues.alpaca.rest import Keys
 from neuratrade.venues.alpaca.venue import AlpacaVenue
+from neuratrade.venues.ccxt.exchange import Keys as CcxtKeys
 from neuratrade.venues.ccxt.venue import CcxtVenue
 from neuratrade.venues.keys import KeyCheck
+from tests.contract.rehearsal.binance_world import BTC, binance, place_of
 from tests.contract.venues.stand import VENUES, on_all_venues, on_stand, warped
 
 WORDS = "allow_unverified=True"
@@ -97,3 +100,14 @@ def test_the_words_name_an_argument_that_is_there() -> None:
     argument = WORDS.partition("=")[0]
     for adapter in (AlpacaVenue, CcxtVenue):
         assert inspect.signature(adapter).parameters[argument].default is False
+
+
+async def test_a_sandbox_without_the_endpoint_that_would_tell_leaves_the_key_unverified() -> None:
+    async with binance() as simulator:
+        how: dict[str, Any] = {"elsewhere": place_of(simulator), "sandbox": True}
+        given = ("main", "binance", [BTC], CcxtKeys(KEY, SECRET), SystemClock())
+        with pytest.raises(Refused, match=f"is not known.*{WORDS}"):
+            async with CcxtVenue(*given, **how):
+                pass
+        async with CcxtVenue(*given, **how, allow_unverified=True) as venue:
+            assert venue.key_check is KeyCheck.UNVERIFIED

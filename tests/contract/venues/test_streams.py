@@ -8,6 +8,7 @@ import pytest
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.orders import Fill, Side
 from neuratrade.rehearsal.faults import Fault, FaultKind
+from neuratrade.venues.health import watch_health
 from neuratrade.venues.port import StreamOpened
 from tests.contract.venues.stand import (
     LATER_S,
@@ -145,3 +146,20 @@ async def test_a_venue_that_is_away_answers_no_ping_and_one_that_is_back_does(na
         await stand.venue.ping()
         assert len(stand.asked) > before
         assert not stand.simulator.engine.orders
+
+
+@on_all_venues(but=NO_WIRE)
+@warped
+async def test_three_pings_without_an_answer_are_an_outage_and_one_with_is_its_end(name: str) -> None:
+    async with on_stand(name, Fault(LATER_S, FaultKind.MAINTENANCE, seconds=120.0)) as stand:
+        told: list[tuple[float, bool]] = []
+        watch = watch_health(stand.venue.ping, stand.clock)
+        async with asyncio.timeout(LATER_S + 240.0):
+            async for degraded in watch:
+                told.append((stand.simulator.troubles.elapsed_s, degraded))
+                if not degraded:
+                    break
+        assert [degraded for _, degraded in told] == [True, False]
+        (down_s, _), (up_s, _) = told
+        assert LATER_S < down_s < LATER_S + 45.0
+        assert LATER_S + 120.0 <= up_s < LATER_S + 135.0
