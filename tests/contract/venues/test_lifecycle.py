@@ -214,3 +214,31 @@ async def test_a_stop_is_changed_in_place_or_the_wish_is_refused_unsent(name: st
         seen = await stand.venue.snapshot("main")
         assert seen.conditional is not None
         assert [(item.quantity, item.stop_price) for item in seen.conditional] == [(D("0.4"), D(96))]
+
+
+@on_all_venues()
+@warped
+async def test_a_stop_that_was_reached_is_known_as_such_and_ends_with_what_it_filled(name: str) -> None:
+    async with on_stand(name) as stand, stand.listening():
+        await stand.own("1")
+        request = of_type(stand, OrderType.STOP_LIMIT)
+        coid = request.client_order_id
+        await stand.submit(request)
+        await stand.settled()
+        stand.quote("94.5", "94.6", size="0.05")
+        stand.quote("90", "90.1")
+        await stand.settled()
+        filled = traded(stand.fills(coid))
+        assert D(0) < filled < D("0.5")
+        told = await stand.look_up(coid)
+        assert fills_in(told) == stand.fills(coid)
+        assert not any(isinstance(item, ENDS) for item in told)
+        plain, conditional = await lists(stand)
+        assert (coid in plain, coid in conditional) == (True, False)
+        reached = [item for item in (*told, *stand.about(coid)) if isinstance(item, f.OrderTriggered)]
+        assert reached
+        await stand.cancel(coid)
+        await stand.settled()
+        end = await ended(stand, coid)
+        assert isinstance(end, f.OrderCancelled)
+        assert end.filled == filled

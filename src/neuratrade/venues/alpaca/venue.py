@@ -156,6 +156,8 @@ class AlpacaVenue:
         if known.status == "rejected":
             return [f.OrderRejected(now_ns, coid, "rejected by the venue")]
         told: list[f.VenueEvent] = [f.OrderAccepted(now_ns, coid, known.id)]
+        if _is_reached(known):
+            told.append(f.OrderTriggered(now_ns, coid))
         told += [f.OrderFilled(now_ns, fill) for fill in await self._fills_of(known)]
         if known.status in ENDED:
             told.append(_end(known, now_ns))
@@ -170,13 +172,16 @@ class AlpacaVenue:
         newest = await self._rest.read(_activities, "/v2/account/activities/FILL", {"page_size": str(PAGE)})
         ours = [await self._fill_of_activity(item) for item in newest]
         held = {self._key_of(item.symbol): _signed(item) for item in positions}
+        waiting = {
+            item.client_order_id for item in listed if item.stop_price is not None and not _is_reached(item)
+        }
         orders = [self._listed(item) for item in listed]
         return VenueSnapshot(
             self._clock.now_ns(),
             account_id,
             asked_ns,
-            plain=tuple(item for item in orders if item.stop_price is None),
-            conditional=tuple(item for item in orders if item.stop_price is not None),
+            plain=tuple(item for item in orders if item.client_order_id not in waiting),
+            conditional=tuple(item for item in orders if item.client_order_id in waiting),
             positions=held,
             balances=self._balances(account, positions),
             fills=tuple(reversed(ours)),
@@ -341,6 +346,11 @@ def _fee(
     if side is Side.BUY and contract.fee_in_base:
         return quantity * share, contract.base
     return quantity * price * share, contract.quote
+
+
+def _is_reached(order: WireOrder) -> bool:
+    """Whether it is a stop that was reached. The venue does not tell; what was filled proves it."""
+    return order.stop_price is not None and order.filled_qty > 0
 
 
 def _end(order: WireOrder, now_ns: int) -> f.VenueEvent:

@@ -273,7 +273,8 @@ class Okx(Dialect):
         if found is None or not found["info"].get("algoClOrdId"):
             return await exchange.cancel_order("", symbol, {"clientOrderId": coid})
         if _is_in_book(found):
-            return await exchange.cancel_order(str(found["id"]), symbol, {})
+            # ccxt calls it by the number of the algo order that it came of.
+            return await exchange.cancel_order(str(found["info"]["ordId"]), symbol, {})
         gone = await exchange.cancel_order(str(found["id"]), symbol, {"trigger": True})
         # The stream leaves algo orders out, and an exit waits for the proof that its stop is gone.
         with suppress(Exception):
