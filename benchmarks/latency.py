@@ -57,6 +57,7 @@ from neuratrade.hands.trades import TradedMarkets
 from neuratrade.store.emergency import EmergencyFile
 from neuratrade.store.journal import Journal
 from neuratrade.store.keys import Ed25519Signer, verify
+from neuratrade.venues.keys import KeyCheck
 from neuratrade.venues.port import Capabilities, Cleared, StreamOpened, Venue, VenueRefused, request_of
 from tests.loopback.http_venue import HttpVenue
 from tests.loopback.venue import Seen
@@ -94,6 +95,8 @@ class LiveFeed:
 
 class HandedOver:
     """A venue client that notes when it is given an order, and refuses it."""
+
+    key_check = KeyCheck.VERIFIED
 
     def __init__(self) -> None:
         self.capabilities = Capabilities(frozenset(OrderType), amends=True, settle_s=0.0)

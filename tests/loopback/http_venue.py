@@ -16,6 +16,7 @@ from neuratrade.core.model.commands import CancelOrder, LookUpOrder
 from neuratrade.core.model.events import VenueSnapshot
 from neuratrade.core.model.facts import VenueEvent
 from neuratrade.core.model.orders import OrderType
+from neuratrade.venues.keys import KeyCheck
 from neuratrade.venues.port import Capabilities, Cleared, StreamOpened, VenueRefused, request_of
 from tests.loopback.venue import AmendTerms
 
@@ -39,6 +40,8 @@ class DoubtfulAnswer(Exception):
 
 class HttpVenue:
     """A `Venue` over the loopback venue's HTTP. Use it in an `async with`."""
+
+    key_check = KeyCheck.VERIFIED
 
     def __init__(self, port: int, settle_s: float = 0.0) -> None:
         self.capabilities = Capabilities(frozenset(OrderType), amends=True, settle_s=settle_s)

@@ -2,8 +2,8 @@
 
 The market is a row of quotes with sizes, from recorded data. An order takes what is there at the best
 price, then walks on a tick at a time, so large orders come back in parts; what rests is filled when the other
-side reaches it, and by no more than is there. Fills, locks and refusals follow the exchange's rules, and
-nothing here knows the desk.
+side reaches it, and by no more than is there: all orders share one quote, who came first is served first.
+Fills, locks and refusals follow the exchange's rules, and nothing here knows the desk.
 """
 
 import copy
@@ -76,6 +76,7 @@ class MatchingEngine:
         self._listeners: list[Listener] = []
         self._watchers: list[Watcher] = []
         self._numbers = 0
+        self._taken: dict[tuple[str, Side, Decimal], Decimal] = {}
 
     def listen(self, listener: Listener) -> None:
         """Tells `listener` of every change from now on, in order."""
@@ -150,6 +151,8 @@ class MatchingEngine:
         if quantity <= order.filled:
             raise Rejected(Reason.GRID, f"{order.filled} is filled already")
         before = (order.quantity, order.limit_price, order.stop_price)
+        if self._lacks_margin(contract, order, quantity, limit_price or stop_price):
+            raise Rejected(Reason.BALANCE)
         order.quantity, order.limit_price, order.stop_price = quantity, limit_price, stop_price
         if self._lacks(contract, order.ticket, ZERO):
             order.quantity, order.limit_price, order.stop_price = before
@@ -166,6 +169,7 @@ class MatchingEngine:
     def quote(self, quote: Quote) -> None:
         """The market moves: what rests meets it, stops first."""
         self.quotes[quote.instrument] = quote
+        self._taken = {level: size for level, size in self._taken.items() if level[0] != quote.instrument}
         here = self.open_orders(quote.instrument)
         here.sort(key=lambda order: not order.is_conditional)
         contract = self.contracts[quote.instrument]
@@ -233,6 +237,15 @@ class MatchingEngine:
             return False
         return asked > self.free(contract.base)
 
+    def _lacks_margin(
+        self, contract: Instrument, order: SimOrder, quantity: Decimal, price: Decimal | None
+    ) -> bool:
+        """Whether the margin is missing for what an order of a derivative would still open."""
+        if not contract.is_derivative or order.ticket.reduce_only or price is None:
+            return False
+        needed = contract.notional(quantity - order.filled, price) * contract.initial_margin
+        return needed > self.account.balances.get(contract.quote, ZERO) - self.margin()
+
     # fills
 
     def _try(self, order: SimOrder, contract: Instrument) -> None:
@@ -264,18 +277,20 @@ class MatchingEngine:
         if best is None:
             return
         size *= self.share
-        for level in range(1 if order.resting else MOST_LEVELS):
-            price = best + contract.tick * level * order.ticket.side.sign
+        for depth in range(1 if order.resting else MOST_LEVELS):
+            price = best + contract.tick * depth * order.ticket.side.sign
             if not order.is_live or not self._admits(order, price):
                 return
             paid = order.limit_price if order.resting and order.limit_price is not None else price
-            quantity = min(order.remaining, contract.round_quantity(size))
+            level_of = (contract.key, order.ticket.side, price)
+            left = contract.round_quantity(max(size - self._taken.get(level_of, ZERO), ZERO))
+            quantity = min(order.remaining, left)
             if order.ticket.reduce_only:
                 held = self.account.position(contract.key)
                 quantity = min(quantity, max(-held * order.ticket.side.sign, ZERO))
-            if quantity <= 0:
-                return
-            self._fill(order, contract, quantity, paid, maker=order.resting)
+            if quantity > 0:
+                self._taken[level_of] = self._taken.get(level_of, ZERO) + quantity
+                self._fill(order, contract, quantity, paid, maker=order.resting)
 
     def _admits(self, order: SimOrder, price: Decimal) -> bool:
         limit = order.limit_price

@@ -32,7 +32,8 @@ AFTER = (FaultKind.RATE_LIMITED_AFTER, FaultKind.SERVER_ERROR_AFTER, FaultKind.C
 class Simulator(ABC):
     """One venue on a free port of 127.0.0.1, in `async with`. name: of the venue.
 
-    submissions: how often each client id was sent. crash: lets the desk die at once.
+    submissions: how often each client id was sent. crash: lets the desk die at once. witness: is shown each
+    request that came whole, before anything is done with it: method, path with query, body.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Simulator(ABC):
         self.requests = 0
         self.submissions: Counter[str] = Counter()
         self.crash: Callable[[], None] = lambda: None
+        self.witness: Callable[[str, str, bytes], None] = lambda *_: None
         self._dice = random.Random(self.name)  # noqa: S311 - how long a message takes
         self._now_ns = now_ns
         self._runner: web.AppRunner | None = None
@@ -103,7 +105,7 @@ class Simulator(ABC):
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await handler(request)
         # The whole request is here before anything is slow: a client that gives up has sent it already.
-        await request.read()
+        self.witness(request.method, request.path_qs, await request.read())
         await asyncio.sleep(self._way())
         act = self.act_of(request)
         crash = self.troubles.crash_on(act)

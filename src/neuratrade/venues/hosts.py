@@ -1,7 +1,7 @@
 """Where orders may go today: this machine and the official sandboxes, nowhere else.
 
 Until readiness and promotion can say that a desk may trade money, an adapter for a host that trades money
-does not start.
+does not start. Beyond this machine nothing is sent in the clear: keys could be read on the way.
 """
 
 import ipaddress
@@ -22,12 +22,19 @@ SANDBOXES = frozenset(
     }
 )
 
+ENCRYPTED = frozenset({"https", "wss"})
+
 
 def check_trading_host(url: str) -> str:
     """The URL, where orders may be sent to it. Raises Refused with the reason elsewhere."""
-    host = urlsplit(url).hostname or ""
-    if host in SANDBOXES or is_loopback(host):
+    asked = urlsplit(url)
+    host = asked.hostname or ""
+    if is_loopback(host):
         return url
+    if host in SANDBOXES:
+        if asked.scheme in ENCRYPTED:
+            return url
+        raise Refused(f"orders are not sent to {host} in the clear ({asked.scheme}): give its https address")
     raise Refused(
         f"orders are not sent to {host or url}: the steps that allow trading with money (readiness, "
         "promotion) are not built yet; use a sandbox, a rehearsal (neuratrade rehearse) or paper mode"

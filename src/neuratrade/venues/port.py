@@ -9,6 +9,7 @@ that changes anything, and may not turn a doubtful answer into a refusal.
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING, Never, Protocol, final
 
 import msgspec
@@ -18,7 +19,9 @@ from neuratrade.core.model.commands import CancelOrder, LookUpOrder
 from neuratrade.core.model.errors import Refused, Terminal
 from neuratrade.core.model.events import VenueSnapshot
 from neuratrade.core.model.facts import VenueEvent
-from neuratrade.core.model.orders import OrderRequest, OrderType
+from neuratrade.core.model.orders import OrderRequest, OrderType, TimeInForce
+from neuratrade.venues.keys import KeyCheck
+from neuratrade.venues.limiter import Budget
 
 
 class VenueRefused(Terminal):
@@ -89,16 +92,47 @@ def request_of(order: Cleared) -> OrderRequest:
     return order.request
 
 
-class Capabilities(msgspec.Struct, frozen=True):
-    """What a venue can do.
+class NativeExit(StrEnum):
+    """Exits a venue ties together by itself. None is used: nobody has shown that it covers partial fills.
 
-    amends: whether a resting stop can be changed in place. settle_s: how long after an unanswered submission
-    the venue may still take the order in; until then a look-up that finds nothing proves nothing.
+    BRACKET: an entry with stop and target. OCO: stop and target of a position. ONE_LEG: an entry with one of
+    them.
+    """
+
+    BRACKET = "bracket"
+    OCO = "OCO"
+    ONE_LEG = "one leg"
+
+
+class DeadMan(StrEnum):
+    """A switch at the venue that cancels what rests once we are silent. None is ever armed.
+
+    OFF: there is one, but it takes protective stops with it, or nobody has shown that it spares them.
+    """
+
+    NONE = "has none"
+    OFF = "off"
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What a venue can do, and what of it the desk makes use of.
+
+    order_types: those the adapter sends. times_in_force: those the venue itself keeps to; what is to rest
+    until a time is ended by the desk's own timer elsewhere. amends: whether a resting stop can be changed in
+    place. settle_s: how long after an unanswered submission the venue may still take the order in; until then
+    a look-up that finds nothing proves nothing. native_exits: what the venue has, used or not.
+    asks_permissions: whether it can be asked what a key may do. rate: what the adapter keeps under, None
+    where nothing is counted.
     """
 
     order_types: frozenset[OrderType]
     amends: bool
     settle_s: float
+    times_in_force: frozenset[TimeInForce] = frozenset({TimeInForce.GTC, TimeInForce.IOC})
+    native_exits: frozenset[NativeExit] = frozenset()
+    dead_man: DeadMan = DeadMan.NONE
+    asks_permissions: bool = False
+    rate: Budget | None = None
 
 
 class StreamOpened(msgspec.Struct, frozen=True):
@@ -115,6 +149,11 @@ class Venue(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What this venue can do; does not change while it is in use."""
+        ...
+
+    @property
+    def key_check(self) -> KeyCheck:
+        """What is known of the key by now."""
         ...
 
     async def submit(self, order: Cleared) -> Sequence[VenueEvent]:

@@ -9,8 +9,6 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import EntryType
 from neuratrade.core.model.orders import OrderRole
 from neuratrade.rehearsal.faults import Act, Fault, FaultKind
-from neuratrade.venues.ccxt.errors import Doubtful
-from neuratrade.venues.port import request_of
 from tests.contract.rehearsal.binance_world import BTC, D
 from tests.loopback.ccxt_desk import CcxtWorld, lived
 from tests.simulation.world import intent
@@ -114,17 +112,6 @@ def test_an_order_that_never_arrived_is_looked_up_and_given_up(kind: FaultKind) 
     lived(story, [Fault(LATER_S, kind, on=Act.SUBMIT)])
 
 
-def test_a_duplicate_id_proves_that_the_order_is_there_not_that_it_was_refused() -> None:
-    async def story(world: CcxtWorld) -> None:
-        world.propose(intent(instrument=BTC, order_type=EntryType.LIMIT, trigger="99"))
-        await world.until(world.simulator.engine.open_orders, "the entry rests")
-        with pytest.raises(Doubtful, match="Duplicate order sent"):
-            await world.venue.submit(world.venue.cleared[0])
-        assert len(world.simulator.engine.orders) == 1
-
-    lived(story)
-
-
 def test_what_happened_while_the_venue_was_away_is_found_when_it_is_back() -> None:
     async def story(world: CcxtWorld) -> None:
         stop = await entered(world)
@@ -210,19 +197,3 @@ def test_arithmetic_of_the_desk_stays_as_it_was() -> None:
 
     lived(story)
     assert decimal.getcontext().rounding == before.rounding
-
-
-def test_what_leaves_is_what_was_approved_to_the_last_digit() -> None:
-    async def story(world: CcxtWorld) -> None:
-        proposal = intent(
-            instrument=BTC, order_type=EntryType.LIMIT, trigger="99.07", stop="95.03", quantity="0.30001"
-        )
-        world.propose(proposal)
-        await world.until(world.simulator.engine.open_orders, "the entry rests")
-        request = request_of(world.venue.cleared[0])
-        placed = world.simulator.engine.find(request.client_order_id)
-        assert placed is not None
-        assert (placed.quantity, placed.limit_price) == (request.quantity, request.limit_price)
-        assert (placed.quantity, placed.limit_price) == (D("0.30001"), D("99.07"))
-
-    lived(story)

@@ -436,3 +436,31 @@ def test_a_position_realises_what_its_entry_price_says_also_when_it_turns() -> N
     held = floor.engine.account.positions[PERP.key]
     assert (held.quantity, held.entry_price) == (D(-3), D(120))
     assert floor.engine.account.balances["USDT"] == 10_000 + 30 - fees
+
+
+def test_orders_share_a_quote_and_the_next_one_is_new() -> None:
+    floor = Floor()
+    floor.quote("100", "101", size="5")
+    first, second = (floor.buy("3", limit="99") for _ in range(2))
+    floor.quote("98", "99", size="4")
+    assert [first.filled, second.filled] == [3, 1]
+    floor.quote("98", "99", size="4")
+    assert second.filled == 3
+
+
+def test_what_one_order_took_of_a_level_the_next_one_does_not_find_there() -> None:
+    floor = Floor()
+    floor.quote("100", "101", size="5")
+    assert floor.buy("5").average_price == D(101)
+    assert floor.buy("5").average_price == D("101.01")
+
+
+def test_a_derivative_cannot_be_enlarged_beyond_its_margin() -> None:
+    floor = Floor(PERP, balances={"USDT": D(100)})
+    floor.quote("100", "100.1")
+    order = floor.buy("1", limit="99")
+    with pytest.raises(Rejected) as refused:
+        floor.engine.amend(order.order_id, D(11), D(99), None)
+    assert refused.value.reason is Reason.BALANCE
+    assert order.quantity == 1
+    assert floor.engine.amend(order.order_id, D(10), D(99), None).quantity == 10

@@ -54,7 +54,8 @@ def played(
     def venue(
         simulator: Simulator, account_id: str, contracts: Sequence[Instrument], clock: Clock
     ) -> AbstractAsyncContextManager[Venue]:
-        return adapter(account_id, contracts, Keys(KEY, SECRET), clock, simulator.base)
+        keys = Keys(KEY, SECRET)
+        return adapter(account_id, contracts, keys, clock, simulator.base, allow_unverified=True)
 
     stage = replace(STAGE, venue=venue, rules=rules)
     return play(stage, seed, stretch(bars, stage.contract, seed, WARM_MINUTES + MINUTES), kinds)
@@ -98,9 +99,16 @@ class Deaf(AlpacaVenue):
     """Does not hear the first executions of its stream."""
 
     def __init__(
-        self, account_id: str, contracts: Sequence[Instrument], keys: Keys, clock: Clock, base: str
+        self,
+        account_id: str,
+        contracts: Sequence[Instrument],
+        keys: Keys,
+        clock: Clock,
+        base: str,
+        *,
+        allow_unverified: bool,
     ) -> None:
-        super().__init__(account_id, contracts, keys, clock, base)
+        super().__init__(account_id, contracts, keys, clock, base, allow_unverified=allow_unverified)
         self.dropped: dict[str, None] = {}
 
     async def events(self) -> AsyncIterator[f.VenueEvent | StreamOpened]:

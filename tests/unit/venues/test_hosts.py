@@ -6,6 +6,7 @@ from neuratrade.core.model.errors import Refused
 from neuratrade.feeds.clock import SystemClock
 from neuratrade.venues.alpaca.rest import Keys
 from neuratrade.venues.alpaca.venue import AlpacaVenue
+from neuratrade.venues.ccxt.wire import Wire
 from neuratrade.venues.hosts import SANDBOXES, check_trading_host
 
 REFUSED = {
@@ -51,6 +52,18 @@ def test_a_host_that_may_trade_money_is_refused_with_the_reason(url: str) -> Non
 )
 def test_sandboxes_and_this_machine_are_let_pass(url: str) -> None:
     assert check_trading_host(url) == url
+
+
+@pytest.mark.parametrize("host", sorted(SANDBOXES))
+@pytest.mark.parametrize("scheme", ["http", "ws", "ftp"])
+def test_nothing_leaves_this_machine_in_the_clear(scheme: str, host: str) -> None:
+    with pytest.raises(Refused, match=f"not sent to {host} in the clear"):
+        check_trading_host(f"{scheme}://{host}")
+
+
+def test_a_rehearsal_elsewhere_than_on_this_machine_is_refused() -> None:
+    with pytest.raises(Refused, match="in the clear"):
+        Wire("testnet.binance.vision", trades=True)
 
 
 def test_an_adapter_for_a_host_that_trades_money_does_not_start() -> None:

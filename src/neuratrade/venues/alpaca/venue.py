@@ -36,17 +36,30 @@ from neuratrade.venues.alpaca.wire import (
     order_body,
 )
 from neuratrade.venues.hosts import check_trading_host
+from neuratrade.venues.keys import KeyCheck, admit
 from neuratrade.venues.limiter import Budget, Limiter, Urgency
-from neuratrade.venues.port import Capabilities, Cleared, StreamOpened, VenueRefused, request_of
+from neuratrade.venues.port import (
+    Capabilities,
+    Cleared,
+    NativeExit,
+    StreamOpened,
+    VenueRefused,
+    request_of,
+)
 
 NAME = "alpaca"
 PAPER = "https://paper-api.alpaca.markets"
 RULES = VenueRules(stop_market=False, stop_limit=True, amends_stops=False, balance_lock=True)
-CAPABILITIES = Capabilities(
-    frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT}), amends=False, settle_s=5.0
-)
 BUDGET = Budget(requests=200, seconds=60.0, kept=60)
 """Requests a minute and account."""
+CAPABILITIES = Capabilities(
+    frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT}),
+    amends=False,
+    settle_s=5.0,
+    native_exits=frozenset(NativeExit),
+    rate=BUDGET,
+)
+"""For crypto, which has no native exits: those are for equities."""
 PROBE_S = 10.0
 """How often a silent stream is asked whether it still stands."""
 PAGE = 100
@@ -67,20 +80,31 @@ _authorisation = msgspec.json.Decoder(Authorisation)
 class AlpacaVenue:
     """One account at Alpaca, in `async with`. contracts: what is traded. base: of the REST API.
 
-    Raises Refused for a host that trades money.
+    allow_unverified: whether the key is taken though nobody can say what it may do. Raises Refused without
+    that, and for a host that trades money.
     """
 
     capabilities = CAPABILITIES
+    key_check = KeyCheck.UNVERIFIED
 
     def __init__(
-        self, account_id: str, contracts: Sequence[Instrument], keys: Keys, clock: Clock, base: str = PAPER
+        self,
+        account_id: str,
+        contracts: Sequence[Instrument],
+        keys: Keys,
+        clock: Clock,
+        base: str = PAPER,
+        *,
+        allow_unverified: bool = False,
     ) -> None:
+        check_trading_host(base)
+        admit(NAME, self.key_check, "it cannot be asked there", allow_unverified=allow_unverified)
         self._account_id = account_id
         self._contracts = {item.asset: item for item in contracts}
         self._by_plain_name = {item.asset.replace("/", ""): item for item in contracts}
         self._keys = keys
         self._clock = clock
-        self._rest = Rest(check_trading_host(base), keys, Limiter(BUDGET, clock))
+        self._rest = Rest(base, keys, Limiter(BUDGET, clock))
         self._stream_url = base.replace("http", "ws", 1) + "/stream"
         self._orders: dict[str, WireOrder] = {}
         self._ids: dict[str, str] = {}
@@ -132,6 +156,8 @@ class AlpacaVenue:
         if known.status == "rejected":
             return [f.OrderRejected(now_ns, coid, "rejected by the venue")]
         told: list[f.VenueEvent] = [f.OrderAccepted(now_ns, coid, known.id)]
+        if _is_reached(known):
+            told.append(f.OrderTriggered(now_ns, coid))
         told += [f.OrderFilled(now_ns, fill) for fill in await self._fills_of(known)]
         if known.status in ENDED:
             told.append(_end(known, now_ns))
@@ -146,13 +172,16 @@ class AlpacaVenue:
         newest = await self._rest.read(_activities, "/v2/account/activities/FILL", {"page_size": str(PAGE)})
         ours = [await self._fill_of_activity(item) for item in newest]
         held = {self._key_of(item.symbol): _signed(item) for item in positions}
+        waiting = {
+            item.client_order_id for item in listed if item.stop_price is not None and not _is_reached(item)
+        }
         orders = [self._listed(item) for item in listed]
         return VenueSnapshot(
             self._clock.now_ns(),
             account_id,
             asked_ns,
-            plain=tuple(item for item in orders if item.stop_price is None),
-            conditional=tuple(item for item in orders if item.stop_price is not None),
+            plain=tuple(item for item in orders if item.client_order_id not in waiting),
+            conditional=tuple(item for item in orders if item.client_order_id in waiting),
             positions=held,
             balances=self._balances(account, positions),
             fills=tuple(reversed(ours)),
@@ -317,6 +346,11 @@ def _fee(
     if side is Side.BUY and contract.fee_in_base:
         return quantity * share, contract.base
     return quantity * price * share, contract.quote
+
+
+def _is_reached(order: WireOrder) -> bool:
+    """Whether it is a stop that was reached. The venue does not tell; what was filled proves it."""
+    return order.stop_price is not None and order.filled_qty > 0
 
 
 def _end(order: WireOrder, now_ns: int) -> f.VenueEvent:

@@ -11,9 +11,9 @@ from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.orders import OrderRequest, OrderType, TimeInForce
 from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.venues.ccxt.exchange import Exchange, Order, Trade
-from neuratrade.venues.ccxt.markets import number
-from neuratrade.venues.ccxt.words import text
+from neuratrade.venues.ccxt.words import stop_of, text
 from neuratrade.venues.limiter import Budget
+from neuratrade.venues.port import Capabilities, DeadMan, NativeExit
 
 LOOK_BACK = 500
 STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
@@ -54,6 +54,22 @@ class Dialect:
     one_at_a_time = False
     budget = Budget(60, 60.0, 20)
     settle_s = 10.0
+    native_exits: frozenset[NativeExit] = frozenset()
+    dead_man = DeadMan.OFF
+    asks_permissions = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the port says of it."""
+        return Capabilities(
+            self.order_types,
+            amends=self.rules.amends_stops,
+            settle_s=self.settle_s,
+            native_exits=self.native_exits,
+            dead_man=self.dead_man,
+            asks_permissions=self.asks_permissions,
+            rate=self.budget,
+        )
 
     def objection(self, exchange: Exchange) -> str | None:
         """Why no desk can be run at an exchange, None where one can."""
@@ -124,10 +140,10 @@ class Dialect:
 
     def waits(self, order: Order) -> bool:
         """Whether an order waits for its stop to be reached."""
-        return number(order.get("triggerPrice")) is not None and not self.is_triggered(order)
+        return stop_of(order) is not None and not self.is_triggered(order)
 
     def is_triggered(self, order: Order) -> bool:
-        """Whether the stop of an order was reached."""
+        """Whether it is an order with a stop, and that was reached."""
         return False
 
     def client_id(self, order: Order) -> str:

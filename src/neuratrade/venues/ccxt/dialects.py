@@ -16,8 +16,9 @@ from neuratrade.venues.ccxt.dialect import STOPS, Asked, Dialect, Lists, Permiss
 from neuratrade.venues.ccxt.errors import kinds_of
 from neuratrade.venues.ccxt.exchange import Exchange, Order, Params, Trade
 from neuratrade.venues.ccxt.markets import number
-from neuratrade.venues.ccxt.words import text
+from neuratrade.venues.ccxt.words import stop_of, text
 from neuratrade.venues.limiter import Budget
+from neuratrade.venues.port import DeadMan, NativeExit
 
 
 class BinanceSpot(Dialect):
@@ -41,6 +42,9 @@ class BinanceSpot(Dialect):
     # 6,000 of weight a minute, and 100 orders in ten seconds: a snapshot weighs 120, an order 1.
     budget = Budget(80, 10.0, 40)
     settle_s = 5.0
+    native_exits = frozenset({NativeExit.BRACKET, NativeExit.OCO})
+    dead_man = DeadMan.NONE
+    asks_permissions = True
 
     def objection(self, exchange: Exchange) -> str | None:
         """None: it is known."""
@@ -63,9 +67,9 @@ class BinanceSpot(Dialect):
         return self.sorted_out(await exchange.fetch_open_orders(), [])
 
     def is_triggered(self, order: Order) -> bool:
-        """`isWorking` in lists, `w` in frames."""
+        """`isWorking` in lists, `w` in frames; of an order without a stop they say that it is in the book."""
         info = order["info"]
-        return bool(info.get("isWorking", info.get("w", False)))
+        return stop_of(order) is not None and bool(info.get("isWorking", info.get("w", False)))
 
     def client_id_of(self, trade: Trade) -> str | None:
         """`c` of the frame that told of it; lists name none."""
@@ -85,6 +89,8 @@ class BinanceSpot(Dialect):
             for name in ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")
             if _yes(told, name)
         ]
+        if "enableWithdrawals" not in told:
+            return Permissions(None, "the answer does not say whether it may withdraw")
         open_to_all = "" if _yes(told, "ipRestrict") else "; it may be used from any address"
         return Permissions(bool(found), (", ".join(found) or "trades only") + open_to_all)
 
@@ -108,6 +114,8 @@ class BinanceUsdm(BinanceSpot):
     fee_in_base = False
     answers_fills = False
     subscribes = False
+    native_exits = frozenset()
+    dead_man = DeadMan.OFF
 
     async def find(self, exchange: Exchange, symbol: str, coid: str) -> Order | None:
         """Among the plain orders, then among the conditional ones."""
@@ -154,6 +162,8 @@ class Kraken(Dialect):
     # ends are counted apart.
     budget = Budget(60, 60.0, 40)
     settle_s = 10.0
+    native_exits = frozenset({NativeExit.ONE_LEG})
+    asks_permissions = True
 
     def objection(self, exchange: Exchange) -> str | None:
         """None: it is known."""
@@ -212,7 +222,9 @@ class Kraken(Dialect):
         """GetApiKeyInfo."""
         asked: Any = exchange
         told = (await asked.private_post_getapikeyinfo())["result"]
-        granted = [str(item) for item in told.get("permissions") or ()]
+        if not told.get("permissions"):
+            return Permissions(None, "the answer names no permissions")
+        granted = [str(item) for item in told["permissions"]]
         found = [item for item in granted if "withdraw" in item]
         return Permissions(bool(found), ", ".join(found) or "trades only")
 
@@ -227,6 +239,8 @@ class Okx(Dialect):
     fee_in_base = True
     # The strictest of the endpoints asked here takes 20 in two seconds.
     budget = Budget(20, 2.0, 10)
+    native_exits = frozenset({NativeExit.BRACKET, NativeExit.OCO})
+    asks_permissions = True
 
     def objection(self, exchange: Exchange) -> str | None:
         """None: it is known."""
@@ -242,17 +256,30 @@ class Okx(Dialect):
         return asked._replace(params=params)
 
     async def find(self, exchange: Exchange, symbol: str, coid: str) -> Order | None:
-        """Among the plain orders, then among the algo orders."""
+        """Among the plain orders, then among the algo orders: the order in the book, once there is one."""
         with suppress_missing():
             return await exchange.fetch_order("", symbol, {"clientOrderId": coid})
-        return await exchange.fetch_order("", symbol, {"clientOrderId": coid, "trigger": True})
+        algo = await exchange.fetch_order("", symbol, {"clientOrderId": coid, "trigger": True})
+        if not algo["info"].get("ordId"):
+            # Its stop was never reached, and the row of an algo order does not count what is filled.
+            return {**algo, "filled": "0"}
+        with suppress_missing():
+            return await exchange.fetch_order(str(algo["info"]["ordId"]), symbol, {})
+        return algo
 
     async def cancel(self, exchange: Exchange, symbol: str, coid: str, order_id: str | None) -> Order:
         """In the list it is in."""
         found = await self.find(exchange, symbol, coid)
-        if found is not None and found["info"].get("algoId") and not found["info"].get("clOrdId"):
-            return await exchange.cancel_order(str(found["id"]), symbol, {"trigger": True})
-        return await exchange.cancel_order("", symbol, {"clientOrderId": coid})
+        if found is None or not found["info"].get("algoClOrdId"):
+            return await exchange.cancel_order("", symbol, {"clientOrderId": coid})
+        if _is_in_book(found):
+            # ccxt calls it by the number of the algo order that it came of.
+            return await exchange.cancel_order(str(found["info"]["ordId"]), symbol, {})
+        gone = await exchange.cancel_order(str(found["id"]), symbol, {"trigger": True})
+        # The stream leaves algo orders out, and an exit waits for the proof that its stop is gone.
+        with suppress(Exception):
+            return await self.find(exchange, symbol, coid) or gone
+        return gone
 
     async def executions(self, exchange: Exchange, symbol: str, order: Order) -> Sequence[Trade]:
         """Fills of the order in the book; an algo order names it once it was reached."""
@@ -269,8 +296,11 @@ class Okx(Dialect):
         return Lists(plain, [*stops, *others])
 
     def is_triggered(self, order: Order) -> bool:
-        """`effective` is the state of an algo order whose trigger was hit."""
-        return order["info"].get("state") in ("effective", "partially_effective")
+        """`effective` is the state of an algo order whose trigger was hit; what came of it names that."""
+        info = order["info"]
+        if _is_in_book(order):
+            return bool(info.get("algoId"))
+        return info.get("state") in ("effective", "partially_effective")
 
     def client_id(self, order: Order) -> str:
         """That of the algo order it came of, or its own."""
@@ -299,7 +329,7 @@ class Okx(Dialect):
         """The account's configuration names what the key may do."""
         asked: Any = exchange
         told = str((await asked.private_get_account_config())["data"][0].get("perm", ""))
-        return Permissions("withdraw" in told, told)
+        return Permissions("withdraw" in told if told else None, told or "the answer names no permissions")
 
 
 DIALECTS: dict[str, type[Dialect]] = {
@@ -324,6 +354,11 @@ class suppress_missing(suppress):  # noqa: N801 - reads as a statement
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
         """Only where the venue said that there is none."""
         return isinstance(error, Exception) and "OrderNotFound" in kinds_of(error)
+
+
+def _is_in_book(order: Order) -> bool:
+    """Whether a row of OKX is a plain order: only those count what is filled."""
+    return "accFillSz" in order["info"]
 
 
 def _is_algo(order: Order) -> bool:

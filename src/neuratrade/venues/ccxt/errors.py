@@ -14,8 +14,12 @@ from neuratrade.venues.port import TooManyRequests, VenueRefused
 
 NOT_SO_SURE = frozenset({408, 418, 425, 429})
 DUPLICATE = re.compile(
-    r"duplicat|already (been )?(exist|used|submitted)|not unique|must be unique", re.IGNORECASE
+    r"duplicat|already (been )?(exist|used|submitted)|not unique|must be unique|cl_ord_id", re.IGNORECASE
 )
+"""A venue that objects to an id as such may have the order: Kraken says no more of one that is taken."""
+TOO_MANY = frozenset({"RateLimitExceeded", "DDoSProtection"})
+PAUSE_S = 5.0
+"""For how long a venue is left alone that does not say for how long."""
 CODE = re.compile(r'"(?:code|sCode|retCode)"\s*:\s*"?(-?\d+)')
 QUERY = re.compile(r"\?\S+")
 LONGEST = 300
@@ -34,6 +38,9 @@ def judged(error: Exception, sent: Sent, doubtful_codes: frozenset[str] = frozen
     kinds, words = kinds_of(error), words_of(error)
     if sent.told_to_wait_s is not None:
         return TooManyRequests(words, sent.told_to_wait_s)
+    if kinds & TOO_MANY:
+        # Some venues say so in an answer of status 200.
+        return TooManyRequests(words, PAUSE_S)
     if sent.asks:
         return Missing(words) if "OrderNotFound" in kinds and sent.questions else Doubtful(words)
     if not sent.changes:

@@ -37,6 +37,7 @@ from neuratrade.venues.ccxt.exchange import (
 from neuratrade.venues.ccxt.markets import MarketsRead, contracts_of, number, symbol_of
 from neuratrade.venues.ccxt.stream import PrivateStream
 from neuratrade.venues.ccxt.wire import Elsewhere, Wire, watched
+from neuratrade.venues.keys import KeyCheck, admit, checked
 from neuratrade.venues.limiter import Limiter, Urgency
 from neuratrade.venues.port import (
     Capabilities,
@@ -60,9 +61,9 @@ class CcxtVenue:
     """One account at one exchange, in `async with`. contracts: what is traded there.
 
     elsewhere: where its hosts are found instead, for a rehearsal (see `Wire`). sandbox: the venue's own.
-    unverified: whether a key is taken of which nobody can say what it may do. On entry raises UsageError for
-    an exchange or a contract that cannot be used, Refused for a key that may withdraw, or that is unknown,
-    and for a host that trades money.
+    allow_unverified: whether a key is taken of which nobody can say what it may do. On entry raises
+    UsageError for an exchange or a contract that cannot be used, Refused for a key that may withdraw, or that
+    is unknown, and for a host that trades money.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class CcxtVenue:
         *,
         elsewhere: Elsewhere | None = None,
         sandbox: bool = False,
-        unverified: bool = False,
+        allow_unverified: bool = False,
     ) -> None:
         self._account_id = account_id
         self._name = name
@@ -84,7 +85,7 @@ class CcxtVenue:
         self._clock = clock
         self._elsewhere = elsewhere
         self._sandbox = sandbox
-        self._unverified = unverified
+        self._allow_unverified = allow_unverified
         self._dialect: Dialect = dialect_of(name)
         self._limiter = Limiter(self._dialect.budget, clock)
         # Where none may overtake another, a call waits for its turn before the one it must not overtake.
@@ -106,7 +107,12 @@ class CcxtVenue:
     @property
     def capabilities(self) -> Capabilities:
         """As its dialect has them."""
-        return Capabilities(self._dialect.order_types, amends=False, settle_s=self._dialect.settle_s)
+        return self._dialect.capabilities
+
+    @property
+    def key_check(self) -> KeyCheck:
+        """What the exchange said of the key when the adapter was opened."""
+        return checked(self.permissions.may_withdraw)
 
     @property
     def rules(self) -> VenueRules:
@@ -136,17 +142,17 @@ class CcxtVenue:
             raise UsageError(f"no desk can be run at {self._name}: {objection}")
         await self._read_markets()
         self._clock_is_off = bool(self._exchange.has.get("fetchTime"))
-        self.permissions = await self._ask(lambda: self._dialect.permissions(self._exchange))
-        if self.permissions.may_withdraw:
-            raise Refused(
-                f"the key for {self._name} may move money away ({self.permissions.detail}): "
-                "make one that may trade only, and give that"
-            )
-        if self.permissions.may_withdraw is None and not self._unverified:
-            raise Refused(
-                f"what the key for {self._name} may do is not known ({self.permissions.detail}): "
-                "see at the venue that it cannot withdraw, and vouch for it (`unverified`)"
-            )
+        self.permissions = await self._asked_permissions()
+        admit(self._name, self.key_check, self.permissions.detail, allow_unverified=self._allow_unverified)
+
+    async def _asked_permissions(self) -> Permissions:
+        try:
+            return await self._ask(lambda: self._dialect.permissions(self._exchange))
+        except Doubtful as doubt:
+            # Sandboxes lack the endpoints that would tell.
+            if isinstance(doubt.__cause__, Exception) and "NotSupported" in kinds_of(doubt.__cause__):
+                return Permissions(None, str(doubt))
+            raise
 
     def _made(self, wire: Wire) -> Exchange:
         made = make_exchange(self._name, wire, self._clock, self._keys, self._dialect.options)
@@ -266,7 +272,7 @@ class CcxtVenue:
         fills = await self._fills_of(found, coid, symbol, contract)
         self._accepted.add(coid)
         told: list[f.VenueEvent] = [f.OrderAccepted(now_ns, coid, str(found["id"]))]
-        if self._dialect.is_triggered(found) and number(found.get("triggerPrice")) is not None:
+        if self._dialect.is_triggered(found):
             told.append(f.OrderTriggered(now_ns, coid))
         told += [f.OrderFilled(now_ns, fill) for fill in fills]
         if words.is_over(found):
@@ -379,8 +385,7 @@ class CcxtVenue:
         if coid not in self._accepted and order.get("status") != "rejected":
             self._accepted.add(coid)
             told.append(f.OrderAccepted(now_ns, coid, str(order.get("id") or "")))
-        stops = number(order.get("triggerPrice")) is not None
-        if stops and coid not in self._triggered and self._dialect.is_triggered(order):
+        if coid not in self._triggered and self._dialect.is_triggered(order):
             self._triggered.add(coid)
             told.append(f.OrderTriggered(now_ns, coid))
         if words.is_over(order):
@@ -440,9 +445,11 @@ class CcxtVenue:
         """A call of ccxt's. Raises what its error proves, never the error itself."""
         with own_numbers(), watched(asks=asks, urgency=urgency) as sent:
             try:
+                # Before it is signed: a request that waits with its time in it is too old when it arrives.
+                await self._limiter.turn(urgency)
+                sent.turns = 1
                 if not self._dialect.one_at_a_time:
                     return await self._made_on_time(make)
-                await self._limiter.turn(urgency)
                 async with self._turn:
                     return await self._made_on_time(make)
             except Refused as refused:
@@ -452,7 +459,7 @@ class CcxtVenue:
             except Exception as error:
                 self._clock_is_off = self._clock_is_off or "InvalidNonce" in kinds_of(error)
                 proven = judged(error, sent, self._dialect.doubtful_codes)
-                if isinstance(proven, TooManyRequests) and self._dialect.one_at_a_time:
+                if isinstance(proven, TooManyRequests):
                     self._limiter.told_too_many(proven.retry_after_s)
                 raise proven from error
 

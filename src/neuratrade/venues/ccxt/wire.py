@@ -40,7 +40,8 @@ class Sent:
     """What one call sent. asks: whether all of it are questions, whatever their method is.
 
     changes: requests that may change something; answered: the statuses of those answered whole.
-    told_to_wait_s: for how long the venue wants to be left alone, if it said so.
+    told_to_wait_s: for how long the venue wants to be left alone, if it said so. turns: how many of its
+    requests need not wait for their turn any more, since the call did before they were signed.
     """
 
     asks: bool
@@ -48,6 +49,7 @@ class Sent:
     told_to_wait_s: float | None = None
     changes: int = 0
     questions: int = 0
+    turns: int = 0
     answered: list[int] = field(default_factory=list)
 
 
@@ -158,7 +160,9 @@ class Wire:
         """Sends one request, once, when its turn has come."""
         sent = _sent.get()
         question = _is_question(method, sent)
-        if self._limiter is not None:
+        if sent is not None and sent.turns:
+            sent.turns -= 1
+        elif self._limiter is not None:
             await self._limiter.turn(Urgency.DATA if sent is None else sent.urgency)
         if not self._trades:
             _check_question(method, url)

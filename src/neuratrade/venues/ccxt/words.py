@@ -72,8 +72,13 @@ def listed(order: Order, coid: str, key: str) -> VenueOrder:
         side_of(order),
         number(order.get("amount")) or ZERO,
         filled_of(order) or ZERO,
-        number(order.get("triggerPrice")),
+        stop_of(order),
     )
+
+
+def stop_of(order: Order) -> Decimal | None:
+    """Where an order waits to be reached, under whichever name ccxt has it for this venue."""
+    return number(order.get("triggerPrice")) or number(order.get("stopLossPrice"))
 
 
 def side_of(told: Order | Trade) -> Side:

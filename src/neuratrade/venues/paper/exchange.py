@@ -57,6 +57,11 @@ class Resting(msgspec.Struct):
         """What may still be filled."""
         return self.quantity - self.filled
 
+    @property
+    def waits(self) -> bool:
+        """Whether its stop has yet to be reached."""
+        return self.stop_price is not None and not self.triggered
+
 
 class Arrival(msgspec.Struct, frozen=True):
     """Something on its way to the venue."""
@@ -367,6 +372,8 @@ class PaperExchange:
             self._answer(f.OrderAccepted(at_ns, coid, f"P{coid[:12]}"), at_ns)
             if order.stop_price is not None:
                 self._answer(f.OrderAmended(at_ns, coid, order.quantity, order.stop_price), at_ns)
+            if order.triggered and order.request.order_type is OrderType.STOP_LIMIT:
+                self._answer(f.OrderTriggered(at_ns, coid), at_ns)
         elif coid not in self._ended:
             self._answer(f.OrderNotFound(at_ns, coid), at_ns)
         elif isinstance(self._ended[coid][-1], f.OrderFilled):
@@ -394,8 +401,8 @@ class PaperExchange:
             at_ns,
             self.account.account.account_id,
             at_ns,
-            plain=tuple(item for item in listed if item.stop_price is None),
-            conditional=tuple(item for item in listed if item.stop_price is not None),
+            plain=tuple(item for item in listed if not self.orders[item.client_order_id].waits),
+            conditional=tuple(item for item in listed if self.orders[item.client_order_id].waits),
             positions=held,
             balances=dict(self.account.balances),
         )
@@ -408,7 +415,10 @@ class PaperExchange:
         if tape.phase is Phase.RANGE and tape.quote is None and not (request.role.reduces or order.resting):
             return  # an entry that arrives inside a bar waits for the next: its price may be gone already
         contract = self.instruments[request.instrument]
+        waited = order.waits
         found = self._price(order, tape, contract)
+        if waited and order.triggered and request.order_type is OrderType.STOP_LIMIT:
+            self._answer(f.OrderTriggered(at_ns, request.client_order_id), at_ns)
         if found is None:
             return
         price, liquidity = found
@@ -443,11 +453,11 @@ class PaperExchange:
             if base is None:
                 return None
             order.triggered = True
-            return taking_price(contract, costs, side, base, tape.quote is None), Liquidity.TAKER
+            return _within(request, taking_price(contract, costs, side, base, tape.quote is None))
         market = market_base(tape, side)
         if market is None:
             return None
-        return taking_price(contract, costs, side, market[0], market[1]), Liquidity.TAKER
+        return _within(request, taking_price(contract, costs, side, market[0], market[1]))
 
     def _fill(
         self,
@@ -504,3 +514,11 @@ class PaperExchange:
         self._ended.setdefault(coid, []).append(event)
         while len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
+
+
+def _within(request: OrderRequest, price: Decimal) -> tuple[Decimal, Liquidity] | None:
+    """What is taken at a price, unless that is beyond the limit of a stop-limit."""
+    limit = request.limit_price if request.order_type is OrderType.STOP_LIMIT else None
+    if limit is not None and (price - limit) * request.side.sign > 0:
+        return None
+    return price, Liquidity.TAKER

@@ -156,7 +156,7 @@ async def on_stage(
     engine = MatchingEngine(contracts, {"USD": D(100_000)} if balances is None else balances, clock.now_ns)
     async with (
         ListeningSimulator(engine, troubles, clock.now_ns) as simulator,
-        AlpacaVenue(ACCOUNT, [BTC], keys, clock, simulator.base) as venue,
+        AlpacaVenue(ACCOUNT, [BTC], keys, clock, simulator.base, allow_unverified=True) as venue,
     ):
         stage = Stage(engine, simulator, venue)
         stage.quote("100", "101", contract=contracts[0])
@@ -226,7 +226,8 @@ async def scripted() -> AsyncIterator[tuple[Script, AlpacaVenue]]:
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with AlpacaVenue(ACCOUNT, [BTC], KEYS, WarpClock(loop, BEGIN_NS), base) as venue:
+        clock = WarpClock(loop, BEGIN_NS)
+        async with AlpacaVenue(ACCOUNT, [BTC], KEYS, clock, base, allow_unverified=True) as venue:
             yield script, venue
     finally:
         await runner.cleanup()

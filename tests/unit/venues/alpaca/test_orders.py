@@ -9,19 +9,17 @@ import pytest
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.orders import Side, TimeInForce
 from neuratrade.rehearsal.faults import Act, Fault, FaultKind
-from neuratrade.venues.alpaca.rest import Doubtful, Keys
+from neuratrade.venues.alpaca.rest import Keys
 from neuratrade.venues.alpaca.venue import CAPABILITIES, RULES
 from neuratrade.venues.port import VenueRefused
 from tests.unit.rehearsal.exchange import ETH, D, warped
 from tests.unit.venues.alpaca.stage import (
-    Stage,
     buy,
     cancel,
     cleared,
     look_up,
     on_stage,
     order,
-    posts,
     scripted,
     sell,
 )
@@ -75,47 +73,6 @@ async def test_an_order_that_is_taken_is_accepted_under_the_name_the_venue_gives
 # once, whatever happens
 
 
-async def submitted_in_trouble(stage: Stage) -> BaseException:
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - what it may be is asked right here
-        await stage.venue.submit(LIMIT)
-    assert not isinstance(caught.value, VenueRefused)
-    return caught.value
-
-
-@pytest.mark.parametrize("kind", AFTER)
-def test_an_order_whose_answer_is_lost_was_sent_once_and_is_found_by_looking(kind: FaultKind) -> None:
-    @warped
-    async def scene() -> None:
-        async with on_stage(Fault(0.0, kind, times=9, on=Act.SUBMIT)) as stage:
-            await submitted_in_trouble(stage)
-            assert posts(stage.simulator) == 1
-            stage.quote("98", "99", size="0.2")
-            stage.quote("98", "99", size="0.3")
-            told = await stage.venue.look_up(look_up())
-        assert [type(event) for event in told] == [
-            f.OrderAccepted, f.OrderFilled, f.OrderFilled, f.OrderCancelled,
-        ]  # fmt: skip
-        assert isinstance(told[-1], f.OrderCancelled)
-        assert told[-1].filled == D("0.5")
-        assert posts(stage.simulator) == 1
-
-    scene()
-
-
-@pytest.mark.parametrize("kind", BEFORE)
-def test_an_order_that_never_arrived_is_sent_once_and_looking_finds_nothing(kind: FaultKind) -> None:
-    @warped
-    async def scene() -> None:
-        async with on_stage(Fault(0.0, kind, on=Act.SUBMIT)) as stage:
-            await submitted_in_trouble(stage)
-            (told,) = await stage.venue.look_up(look_up())
-            assert isinstance(told, f.OrderNotFound)
-            assert posts(stage.simulator) == 1
-            assert not stage.engine.orders
-
-    scene()
-
-
 @pytest.mark.parametrize(
     ("status", "body"),
     [
@@ -152,15 +109,6 @@ def test_an_answer_that_proves_nothing_is_no_refusal_and_sends_nothing_again(
             assert script.asked == ["POST /v2/orders"]
 
     scene()
-
-
-@warped
-async def test_a_name_that_is_taken_says_that_the_order_may_be_there() -> None:
-    async with on_stage() as stage:
-        await stage.venue.submit(LIMIT)
-        with pytest.raises(Doubtful, match="must be unique"):
-            await stage.venue.submit(LIMIT)
-        assert len(stage.engine.orders) == 1
 
 
 # definite refusals

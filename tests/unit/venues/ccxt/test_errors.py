@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from neuratrade.venues.ccxt.errors import Doubtful, Missing, judged, words_of
+from neuratrade.venues.ccxt.errors import PAUSE_S, Doubtful, Missing, judged, words_of
 from neuratrade.venues.ccxt.lazy import prepare
 from neuratrade.venues.ccxt.wire import Sent
 from neuratrade.venues.port import TooManyRequests, VenueRefused
@@ -38,7 +38,6 @@ def test_a_definite_no_is_a_refusal(error: Exception, sent: Sent) -> None:
     [
         (errors.RequestTimeout("binance POST"), submission()),
         (errors.ExchangeNotAvailable("binance POST 503"), submission(503)),
-        (errors.DDoSProtection("binance 429"), submission(429)),
         (errors.InvalidNonce('binance {"code":-1021}'), submission(400)),
         (errors.BadResponse("binance"), submission(200)),
         (errors.ExchangeError("a body that broke off"), submission()),
@@ -57,6 +56,13 @@ def test_a_definite_no_is_a_refusal(error: Exception, sent: Sent) -> None:
 )
 def test_whatever_is_not_proven_is_doubtful(error: Exception, sent: Sent) -> None:
     assert type(judged(error, sent, frozenset({"-1006"}))) is Doubtful
+
+
+@pytest.mark.parametrize("error", [errors.DDoSProtection("kraken"), errors.RateLimitExceeded("kraken")])
+def test_too_many_requests_in_the_body_of_a_good_answer_are_heard_as_such(error: Exception) -> None:
+    told = judged(error, submission(200))
+    assert type(told) is TooManyRequests
+    assert told.retry_after_s == PAUSE_S
 
 
 def test_a_venue_that_wants_to_be_left_alone_says_for_how_long() -> None:
