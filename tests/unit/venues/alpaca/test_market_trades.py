@@ -72,8 +72,13 @@ def test_times_of_any_length_are_read(text: str, at_ns: int) -> None:
     assert ns_of(text) == at_ns
 
 
-@pytest.mark.parametrize("text", ["", "Z", "2023-04-06", "2023-04-06T11:54:21+02:00", "2023-04-06T11:54:21.Z9Z",
-                                  "2023-04-06T11:54:61Z", "0000-00-00T00:00:00Z", "2023-04-06T11:54:21.5"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "Z", "2023-04-06", "2023-04-06T11:54:21+02:00", "2023-04-06T11:54:21.Z9Z", "2023-04-06T11:54:61Z",
+        "0000-00-00T00:00:00Z", "2023-04-06T11:54:21.5",
+    ],
+)  # fmt: skip
 def test_what_is_no_time_in_utc_is_refused(text: str) -> None:
     with pytest.raises(Unsound):
         ns_of(text)
