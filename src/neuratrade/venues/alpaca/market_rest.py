@@ -199,8 +199,8 @@ class DataRest:
             return _NoSuch(f"Alpaca's market data: there is no such thing ({words})")
         if status in (401, 403):
             keys = (
-                "these keys are not accepted (those of a paper account are needed for its list of assets), or "
-                "not for this data"
+                "these keys are not accepted (those of a paper account are needed for its list of assets), "
+                "or not for this data"
                 if self._has_keys
                 else "keys are needed"
             )
