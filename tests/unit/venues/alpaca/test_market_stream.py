@@ -162,6 +162,15 @@ async def test_a_silent_stream_is_probed_and_stands() -> None:
 
 
 @warped
+async def test_a_connection_that_is_dead_is_found_by_its_pings() -> None:
+    async with scripted() as (script, market, _):
+        script.answers_pings = False
+        told, lost = await told_by(market)
+        assert told == [SourceOpened()]
+        assert isinstance(lost, Retryable)
+
+
+@warped
 async def test_a_venue_that_cannot_be_reached_is_worth_asking_again() -> None:
     async with floor() as here:
         hosts = here.market._hosts
