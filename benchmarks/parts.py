@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-PARTS = ("indicators", "gate", "engine", "journal", "latency", "desk")
+PARTS = ("indicators", "gate", "engine", "journal", "latency", "desk", "feed_alpaca")
 
 Row = dict[str, Any]
 

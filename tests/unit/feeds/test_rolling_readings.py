@@ -182,3 +182,15 @@ def test_a_bar_of_another_length_is_refused() -> None:
     (bar, *_) = bars_of(walk(60))
     with pytest.raises(ValueError, match="readings of"):
         RollingReadings(SHORT, 5 * NS_PER_MINUTE).add_bar(bar)
+
+
+def test_a_minute_that_was_torn_is_neither_shown_nor_closed() -> None:
+    trades = walk(200)
+    bars = bars_of(trades)
+    readings = RollingReadings(SHORT)
+    for bar in bars[:5]:
+        readings.add_bar(bar)
+    readings.interrupted(KEY, bars[5].open_ns + 30 * NS_PER_SECOND)
+    readings.add_trade(Trade(KEY, bars[5].open_ns + 40 * NS_PER_SECOND, D(1), D(1)))
+    assert readings.now(KEY) == readings.closed(KEY)
+    assert readings.advance(bars[5].close_ns) == []

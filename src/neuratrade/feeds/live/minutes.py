@@ -26,10 +26,12 @@ class Minutes:
         self._known_ns = known_ns
         self._whole_from_ns: int | None = None
         self._builder = BarBuilder(instrument.key, NS_PER_MINUTE)
+        self._built: list[Bar] = []
 
     def opened(self, at_ns: int) -> None:
         """The connection stands; every trade from here on is heard."""
         self._whole_from_ns = at_ns
+        self._built.clear()
         self._builder = BarBuilder(self.instrument.key, NS_PER_MINUTE, complete_from_ns=at_ns)
 
     def lost(self) -> None:
@@ -39,12 +41,14 @@ class Minutes:
     def take(self, trade: Trade) -> None:
         """Counts a trade, by the venue's time of it."""
         if self._whole_from_ns is not None:
-            self._builder.add_trade(trade)
+            # One of the next minute ends this one before it is asked for.
+            self._built += self._builder.add_trade(trade)
 
     async def ended_by(self, close_ns: int, ask: Ask) -> list[Bar]:
         """Bars that ended by `close_ns`, a full minute, and were not given yet. Raises what `ask` raises."""
         whole = self._whole_from_ns is not None and self._whole_from_ns <= close_ns - NS_PER_MINUTE
-        built = self._builder.advance(close_ns)
+        built = self._built + self._builder.advance(close_ns)
+        self._built = [bar for bar in built if bar.close_ns > close_ns]
         if whole and self._known_ns == close_ns - NS_PER_MINUTE:
             self._known_ns = close_ns
             return [bar for bar in built if bar.close_ns == close_ns]

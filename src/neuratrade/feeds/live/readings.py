@@ -45,6 +45,8 @@ class RollingReadings:
         self._span_ns = span_ns
         self._lines: dict[str, _Line] = {}
         self.skipped = 0
+        # Kernels are compiled or loaded on their first use, for half a second or more: no tick waits for it.
+        NativeIndicators(self._specs).update(1.0, 1.0, 1.0, 1.0, 1.0)
 
     def add_bar(self, bar: Bar) -> bool:
         """Counts a closed bar; whether it was new. Raises ValueError for a bar of another length."""

@@ -95,7 +95,15 @@ class Reader:
         if piece.at_ns > self._clock.now_ns() + AHEAD_NS:
             self.leave_out("times ahead of this machine's clock by more than a minute")
             return None
-        if isinstance(message, WireTrade) and message.number and self._is_known(self._identity(message, key)):
+        if isinstance(message, WireTrade):
+            return self._heard(message, key, piece)
+        return piece
+
+    def _heard(self, wire: WireTrade, key: str, piece: Quote | Trade) -> Quote | Trade | None:
+        if not wire.tells_the_price:
+            self.leave_out("trades at prices of another time, or agreed upon")
+            return None
+        if wire.number and self._is_known(self._identity(wire, key)):
             self.leave_out("trades told twice")
             return None
         return piece

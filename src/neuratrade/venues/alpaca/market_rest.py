@@ -54,7 +54,7 @@ _assets = msgspec.json.Decoder(list[WireAsset])
 _problem = msgspec.json.Decoder(Problem)
 
 
-class _NoSuch(Exception):
+class _NoSuch(UsageError):
     """The venue says that it has no such thing."""
 
 
@@ -196,10 +196,13 @@ class DataRest:
     def _problem(self, status: int, raw: bytes, headers: Mapping[str, str]) -> Exception:
         words = _words(raw)
         if status == 404:
-            return _NoSuch(words)
+            return _NoSuch(f"Alpaca's market data: there is no such thing ({words})")
         if status in (401, 403):
             keys = (
-                "these keys are not accepted, or not for this data" if self._has_keys else "keys are needed"
+                "these keys are not accepted (those of a paper account are needed for its list of assets), "
+                "or not for this data"
+                if self._has_keys
+                else "keys are needed"
             )
             return UsageError(f"Alpaca's market data: {keys} ({words})")
         if status in (400, 422):

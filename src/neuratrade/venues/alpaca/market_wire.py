@@ -20,6 +20,12 @@ SMALLEST = Decimal("1e-18")
 MOST_DIGITS = 40
 """No market has prices or sizes beyond these; what comes from a broken one must not reach a ledger."""
 
+NO_LAST = frozenset("479CGHMNPQRUVWZ")
+"""Sale conditions that do not update the last price: average, derived, contingent, prior, out of sequence,
+official prints and special settlement. On tapes A and B the letter B is one of them. Odd lots and extended
+hours count here, though not for the official last. Source: consolidated processing guidelines of the SIPs.
+"""
+
 _fits = Context(prec=MOST_DIGITS, traps=[Inexact, InvalidOperation]).plus
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -40,10 +46,13 @@ class WireTrade(
     gc=False,
     rename={
         "symbol": "S", "price": "p", "quantity": "s", "at": "t",
-        "number": "i", "taker": "tks", "exchange": "x",
+        "number": "i", "taker": "tks", "exchange": "x", "conditions": "c", "tape": "z",
     },
 ):  # fmt: skip
-    """A trade. number: unique at its exchange and day. taker: B or S, told for crypto alone."""
+    """A trade. number: unique at its exchange and day. taker: B or S, told for crypto alone.
+
+    conditions: how a trade of stocks came about, in the letters of its tape.
+    """
 
     price: Decimal
     quantity: Decimal
@@ -52,6 +61,15 @@ class WireTrade(
     number: int | str = 0
     taker: str = ""
     exchange: str = ""
+    conditions: tuple[str, ...] | None = None
+    tape: str = ""
+
+    @property
+    def tells_the_price(self) -> bool:
+        """Whether its price is that of the market at its time, and not one of another time or agreed upon."""
+        if not self.conditions:
+            return True
+        return NO_LAST.isdisjoint(self.conditions) and not (self.tape in "AB" and "B" in self.conditions)
 
 
 class WireQuote(

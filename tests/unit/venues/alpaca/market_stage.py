@@ -116,13 +116,14 @@ class Script:
         self.codec = codec
         self.frames: list[Any] = []
         self.said: list[Any] = []
+        self.answers_pings = True
         self.welcome: Any = [{"T": "success", "msg": "connected"}]
         self.answer: Any = [{"T": "success", "msg": "authenticated"}]
         self.subscribed: Any = [{"T": "subscription", "trades": ["BTC/USD"], "quotes": ["BTC/USD"]}]
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Any stream."""
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=self.answers_pings)
         await socket.prepare(request)
         await self._say(socket, self.welcome)
         for answer in (self.answer, self.subscribed):

@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from neuratrade.core.model.errors import Refused, Retryable, UsageError
 from neuratrade.core.model.market import Quote, Trade
@@ -162,6 +163,15 @@ async def test_a_silent_stream_is_probed_and_stands() -> None:
 
 
 @warped
+async def test_a_connection_that_is_dead_is_found_by_its_pings() -> None:
+    async with scripted() as (script, market, _):
+        script.answers_pings = False
+        told, lost = await told_by(market)
+        assert told == [SourceOpened()]
+        assert isinstance(lost, Retryable)
+
+
+@warped
 async def test_a_venue_that_cannot_be_reached_is_worth_asking_again() -> None:
     async with floor() as here:
         hosts = here.market._hosts
@@ -261,3 +271,27 @@ async def test_a_handshake_that_is_refused_shows_no_secret(status: int) -> None:
         assert isinstance(lost, Retryable)
         assert KEYS.secret not in f"{lost!r} {lost.__cause__!r}"
         assert str(status) in str(lost)
+
+
+@warped
+async def test_a_venue_that_gives_no_more_symbols_for_free_says_so() -> None:
+    many = [replace(BTC, asset=f"C{number}/USD", base=f"C{number}") for number in range(16)]
+    async with floor(contracts=many) as here:
+        _, lost = await told_by(here.market, *many)
+        assert isinstance(lost, UsageError)
+        assert "(405, symbol limit exceeded)" in str(lost)
+        await asyncio.sleep(2.0)
+        assert (await told_by(here.market, *many[:15])) == ([SourceOpened()], None)
+
+
+@warped
+async def test_who_shows_no_keys_in_time_is_told_so_by_the_simulator() -> None:
+    async with (
+        floor() as here,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{here.simulator.ws_base}/v2/iex") as socket,
+    ):
+        await socket.receive()
+        await socket.send_str('{"action":"subscribe","trades":["AAPL"]}')
+        assert '"code":401' in (await socket.receive()).data
+        assert '"code":404' in (await socket.receive()).data
