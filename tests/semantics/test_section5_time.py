@@ -101,8 +101,10 @@ ASKS_FOR_TIME = re.compile(
     r"|datetime\.now\("
 )
 ALLOWED = {
+    "app/live_market.py": "how long a venue may take to tell what it trades, before the desk opens",
     "feeds/clock.py": "the port itself",
     "feeds/exchange.py": "waits between tries of a download that a person started",
+    "feeds/live/feed.py": "the time limit of a question to a venue",
     "feeds/files.py": "how long another import is waited for",
     "hands/inbox/bus.py": "a caller's own time limit",
     "hands/inbox/submit.py": "another process, which waits for the desk",

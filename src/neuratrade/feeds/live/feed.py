@@ -7,10 +7,11 @@ ends by itself: a venue that cannot be reached is tried for ever, and the desk i
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 
 from msgspec.structs import replace
 
+from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.events import FeedStalled
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND, Bar, Quote, Trade
@@ -58,6 +59,7 @@ class LiveFeed:
         self._note = note
         self._queue: asyncio.Queue[Slice | BaseException] = asyncio.Queue(WAITING)
         self._opened = asyncio.Event()
+        self._stood = False
         self.late = 0
         self.lost = 0
 
@@ -74,7 +76,7 @@ class LiveFeed:
         }
 
     async def stream(self, clock: Clock) -> AsyncIterator[Slice]:
-        """Slices as they come, for ever. Raises only what is no trouble of the venue."""
+        """Slices as they come, for ever. Raises UsageError where it can never open."""
         silence = Silence(self._instruments, clock.now_ns())
         async with self._make() as source:
             work = (
@@ -118,6 +120,11 @@ class LiveFeed:
                     problem = "nothing was heard"
                 else:
                     listening.result()
+            except UsageError:
+                # What will not be otherwise the next time ends a desk that has just begun, with its reason.
+                if not self._stood:
+                    raise
+                problem = "it is refused by now"
             except Exception as error:  # noqa: BLE001 - whatever breaks a stream, it is connected anew
                 problem = f"{type(error).__name__}: {error}"
             finally:
@@ -134,8 +141,9 @@ class LiveFeed:
             failed += 1
 
     async def _hear(self, source: MarketSource, silence: Silence, clock: Clock) -> None:
-        async for piece in source.pieces(self.instruments):
-            await self._take(piece, silence, clock.now_ns())
+        async with aclosing(source.pieces(self.instruments)) as pieces:
+            async for piece in pieces:
+                await self._take(piece, silence, clock.now_ns())
 
     async def _all_mute(self, silence: Silence, clock: Clock) -> None:
         """Ends once the connection stands and nobody says anything any more."""
@@ -152,6 +160,7 @@ class LiveFeed:
     async def _take(self, piece: Piece, silence: Silence, now_ns: int) -> None:
         if isinstance(piece, SourceOpened):
             self._opened.set()
+            self._stood = True
             silence.opened(now_ns)
             for key, minutes in self._minutes.items():
                 minutes.opened(now_ns)

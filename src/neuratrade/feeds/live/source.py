@@ -5,7 +5,7 @@ hides nothing: it does not connect anew by itself, fills no gaps and repeats not
 place, `LiveFeed`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -49,8 +49,9 @@ class MarketSource(Protocol):
         """The last one-minute bars that were complete at `before_ns`, oldest first; as many as it has."""
         ...
 
-    def pieces(self, instruments: Sequence[Instrument]) -> AsyncIterator[Piece]:
-        """Connects, subscribes, tells `SourceOpened` and then what comes. Ends or raises when it is lost.
+    def pieces(self, instruments: Sequence[Instrument]) -> AsyncGenerator[Piece]:
+        """Connects, subscribes, tells `SourceOpened` and then what comes. Ends or raises when it is lost;
+        UsageError where the venue will never have it.
 
         Silence of the whole connection is probed as the venue's protocol has it; silence of one symbol is for
         the reader to notice.

@@ -6,7 +6,7 @@ text; where its stream sends JSON numbers (Kraken), ccxt reads them as binary fl
 shortest number that reads the same: what was sent, up to 15 digits.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import TypeVar
@@ -140,7 +140,7 @@ class CcxtMarket:
 
     # the stream
 
-    async def pieces(self, instruments: Sequence[Instrument]) -> AsyncIterator[Piece]:
+    async def pieces(self, instruments: Sequence[Instrument]) -> AsyncGenerator[Piece]:
         """Trades and best prices as they come, from `SourceOpened` on. Raises Retryable when it is lost."""
         symbols = await self._symbols(instruments)
         self._sink = Sink(self._ids)
