@@ -160,7 +160,7 @@ class Listener:
         except Exception as error:  # noqa: BLE001 - a test asks for it
             self.error = error
         finally:
-            await pieces.aclose()  # type: ignore[attr-defined]
+            await pieces.aclose()
 
     @property
     def trades(self) -> list[Trade]:

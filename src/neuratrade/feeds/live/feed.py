@@ -120,11 +120,11 @@ class LiveFeed:
                     problem = "nothing was heard"
                 else:
                     listening.result()
-            except UsageError:
+            except UsageError as error:
                 # What will not be otherwise the next time ends a desk that has just begun, with its reason.
                 if not self._stood:
                     raise
-                problem = "it is refused by now"
+                problem = str(error)
             except Exception as error:  # noqa: BLE001 - whatever breaks a stream, it is connected anew
                 problem = f"{type(error).__name__}: {error}"
             finally:
