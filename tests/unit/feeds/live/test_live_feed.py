@@ -147,7 +147,8 @@ def test_a_lost_connection_stalls_prices_and_is_made_anew_with_growing_waits() -
 
 
 def test_a_minute_is_told_once_whole_and_one_that_was_torn_as_the_venue_has_it() -> None:
-    steps: list[Say] = [opened, *[trade, wait(10.0)] * 12]
+    each: list[Say] = [trade, wait(10.0)]
+    steps = [opened, *each * 12]
     told, _, _ = heard(Script(steps), 100.0)
     first, second = of(list, told)[-2:]
     assert [bar.close_ns for bar in first] == [BEGIN_NS + 30 * S]
@@ -156,7 +157,8 @@ def test_a_minute_is_told_once_whole_and_one_that_was_torn_as_the_venue_has_it()
 
 
 def test_an_instrument_that_falls_silent_is_asked_for_anew_and_then_the_connection() -> None:
-    talks: list[Say] = [opened, *[quote(), wait(1.0)] * 40]
+    each: list[Say] = [quote(), wait(1.0)]
+    talks = [opened, *each * 40]
     script = Script(talks, [opened, quote()])
     told, notes, _ = heard(script, 80.0)
     assert script.again == [BTC.key]
