@@ -47,6 +47,7 @@ class OrderState(msgspec.Struct):
     the largest quantity that amends without an answer may have given it.
     stated: how much the venue says it filled in all, where it said so at the end. missed_ns: when a look-up
     first did not find it. triggered_ns: when its stop was reached. executions: by the venue's trade id.
+    unknown_ns: since when nobody knew its fate, the last time that was so.
     listed_as: since its contract was changed under it, nobody knows its terms at the venue, where it is an
     order for this instrument: it guards nothing, and is amended or taken away. Empty: its terms are known.
     """
@@ -66,6 +67,7 @@ class OrderState(msgspec.Struct):
     asked_most: Decimal = ZERO
     stated: Decimal | None = None
     missed_ns: int | None = None
+    unknown_ns: int | None = None
     triggered_ns: int | None = None
     executions: dict[str, Execution] = {}
     listed_as: str = ""

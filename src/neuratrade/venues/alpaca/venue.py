@@ -41,7 +41,9 @@ from neuratrade.venues.port import Capabilities, Cleared, StreamOpened, VenueRef
 
 NAME = "alpaca"
 PAPER = "https://paper-api.alpaca.markets"
-RULES = VenueRules(stop_market=False, stop_limit=True, amends_stops=False, balance_lock=True)
+RULES = VenueRules(
+    stop_market=False, stop_limit=True, amends_stops=False, balance_lock=True, sells_only_what_is_held=True
+)
 CAPABILITIES = Capabilities(
     frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT}), amends=False, settle_s=5.0
 )

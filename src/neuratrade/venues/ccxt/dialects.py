@@ -24,7 +24,13 @@ class BinanceSpot(Dialect):
     """Binance spot: stops of both kinds in the one list of orders; look-ups by our id."""
 
     order_types = frozenset(OrderType)
-    rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=True)
+    rules = VenueRules(
+        stop_market=True,
+        stop_limit=True,
+        amends_stops=False,
+        balance_lock=True,
+        sells_only_what_is_held=True,
+    )
     doubtful_codes = frozenset(
         {"-1000", "-1001", "-1003", "-1006", "-1007", "-1008", "-1015", "-1016", "-1034"}
     )
@@ -92,7 +98,13 @@ class BinanceSpot(Dialect):
 class BinanceUsdm(BinanceSpot):
     """Binance USD-M futures: conditional orders are kept apart, on the algo endpoints."""
 
-    rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=False)
+    rules = VenueRules(
+        stop_market=True,
+        stop_limit=True,
+        amends_stops=False,
+        balance_lock=False,
+        sells_only_what_is_held=True,
+    )
     doubtful_codes = BinanceSpot.doubtful_codes | {"-1010", "-2021", "-4116"}
     options: ClassVar[Mapping[str, Any]] = {
         "defaultType": "swap",
@@ -147,7 +159,13 @@ class Kraken(Dialect):
     """Kraken spot: stops in the one list of orders; our id finds an order in the lists of open and closed."""
 
     order_types = frozenset(OrderType)
-    rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=True)
+    rules = VenueRules(
+        stop_market=True,
+        stop_limit=True,
+        amends_stops=False,
+        balance_lock=True,
+        sells_only_what_is_held=True,
+    )
     # Its nonce has to rise from request to request, so none may overtake another.
     one_at_a_time = True
     # A counter of 15 that one question raises by 1 or 2 and each three seconds lower by 1; orders and their
@@ -221,7 +239,13 @@ class Okx(Dialect):
     """OKX: conditional orders are algo orders, in a list and under ids of their own."""
 
     order_types = frozenset(OrderType)
-    rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=True)
+    rules = VenueRules(
+        stop_market=True,
+        stop_limit=True,
+        amends_stops=False,
+        balance_lock=True,
+        sells_only_what_is_held=True,
+    )
     doubtful_codes = frozenset({"50001", "50004", "50005", "50026", "51016", "50013"})
     options: ClassVar[Mapping[str, Any]] = {"createMarketBuyOrderRequiresPrice": False, "tgtCcy": "base_ccy"}
     fee_in_base = True
