@@ -35,7 +35,7 @@ from neuratrade.hands.trades import TradedMarkets
 from neuratrade.hands.turns import Turns, Watcher
 from neuratrade.venues.health import watch_health
 from neuratrade.venues.port import Cleared, StreamOpened, Venue
-from neuratrade.venues.pressure import Level, Pressure
+from neuratrade.venues.pressure import PAUSE_FROM, Level, Pressure
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +304,10 @@ class LiveDesk:
         if level > before and level is Level.NO_ENTRIES:
             self._note("the venue refused three requests in a minute as too many: no entries for a minute")
         elif level > before and level is Level.PAUSE:
-            self._note("the venue goes on refusing requests as too many: pause the desk (neuratrade halt)")
+            reason = "the venue goes on refusing requests as too many"
+            self._note(f"{reason}: a pause is proposed (neuratrade halt, or resume to go on)")
+            seen = f"{PAUSE_FROM} refusals within a minute"
+            self._inbound.put_venue(f.PauseProposed(self.now_ns, self._account_id, "pressure", reason, seen))
 
     async def _watch_time(self) -> None:
         """Tells of timers that came due, and of each second; behind the answers that came before."""

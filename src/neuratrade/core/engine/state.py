@@ -20,6 +20,7 @@ from neuratrade.core.model.facts import (
     CloseReason,
     CorporateActed,
     KillPolicy,
+    PauseProposed,
     Quarantined,
     TradingState,
 )
@@ -274,7 +275,8 @@ class DeskState(msgspec.Struct):
 
     orders: of brackets that are open. closed: brackets that ended a moment ago. quarantine: by reference.
     shut: instruments whose session is closed. keys: public keys (hex) by key id, of this and earlier runs.
-    kill_policy: what a halt that stands does with whatever was approved by killed_ns.
+    pause_proposed: a pause that somebody wants and no person has answered yet. kill_policy: what a halt that
+    stands does with whatever was approved by killed_ns.
     """
 
     run_id: str = ""
@@ -295,6 +297,7 @@ class DeskState(msgspec.Struct):
     governor: str = ""
     state_reason: str = ""
     latched: bool = False
+    pause_proposed: PauseProposed | None = None
     kill_policy: KillPolicy | None = None
     killed_ns: int = 0
     finished: bool = False
