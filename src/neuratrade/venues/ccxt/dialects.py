@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from yarl import URL
+
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.orders import OrderRequest, OrderType
@@ -44,9 +46,20 @@ class BinanceSpot(Dialect):
     }
     fee_in_base = True
     answers_fills = True
-    # 6,000 of weight a minute, and 100 orders in ten seconds: a snapshot weighs 120, an order 1.
-    budget = Budget(80, 10.0, 40)
+    # 6,000 of weight a minute, and 100 orders in ten seconds: here an order counts as the hundredth part.
+    budget = Budget(800, 10.0, 400)
     settle_s = 5.0
+    weights: ClassVar[Mapping[str, int]] = {
+        "openOrders": 80,
+        "account": 20,
+        "myTrades": 20,
+        "exchangeInfo": 20,
+    }
+    weight_otherwise = 8
+
+    def weigh(self, method: str, url: URL) -> int:
+        """By the last word of its path, as the venue documents it for the whole account."""
+        return self.weights.get(url.name, self.weight_otherwise)
 
     def objection(self, exchange: Exchange) -> str | None:
         """None: it is known."""
@@ -120,6 +133,13 @@ class BinanceUsdm(BinanceSpot):
     fee_in_base = False
     answers_fills = False
     subscribes = False
+    # 2,400 of weight a minute, and 300 orders in ten seconds.
+    budget = Budget(300, 10.0, 150)
+    weights: ClassVar[Mapping[str, int]] = {
+        "openOrders": 40, "openAlgoOrders": 40, "account": 5, "balance": 5, "positionRisk": 5,
+        "userTrades": 5,
+    }  # fmt: skip
+    weight_otherwise = 1
 
     async def find(self, exchange: Exchange, symbol: str, coid: str) -> Order | None:
         """Among the plain orders, then among the conditional ones."""
