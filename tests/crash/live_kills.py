@@ -130,9 +130,10 @@ class Theatre:
         self._stage, self._folder, self._clock = stage, folder, SystemClock()
         self.killer = Killer(self._clock.now_ns)
         self.exchange = MatchingEngine([stage.contract], stage.balances, self._clock.now_ns, stage.matching)
-        self.watch = Watch(self.exchange, stage.contract, self._clock.now_ns, lambda: True, Decimal)
+        self.watch = Watch(self.exchange, stage.contract, self._clock.now_ns, lambda: True, lambda: self.dust)
         self.simulator = stage.simulator(self.exchange, self.killer, self._clock.now_ns)
         self.price = PRICE
+        self.dust = Decimal(0)
         self.kills: list[Kill] = []
         self._desk: Desk | None = None
 
@@ -208,13 +209,15 @@ class Theatre:
             if await self._live(desk, bool(kill.when)):
                 self.kills.append(kill)
             await desk.end()
+        # Fees are paid in coins: what a position leaves is less than a lot, and `judge` sees to that.
+        self.dust = self.watch.held()
         self.price = PRICE
 
     async def _live(self, desk: Desk, mortal: bool) -> bool:
         """Lives on: covered, it is led to its target; flat and calm, it is over. Whether it was killed."""
 
         def is_over() -> bool:
-            if self.watch.held() and not self.watch.uncovered():
+            if self.watch.held() - self.dust >= self._stage.contract.lot and not self.watch.uncovered():
                 self.price = self._stage.contract.round_price(PRICE * UP)
             flat = not self.watch.uncovered() and not self.exchange.open_orders()
             return not desk.lives or (not mortal and flat and desk.calm)
