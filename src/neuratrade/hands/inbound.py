@@ -21,7 +21,7 @@ from neuratrade.core.model.events import (
     VenueHealth,
     VenueSnapshot,
 )
-from neuratrade.core.model.facts import TimerFired, VenueEvent
+from neuratrade.core.model.facts import PauseProposed, TimerFired, VenueEvent
 from neuratrade.core.model.market import Bar, Quote, Trade
 from neuratrade.hands.halt_file import HaltSeen
 from neuratrade.hands.inbox.delivery import Delivery
@@ -69,7 +69,9 @@ class HaltChanged:
 
 Control = HaltChanged | StopAsked | StreamBroke | Delivery | Event
 MarketItem = list[Bar] | Quote | Trade | FeedStalled | FeedEnded
-VenueItem = VenueEvent | VenueSnapshot | VenueHealth | ConnectionChanged | TimerFired | ClockTick
+VenueItem = (
+    VenueEvent | VenueSnapshot | VenueHealth | ConnectionChanged | PauseProposed | TimerFired | ClockTick
+)
 Item = Control | VenueItem | MarketItem
 
 

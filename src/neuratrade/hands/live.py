@@ -25,7 +25,7 @@ from neuratrade.core.model.commands import (
     TakeSnapshot,
 )
 from neuratrade.core.model.market import NS_PER_SECOND, Bar, Quote, Trade
-from neuratrade.core.model.orders import OrderRole
+from neuratrade.core.model.orders import OrderRole, OrderStatus
 from neuratrade.feeds.clock import Clock, backoff_s
 from neuratrade.hands.inbound import Inbound
 from neuratrade.hands.outbox import Answer, Call, Outbox, Rank
@@ -35,7 +35,7 @@ from neuratrade.hands.trades import TradedMarkets
 from neuratrade.hands.turns import Turns, Watcher
 from neuratrade.venues.health import watch_health
 from neuratrade.venues.port import Cleared, StreamOpened, Venue
-from neuratrade.venues.pressure import Level, Pressure
+from neuratrade.venues.pressure import PAUSE_FROM, Level, Pressure
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ class LiveDesk:
         self._patience = patience or Patience()
         self._notes: Callable[[str], None] = lambda _: None
         self._pressure = Pressure()
-        settle_s = venue.capabilities.settle_s
-        self._outbox = Outbox(self._tell, self._note, settle_s=settle_s, pressed=self._on_pressed)
+        self._settle_s = venue.capabilities.settle_s
+        self._outbox = Outbox(self._tell, self._note, settle_s=self._settle_s, pressed=self._on_pressed)
         self._timers_told: set[str] = set()
         self._looks_at_ns = 0
         self._sooner = asyncio.Event()
@@ -141,7 +141,17 @@ class LiveDesk:
         self._turns.watch(watcher)
 
     def recover(self, at_ns: int) -> None:
-        """Carries out what a restart has to ask and guard."""
+        """Carries out what a restart has to ask and guard.
+
+        What was not answered when the desk went down may still be on its way: as with any other doubt, not
+        seen is no proof until it cannot come any more.
+        """
+        longest_ns = round((self._patience.submit_s + self._settle_s) * NS_PER_SECOND)
+        for coid, order in self.engine.state.orders.items():
+            left_ns = order.planned_ns + longest_ns - at_ns
+            if order.status is OrderStatus.PLANNED and left_ns > 0:
+                self._outbox.doubt(coid, left_ns / NS_PER_SECOND)
+                self._tell(f.OrderUnknown(at_ns, coid, "the desk went down before it was answered"))
         self._turns.carry_out(self.engine.recover(at_ns), at_ns)
         self._stepped()
 
@@ -304,7 +314,10 @@ class LiveDesk:
         if level > before and level is Level.NO_ENTRIES:
             self._note("the venue refused three requests in a minute as too many: no entries for a minute")
         elif level > before and level is Level.PAUSE:
-            self._note("the venue goes on refusing requests as too many: pause the desk (neuratrade halt)")
+            reason = "the venue goes on refusing requests as too many"
+            self._note(f"{reason}: a pause is proposed (neuratrade halt, or resume to go on)")
+            seen = f"{PAUSE_FROM} refusals within a minute"
+            self._inbound.put_venue(f.PauseProposed(self.now_ns, self._account_id, "pressure", reason, seen))
 
     async def _watch_time(self) -> None:
         """Tells of timers that came due, and of each second; behind the answers that came before."""

@@ -121,6 +121,10 @@ class Outbox:
         self._make_ready(call)
         self._fill_places()
 
+    def doubt(self, key: str, seconds: float) -> None:
+        """Something of this key, sent by an earlier process, may be on its way for so long."""
+        self._open_until[key] = asyncio.get_running_loop().time() + seconds
+
     async def close(self, patience_s: float = 0.0) -> None:
         """Waits for what is on its way, then gives it up: its orders are looked up at the next start."""
         self._closed = True

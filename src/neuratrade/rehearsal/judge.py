@@ -118,7 +118,7 @@ class Watch:
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What was found. findings: each thing that must not be, in words."""
+    """What was found. findings: each thing that must not be, in words. stuck: plays that came to no end."""
 
     orders: int
     executions: int
@@ -129,6 +129,7 @@ class Verdict(msgspec.Struct, frozen=True):
     unprotected_over_limit: int
     longest_unprotected_s: float
     findings: tuple[str, ...]
+    stuck: int = 0
 
 
 def judge(

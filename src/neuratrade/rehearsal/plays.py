@@ -1,7 +1,8 @@
 """One play of a rehearsal: a venue, a plan of faults, a market, a live desk, and a verdict at the end.
 
 Proposals are drawn from the seed, like the faults. At the end a person flattens everything; then the desk
-has some quiet minutes to bring its books and the exchange together.
+has some quiet minutes to bring its books and the exchange together. A play that gets nowhere is ended and
+said to be stuck: one whose time no longer moves, and one that goes on long after its market ended.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.player import Player
 from neuratrade.rehearsal.server import Simulator
 from neuratrade.rehearsal.stages import Stage
+from neuratrade.rehearsal.stuck import run_or_tell_where
 from neuratrade.rehearsal.warp import WarpClock, WarpLoop
 
 PLAY_MINUTES = 45
@@ -33,6 +35,10 @@ WARM_MINUTES = 60
 QUIET_S = 240.0
 BETWEEN_PROPOSALS_S = (60.0, 240.0)
 FAULTS = 8
+LONGEST_AFTER_S = 1800.0
+"""How long a play may go on after its market ended, seconds of its own time."""
+PATIENCE_S = 300.0
+"""How long a play may take, real seconds; it takes a few."""
 DOWN_S = (1.0, 20.0)
 """How long a desk that crashed is down."""
 
@@ -67,8 +73,18 @@ class Outcome(msgspec.Struct, frozen=True):
     plan: tuple[Fault, ...]
 
 
-def play(stage: Stage, seed: int, bars: Sequence[Bar], kinds: Sequence[FaultKind] | None = None) -> Outcome:
-    """Plays once. bars: WARM_MINUTES + PLAY_MINUTES minutes of the stage's contract."""
+def play(
+    stage: Stage,
+    seed: int,
+    bars: Sequence[Bar],
+    kinds: Sequence[FaultKind] | None = None,
+    *,
+    patience_s: float = PATIENCE_S,
+) -> Outcome:
+    """Plays once. bars: WARM_MINUTES + PLAY_MINUTES minutes of the stage's contract.
+
+    patience_s: real seconds after which it is stuck.
+    """
     plan = draw_plan(seed, PLAY_MINUTES * 60.0, FAULTS, kinds)
     loop = WarpLoop()
     with (
@@ -76,7 +92,10 @@ def play(stage: Stage, seed: int, bars: Sequence[Bar], kinds: Sequence[FaultKind
         tempfile.TemporaryDirectory(prefix="neuratrade-rehearsal-") as folder,
         asyncio.Runner(loop_factory=lambda: loop) as runner,
     ):
-        return runner.run(_Play(stage, seed, plan, bars, loop, Path(folder)).run())
+        one = _Play(stage, seed, plan, bars, loop, Path(folder))
+        longest_s = 60.0 * (len(bars) - WARM_MINUTES) + LONGEST_AFTER_S
+        where = runner.run(run_or_tell_where(one.run(), patience_s, longest_s))
+        return one.stuck(where) if isinstance(where, str) else where
 
 
 @contextmanager
@@ -214,6 +233,22 @@ class _Play:
         while True:
             self._watch.look()
             await self._clock.sleep(1.0)
+
+    def stuck(self, where: str) -> Outcome:
+        """What came of a play that was ended because it got nowhere: nothing is proven by it."""
+        finding = f"stuck at {self._troubles.elapsed_s:.1f} s: {where}"
+        return Outcome(
+            self._stage.name,
+            self._seed,
+            Verdict(0, 0, 0, 0, 0, 0, 0, 0.0, (finding,), stuck=1),
+            proposed=0,
+            opened=0,
+            positions=(),
+            met=dict(self._troubles.met),
+            notes=tuple(self._notes),
+            halted="",
+            plan=self._plan,
+        )
 
     def _outcome(self, simulator: Simulator) -> Outcome:
         facts = facts_in(self._folder)

@@ -46,6 +46,7 @@ class VenueRow(msgspec.Struct):
     doubled: int = 0
     lost: int = 0
     unprotected_over_limit: int = 0
+    stuck: int = 0
     longest_unprotected_s: float = 0.0
 
 
@@ -69,9 +70,9 @@ class Report(msgspec.Struct):
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was doubled, lost, or bare for too long, and every unknown fate was found out."""
+        """Whether nothing was doubled, lost, stuck or bare too long, and every unknown fate was found out."""
         whole = self.total
-        bad = whole.doubled + whole.lost + whole.unprotected_over_limit
+        bad = whole.doubled + whole.lost + whole.unprotected_over_limit + whole.stuck
         return not bad and whole.unknown == whole.unknown_resolved
 
 
@@ -159,6 +160,7 @@ def _count(report: Report, outcome: Outcome) -> None:
     row.closed += len(outcome.positions)
     for name in (
         "orders", "executions", "unknown", "unknown_resolved", "doubled", "lost", "unprotected_over_limit",
+        "stuck",
     ):  # fmt: skip
         setattr(row, name, getattr(row, name) + getattr(verdict, name))
     row.longest_unprotected_s = max(row.longest_unprotected_s, verdict.longest_unprotected_s)

@@ -26,7 +26,10 @@ class Urgency(IntEnum):
 
 
 class Budget(NamedTuple):
-    """So many requests in so many seconds. kept: of them, how many only what protects may use."""
+    """So many requests in so many seconds. kept: of them, how many only what protects may use.
+
+    Where a venue weighs requests, all three count weight.
+    """
 
     requests: int
     seconds: float
@@ -46,8 +49,9 @@ class Limiter:
             raise ValueError(f"of {budget.requests} requests {budget.kept} cannot be kept back")
         self._budget = budget
         self._clock = clock
-        self._sent_ns: deque[int] = deque()
-        self._waiting: list[tuple[Urgency, int, asyncio.Future[None]]] = []
+        self._sent: deque[tuple[int, int]] = deque()
+        self._used = 0
+        self._waiting: list[tuple[Urgency, int, int, asyncio.Future[None]]] = []
         self._number = 0
         self._stopped_until_ns = 0
         self._cut_until_ns = 0
@@ -56,19 +60,27 @@ class Limiter:
     @property
     def waiting(self) -> int:
         """How many requests wait for their turn."""
-        return sum(not future.done() for _, _, future in self._waiting)
+        return sum(not future.done() for *_, future in self._waiting)
 
-    async def turn(self, urgency: Urgency) -> None:
-        """Returns when a request of this urgency may leave. One that is cancelled before uses nothing."""
-        if not self._waiting and self._delay_ns(urgency) == 0:
-            self._sent_ns.append(self._clock.now_ns())
+    async def turn(self, urgency: Urgency, weight: int = 1) -> None:
+        """Returns when a request of this urgency may leave. One that is cancelled before uses nothing.
+
+        weight: of the budget, how much it uses; more than there is leaves alone.
+        """
+        if not self._waiting and self._delay_ns(urgency, weight) == 0:
+            self._count(weight)
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._number += 1
-        heapq.heappush(self._waiting, (urgency, self._number, future))
+        heapq.heappush(self._waiting, (urgency, self._number, weight, future))
         # Who came now may be more urgent than who is waited for.
         self._serve_anew()
         await future
+
+    def charge(self, weight: int) -> None:
+        """Counts what a request weighs beyond what its turn was taken for."""
+        if weight > 0:
+            self._count(weight)
 
     def told_too_many(self, retry_after_s: float) -> None:
         """The venue refused for the number of requests: all but protection waits, then less goes."""
@@ -84,21 +96,25 @@ class Limiter:
 
     async def _serve(self) -> None:
         while self._waiting:
-            urgency, _, future = self._waiting[0]
-            delay_ns = 0 if future.done() else self._delay_ns(urgency)
+            urgency, _, weight, future = self._waiting[0]
+            delay_ns = 0 if future.done() else self._delay_ns(urgency, weight)
             if delay_ns > 0:
                 await self._clock.sleep(delay_ns / NS_PER_SECOND)
                 continue
             heapq.heappop(self._waiting)
             if not future.done():
-                self._sent_ns.append(self._clock.now_ns())
+                self._count(weight)
                 future.set_result(None)
 
-    def _delay_ns(self, urgency: Urgency) -> int:
+    def _count(self, weight: int) -> None:
+        self._sent.append((self._clock.now_ns(), weight))
+        self._used += weight
+
+    def _delay_ns(self, urgency: Urgency, weight: int) -> int:
         """How long a request of this urgency has to wait, zero for now."""
         now_ns, window_ns = self._clock.now_ns(), round(self._budget.seconds * NS_PER_SECOND)
-        while self._sent_ns and self._sent_ns[0] <= now_ns - window_ns:
-            self._sent_ns.popleft()
+        while self._sent and self._sent[0][0] <= now_ns - window_ns:
+            self._used -= self._sent.popleft()[1]
         most = self._budget.requests
         if urgency is not Urgency.PROTECT:
             if now_ns < self._stopped_until_ns:
@@ -106,7 +122,10 @@ class Limiter:
             most -= self._budget.kept
             if now_ns < self._cut_until_ns:
                 most = max(int(most * CUT_TO), 1)
-        if len(self._sent_ns) < most:
-            return 0
-        # The oldest of those that have to be forgotten first.
-        return self._sent_ns[len(self._sent_ns) - most] + window_ns - now_ns
+        # What weighs more than there ever is leaves once nothing else counts any more.
+        too_much = self._used + min(weight, most) - most
+        for sent_ns, sent_weight in self._sent if too_much > 0 else ():
+            too_much -= sent_weight
+            if too_much <= 0:
+                return sent_ns + window_ns - now_ns
+        return 0

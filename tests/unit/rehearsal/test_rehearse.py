@@ -88,9 +88,9 @@ def test_a_report_is_not_clean_while_anything_is_wrong() -> None:
 
     good = VenueRow(plans=1, orders=9, unknown=2, unknown_resolved=2, longest_unprotected_s=3.0)
     assert Report({"a": good}, Counter(), [], []).is_clean
-    for name, value in (("doubled", 1), ("lost", 1), ("unprotected_over_limit", 1), ("unknown_resolved", 1)):
+    for name in ("doubled", "lost", "unprotected_over_limit", "unknown_resolved", "stuck"):
         bad = VenueRow(plans=1, unknown=2, unknown_resolved=2)
-        setattr(bad, name, value)
+        setattr(bad, name, 1)
         report = Report({"a": good, "b": bad}, Counter(), [], [])
         assert not report.is_clean, name
         assert report.total.plans == 2

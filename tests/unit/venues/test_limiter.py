@@ -106,3 +106,27 @@ def test_who_gives_up_while_waiting_uses_nothing_and_holds_nobody_up() -> None:
 def test_a_budget_that_leaves_nothing_is_refused(budget: Budget) -> None:
     with pytest.raises(ValueError, match="cannot be kept back"):
         Limiter(budget, ManualClock())
+
+
+def test_heavy_requests_use_more_of_the_budget_and_one_heavier_than_all_of_it_leaves_alone() -> None:
+    async def main(clock: WarpClock) -> None:
+        limiter, left = Limiter(Budget(requests=10, seconds=10.0, kept=4), clock), []
+        for weight in (4, 2, 1, 5, 50, 1):
+            await limiter.turn(Urgency.ASK, weight)
+            left.append(round(seconds(clock), 3))
+        assert left == [0, 0, 10, 10, 20, 30]
+        await limiter.turn(Urgency.PROTECT, 4)
+
+    on_warped_loop(main)
+
+
+def test_what_is_kept_back_counts_weight_too() -> None:
+    async def main(clock: WarpClock) -> None:
+        limiter = Limiter(Budget(requests=10, seconds=10.0, kept=4), clock)
+        await limiter.turn(Urgency.ASK, 6)
+        await limiter.turn(Urgency.PROTECT, 4)
+        assert seconds(clock) == 0
+        await limiter.turn(Urgency.PROTECT, 1)
+        assert seconds(clock) == 10
+
+    on_warped_loop(main)

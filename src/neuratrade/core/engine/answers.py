@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from neuratrade.core.engine import brackets as rules
 from neuratrade.core.engine import exits
+from neuratrade.core.engine.doubt import need_not_wait
 from neuratrade.core.engine.fold.brackets import KEPT_NS, allocation
 from neuratrade.core.engine.governors import move
 from neuratrade.core.engine.markets import Markets
@@ -315,6 +316,9 @@ def look_again(turn: Turn, bracket: BracketState) -> None:
         if order.request.bracket_id == bracket.bracket_id and order.in_doubt
     ]
     for order in doubtful:
+        if need_not_wait(turn, bracket, order):
+            # Nothing waits for it: it is asked about more and more rarely (`supervision`).
+            continue
         if order.asked == "cancel":
             turn.ask_again(order)
         turn.look_up(order)

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from neuratrade.core.engine.cover import note_protection, sellable
+from neuratrade.core.engine.doubt import need_not_wait
 from neuratrade.core.engine.state import BracketState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ZERO
@@ -19,7 +20,9 @@ def close_if_over(turn: Turn, bracket: BracketState) -> bool:
     live = [item for item in turn.state.orders.values() if item.request.bracket_id == name and item.is_live]
     for order in live:
         # Before anything left, the entry may fill on; exits left over from what was busted may not.
-        if bracket.exited > 0 or order.request.role.reduces:
+        # What may not be there at all is taken away once it turns up: to ask for its end proves nothing.
+        doubtful = need_not_wait(turn, bracket, order)
+        if (bracket.exited > 0 or order.request.role.reduces) and not doubtful:
             turn.cancel(order, "the bracket is over")
     if live or _enters_later(bracket):
         return False

@@ -86,6 +86,7 @@ class Engine:
             f.RunStarted: self._begin,
             f.RunEnded: _record_now,
             f.DoorRefused: _record_now,
+            f.PauseProposed: self._on_proposal,
             f.CashMoved: self._on_cash,
             f.SessionMoved: self._on_session,
             f.InstrumentUpdated: self._on_instrument,
@@ -287,6 +288,14 @@ class Engine:
         self.strays += not turn.facts
 
     # people
+
+    def _on_proposal(self, turn: Turn, event: f.PauseProposed) -> None:
+        """Kept until a person answers; a desk that is halted, or was asked already, is asked no more."""
+        state = self.state
+        if event.account_id not in state.accounts:
+            self.strays += 1
+        elif state.pause_proposed is None and state.trading_state is not f.TradingState.HALTED:
+            turn.record(replace(event, at_ns=turn.at_ns))
 
     def _on_operator(self, turn: Turn, event: e.OperatorEvent) -> None:
         obey(turn, event, self.config, self.markets)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from neuratrade.core.engine.closing import close_if_over
 from neuratrade.core.engine.cover import note_protection, resting_stops, sellable, still_there, stray_exits
+from neuratrade.core.engine.doubt import need_not_wait
 from neuratrade.core.engine.entries import end_entry
 from neuratrade.core.engine.protection import exit_side, guard
 from neuratrade.core.engine.state import BracketPhase, BracketState
@@ -93,13 +94,14 @@ def proceed(turn: Turn, bracket: BracketState) -> None:
     """The next step of a way out: the exit goes once nothing else may leave, and ends when it is over."""
     before = [*resting_stops(turn, bracket), *stray_exits(turn, bracket)]
     order = turn.order(bracket.exit_order)
-    if before:
-        for item in before:
+    waited_for = [item for item in before if not need_not_wait(turn, bracket, item)]
+    if waited_for:
+        for item in waited_for:
             turn.cancel(item, "leaving")
         note_protection(turn, bracket)
     elif order is None:
         _send_exit(turn, bracket)
-    elif not order.is_live:
+    elif not order.is_live or need_not_wait(turn, bracket, order):
         end_exit(turn, bracket)
     else:
         note_protection(turn, bracket)

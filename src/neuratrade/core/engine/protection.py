@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from neuratrade.core.engine.closing import close_if_over
 from neuratrade.core.engine.cover import WORKING, note_protection, resting_stops, still_there, stray_exits
+from neuratrade.core.engine.doubt import need_not_wait
 from neuratrade.core.engine.state import BracketPhase, BracketState, OrderState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.decimals import ONE, ZERO, ceil_to, floor_to
@@ -44,8 +45,8 @@ def _is_shut(turn: Turn, bracket: BracketState) -> bool:
 
 def _fit_stops(turn: Turn, bracket: BracketState, *, anew: bool) -> None:
     wanted = still_there(turn, bracket)
-    stops = resting_stops(turn, bracket)
-    if stray_exits(turn, bracket):
+    stops = [stop for stop in resting_stops(turn, bracket) if not need_not_wait(turn, bracket, stop)]
+    if not all(need_not_wait(turn, bracket, order) for order in stray_exits(turn, bracket)):
         # An exit that was thought absent may sell yet: its end, which is asked for, brings us back here.
         return
     if not stops:
@@ -120,7 +121,8 @@ def _replace(turn: Turn, bracket: BracketState, stops: list[OrderState], wanted:
     if cover < wanted and not turn.rules_of(bracket).balance_lock:
         send_stop(turn, bracket, wanted - cover)
     elif cover != wanted:
-        while stops and (cover > wanted or turn.rules_of(bracket).balance_lock):
+        locks = turn.rules_of(bracket).balance_lock
+        while stops and (cover > wanted or (locks and cover != wanted)):
             stop = stops.pop()
             cover -= stop.remaining
             turn.cancel(stop, "replaced to fit the quantity held")

@@ -20,6 +20,7 @@ from neuratrade.core.model.facts import (
     CloseReason,
     CorporateActed,
     KillPolicy,
+    PauseProposed,
     Quarantined,
     TradingState,
 )
@@ -47,6 +48,7 @@ class OrderState(msgspec.Struct):
     the largest quantity that amends without an answer may have given it.
     stated: how much the venue says it filled in all, where it said so at the end. missed_ns: when a look-up
     first did not find it. triggered_ns: when its stop was reached. executions: by the venue's trade id.
+    unknown_ns: since when nobody knew its fate, the last time that was so.
     listed_as: since its contract was changed under it, nobody knows its terms at the venue, where it is an
     order for this instrument: it guards nothing, and is amended or taken away. Empty: its terms are known.
     """
@@ -66,6 +68,7 @@ class OrderState(msgspec.Struct):
     asked_most: Decimal = ZERO
     stated: Decimal | None = None
     missed_ns: int | None = None
+    unknown_ns: int | None = None
     triggered_ns: int | None = None
     executions: dict[str, Execution] = {}
     listed_as: str = ""
@@ -272,7 +275,8 @@ class DeskState(msgspec.Struct):
 
     orders: of brackets that are open. closed: brackets that ended a moment ago. quarantine: by reference.
     shut: instruments whose session is closed. keys: public keys (hex) by key id, of this and earlier runs.
-    kill_policy: what a halt that stands does with whatever was approved by killed_ns.
+    pause_proposed: a pause that somebody wants and no person has answered yet. kill_policy: what a halt that
+    stands does with whatever was approved by killed_ns.
     """
 
     run_id: str = ""
@@ -293,6 +297,7 @@ class DeskState(msgspec.Struct):
     governor: str = ""
     state_reason: str = ""
     latched: bool = False
+    pause_proposed: PauseProposed | None = None
     kill_policy: KillPolicy | None = None
     killed_ns: int = 0
     finished: bool = False

@@ -5,11 +5,14 @@ came, books that were asked for: each is asked for again, and asking changes not
 """
 
 from neuratrade.core.engine.config import EngineConfig
+from neuratrade.core.engine.doubt import need_not_wait
 from neuratrade.core.engine.protection import guard
+from neuratrade.core.engine.state import OrderState
 from neuratrade.core.engine.turn import Turn
 from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_SECOND
 
 OWED_AFTER_NS = 5 * NS_PER_SECOND
+LONGEST_OWED_NS = 30 * NS_PER_SECOND
 BOOKS_OWED_AFTER_NS = 10 * NS_PER_SECOND
 
 LIVE_EVERY_NS, PAPER_EVERY_NS = 30 * NS_PER_SECOND, NS_PER_HOUR
@@ -69,7 +72,7 @@ class Supervision:
         for order in owed:
             coid = order.request.client_order_id
             since_ns = max(order.planned_ns, order.asked_ns, self._asked.get(coid, 0))
-            if turn.at_ns - since_ns < OWED_AFTER_NS:
+            if turn.at_ns - since_ns < _patience_ns(turn, order):
                 continue
             self._asked[coid] = turn.at_ns
             if order.asked == "cancel":
@@ -77,3 +80,14 @@ class Supervision:
             elif order.asked == "amend":
                 guard(turn, turn.state.brackets[order.request.bracket_id], anew=True)
             turn.look_up(order)
+
+
+def _patience_ns(turn: Turn, order: OrderState) -> int:
+    """How long after it was asked about an order is asked about again.
+
+    More and more rarely where nothing waits for the answer: a venue that fails has no requests to spare.
+    """
+    bracket = turn.state.brackets[order.request.bracket_id]
+    if order.unknown_ns is None or not need_not_wait(turn, bracket, order):
+        return OWED_AFTER_NS
+    return min(max((turn.at_ns - order.unknown_ns) // 2, OWED_AFTER_NS), LONGEST_OWED_NS)

@@ -49,6 +49,7 @@ def _fire_plain(turn: Turn, bracket: BracketState, kind: str, level: Decimal) ->
             rules.escalate(turn, bracket, level)
         case "lookup":
             look_again(turn, bracket)
+            rules.go_on(turn, bracket)
         case _:
             pass
 

@@ -12,6 +12,7 @@ from neuratrade.core.model.facts import (
     InstrumentUpdated,
     KillPolicy,
     Liquidated,
+    PauseProposed,
     RunEnded,
     RunStarted,
     SessionMoved,
@@ -192,4 +193,5 @@ Event = (
     | RunStarted
     | RunEnded
     | DoorRefused
+    | PauseProposed
 )

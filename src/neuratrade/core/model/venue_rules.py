@@ -16,12 +16,15 @@ class VenueRules(msgspec.Struct, frozen=True):
     how far beyond its trigger a stop-limit's limit lies, fraction of the price. escalate_ns: how long a
     triggered stop-limit may stay unfilled. exit_collars: how far from the last price an exit may be filled,
     fraction, attempt by attempt; after the last one, and where there are none, exits go at market.
+    sells_only_what_is_held: the venue itself lets nobody sell a coin that the account has not, nor flip a
+    derivative by an order that reduces; so of two exits for one holding only one can be filled.
     """
 
     stop_market: bool = True
     stop_limit: bool = False
     amends_stops: bool = True
     balance_lock: bool = False
+    sells_only_what_is_held: bool = False
     stop_limit_offset: Decimal = Decimal("0.005")
     escalate_ns: int = 2 * NS_PER_SECOND
     exit_collars: tuple[Decimal, ...] = (Decimal("0.005"), Decimal("0.01"), Decimal("0.02"), Decimal("0.05"))

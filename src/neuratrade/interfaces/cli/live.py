@@ -71,6 +71,8 @@ class _Lines:
                 return f"CLOSED    {who}by {fact.reason.value}, net {money(fact.pnl)}  [{bracket_id[:8]}]"
             case f.TradingStateMoved():
                 return f"{fact.state.value:9} by {fact.governor}: {fact.reason}"
+            case f.PauseProposed():
+                return f"PAUSE PROPOSED by {fact.proposer}: {fact.reason}; answer by halt or resume"
             case f.DoorRefused():
                 return f"TURNED AWAY  {fact.source} {fact.name}: {'; '.join(fact.errors)}"
             case f.DayRolled():

@@ -24,6 +24,9 @@ def show_status(*, as_json: bool) -> None:
     head.add_row("run", f"{state.run_id} ({state.mode}{', finished' if state.finished else ''})")
     head.add_row("engine time", when(state.now_ns))
     head.add_row("trading", f"{state.trading_state.value} {state.state_reason}".strip())
+    if state.pause_proposed is not None:
+        asked = f"by {state.pause_proposed.proposer}: {state.pause_proposed.reason}"
+        head.add_row("pause proposed", f"{asked} (answer: neuratrade halt, or resume)")
     if account is not None:
         head.add_row("equity", f"{money(account.equity)} {account.account.currency}")
         head.add_row("max drawdown", percent(account.max_drawdown))
@@ -87,6 +90,7 @@ def _status_document(
         "now_ns": state.now_ns,
         "state": state.trading_state.value,
         "state_reason": state.state_reason,
+        "pause_proposed": state.pause_proposed,
         "equity": None if account is None else account.equity,
         "max_drawdown": None if account is None else account.max_drawdown,
         "posture": None if account is None else account.posture,

@@ -49,7 +49,9 @@ from neuratrade.venues.port import (
 
 NAME = "alpaca"
 PAPER = "https://paper-api.alpaca.markets"
-RULES = VenueRules(stop_market=False, stop_limit=True, amends_stops=False, balance_lock=True)
+RULES = VenueRules(
+    stop_market=False, stop_limit=True, amends_stops=False, balance_lock=True, sells_only_what_is_held=True
+)
 BUDGET = Budget(requests=200, seconds=60.0, kept=60)
 """Requests a minute and account."""
 CAPABILITIES = Capabilities(

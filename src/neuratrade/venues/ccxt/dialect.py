@@ -7,6 +7,8 @@ through lists, and says what it cannot do: no stop rests there, and what its key
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+from yarl import URL
+
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.orders import OrderRequest, OrderType, TimeInForce
 from neuratrade.core.model.venue_rules import VenueRules
@@ -70,6 +72,10 @@ class Dialect:
             asks_permissions=self.asks_permissions,
             rate=self.budget,
         )
+
+    def weigh(self, method: str, url: URL) -> int:
+        """How much of the budget a request uses."""
+        return 1
 
     def objection(self, exchange: Exchange) -> str | None:
         """Why no desk can be run at an exchange, None where one can."""

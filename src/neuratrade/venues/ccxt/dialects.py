@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from yarl import URL
+
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.orders import OrderRequest, OrderType
@@ -25,7 +27,13 @@ class BinanceSpot(Dialect):
     """Binance spot: stops of both kinds in the one list of orders; look-ups by our id."""
 
     order_types = frozenset(OrderType)
-    rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=True)
+    rules = VenueRules(
+        stop_market=True,
+        stop_limit=True,
+        amends_stops=False,
+        balance_lock=True,
+        sells_only_what_is_held=True,
+    )
     doubtful_codes = frozenset(
         {"-1000", "-1001", "-1003", "-1006", "-1007", "-1008", "-1015", "-1016", "-1034"}
     )
@@ -39,12 +47,23 @@ class BinanceSpot(Dialect):
     }
     fee_in_base = True
     answers_fills = True
-    # 6,000 of weight a minute, and 100 orders in ten seconds: a snapshot weighs 120, an order 1.
-    budget = Budget(80, 10.0, 40)
+    # 6,000 of weight a minute, and 100 orders in ten seconds: here an order counts as the hundredth part.
+    budget = Budget(800, 10.0, 400)
     settle_s = 5.0
     native_exits = frozenset({NativeExit.BRACKET, NativeExit.OCO})
     dead_man = DeadMan.NONE
     asks_permissions = True
+    weights: ClassVar[Mapping[str, int]] = {
+        "openOrders": 80,
+        "account": 20,
+        "myTrades": 20,
+        "exchangeInfo": 20,
+    }
+    weight_otherwise = 8
+
+    def weigh(self, method: str, url: URL) -> int:
+        """By the last word of its path, as the venue documents it for the whole account."""
+        return self.weights.get(url.name, self.weight_otherwise)
 
     def objection(self, exchange: Exchange) -> str | None:
         """None: it is known."""
@@ -98,7 +117,13 @@ class BinanceSpot(Dialect):
 class BinanceUsdm(BinanceSpot):
     """Binance USD-M futures: conditional orders are kept apart, on the algo endpoints."""
 
-    rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=False)
+    rules = VenueRules(
+        stop_market=True,
+        stop_limit=True,
+        amends_stops=False,
+        balance_lock=False,
+        sells_only_what_is_held=True,
+    )
     doubtful_codes = BinanceSpot.doubtful_codes | {"-1010", "-2021", "-4116"}
     options: ClassVar[Mapping[str, Any]] = {
         "defaultType": "swap",
@@ -116,6 +141,13 @@ class BinanceUsdm(BinanceSpot):
     subscribes = False
     native_exits = frozenset()
     dead_man = DeadMan.OFF
+    # 2,400 of weight a minute, and 300 orders in ten seconds.
+    budget = Budget(300, 10.0, 150)
+    weights: ClassVar[Mapping[str, int]] = {
+        "openOrders": 40, "openAlgoOrders": 40, "account": 5, "balance": 5, "positionRisk": 5,
+        "userTrades": 5,
+    }  # fmt: skip
+    weight_otherwise = 1
 
     async def find(self, exchange: Exchange, symbol: str, coid: str) -> Order | None:
         """Among the plain orders, then among the conditional ones."""
@@ -155,7 +187,13 @@ class Kraken(Dialect):
     """Kraken spot: stops in the one list of orders; our id finds an order in the lists of open and closed."""
 
     order_types = frozenset(OrderType)
-    rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=True)
+    rules = VenueRules(
+        stop_market=True,
+        stop_limit=True,
+        amends_stops=False,
+        balance_lock=True,
+        sells_only_what_is_held=True,
+    )
     # Its nonce has to rise from request to request, so none may overtake another.
     one_at_a_time = True
     # A counter of 15 that one question raises by 1 or 2 and each three seconds lower by 1; orders and their
@@ -233,7 +271,13 @@ class Okx(Dialect):
     """OKX: conditional orders are algo orders, in a list and under ids of their own."""
 
     order_types = frozenset(OrderType)
-    rules = VenueRules(stop_market=True, stop_limit=True, amends_stops=False, balance_lock=True)
+    rules = VenueRules(
+        stop_market=True,
+        stop_limit=True,
+        amends_stops=False,
+        balance_lock=True,
+        sells_only_what_is_held=True,
+    )
     doubtful_codes = frozenset({"50001", "50004", "50005", "50026", "51016", "50013"})
     options: ClassVar[Mapping[str, Any]] = {"createMarketBuyOrderRequiresPrice": False, "tgtCcy": "base_ccy"}
     fee_in_base = True

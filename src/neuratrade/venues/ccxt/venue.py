@@ -90,7 +90,7 @@ class CcxtVenue:
         self._limiter = Limiter(self._dialect.budget, clock)
         # Where none may overtake another, a call waits for its turn before the one it must not overtake.
         inside = None if self._dialect.one_at_a_time else self._limiter
-        self._wire = Wire(elsewhere, trades=True, limiter=inside)
+        self._wire = Wire(elsewhere, trades=True, limiter=inside, weigh=self._dialect.weigh)
         self._exchange: Exchange
         self._symbols: dict[str, str] = {}
         self._keys_of: dict[str, str] = {}

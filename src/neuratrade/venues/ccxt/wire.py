@@ -9,7 +9,7 @@ where orders may not go today; a session for market data reaches every host, wit
 
 import re
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -71,12 +71,18 @@ class Wire:
     """A session for ccxt, in `async with`.
 
     elsewhere: where the exchange's hosts are found instead, `HOST:PORT` with a path before theirs if need be,
-    for all of them or by host. limiter: whose turn it is. trades: whether orders go through it: then it
-    reaches only hosts that may have them. Otherwise it sends nothing that could be one.
+    for all of them or by host. limiter: whose turn it is; weigh: by how much. trades: whether
+    orders go through it: then it reaches only hosts that may have them. Otherwise it sends nothing that could
+    be one.
     """
 
     def __init__(
-        self, elsewhere: Elsewhere | None = None, *, trades: bool, limiter: Limiter | None = None
+        self,
+        elsewhere: Elsewhere | None = None,
+        *,
+        trades: bool,
+        limiter: Limiter | None = None,
+        weigh: Callable[[str, URL], int] = lambda *_: 1,
     ) -> None:
         for place in () if elsewhere is None else _places(elsewhere):
             check_trading_host(f"http://{place}")
@@ -84,6 +90,7 @@ class Wire:
         self._trades = trades
         self._session: aiohttp.ClientSession | None = None
         self._limiter = limiter
+        self._weigh = weigh
         self.frames_sent = 0
 
     async def __aenter__(self) -> "Wire":
@@ -160,10 +167,13 @@ class Wire:
         """Sends one request, once, when its turn has come."""
         sent = _sent.get()
         question = _is_question(method, sent)
-        if sent is not None and sent.turns:
+        weight = self._weigh(method, url)
+        if self._limiter is not None and sent is not None and sent.turns:
+            # What it weighs is known only now; it was signed for this moment, so it does not wait again.
             sent.turns -= 1
+            self._limiter.charge(weight - 1)
         elif self._limiter is not None:
-            await self._limiter.turn(Urgency.DATA if sent is None else sent.urgency)
+            await self._limiter.turn(Urgency.DATA if sent is None else sent.urgency, weight)
         if not self._trades:
             _check_question(method, url)
         turned = self._turned(url)

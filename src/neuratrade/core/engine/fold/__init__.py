@@ -61,6 +61,7 @@ _FOLDS: dict[type[Any], Callable[[DeskState, Any], None]] = {
     f.Reconciled: accounts.reconciled,
     f.TradingStateMoved: desk.state_moved,
     f.OperatorActed: desk.operator_acted,
+    f.PauseProposed: desk.pause_proposed,
     f.LimitChanged: desk.limit_changed,
     f.SessionMoved: desk.session_moved,
     f.Quarantined: desk.quarantined,

@@ -22,6 +22,7 @@ def run_started(state: DeskState, fact: f.RunStarted) -> None:
         state.outcomes, state.counts = {}, Counts()
         state.seen = set()
         state.now_ns, state.kill_policy = fact.at_ns, None
+        state.pause_proposed = None
         if state.governor != "operator":
             state.trading_state, state.governor = f.TradingState.RUNNING, ""
             state.state_reason, state.latched = "", False
@@ -63,10 +64,17 @@ def timer_fired(state: DeskState, fact: f.TimerFired) -> None:
 
 def operator_acted(state: DeskState, fact: f.OperatorActed) -> None:
     """A person's halt stands with its policy until somebody resumes; a milder one later weakens it not."""
+    if fact.action in ("halt", "resume"):
+        state.pause_proposed = None
     if fact.action == "resume":
         state.kill_policy = None
     elif fact.policy is not None:
         _stand(state, fact.policy, fact.at_ns)
+
+
+def pause_proposed(state: DeskState, fact: f.PauseProposed) -> None:
+    """It waits for a person's answer."""
+    state.pause_proposed = fact
 
 
 def _stand(state: DeskState, policy: f.KillPolicy, at_ns: int) -> None:

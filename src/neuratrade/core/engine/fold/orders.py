@@ -89,7 +89,8 @@ def order_not_found(state: DeskState, fact: f.OrderNotFound) -> None:
     """A look-up missed it; the second one, late enough, ends it."""
     order = state.orders[fact.client_order_id]
     if order.missed_ns is None:
-        order.missed_ns, order.status = fact.at_ns, OrderStatus.UNKNOWN
+        order.missed_ns = fact.at_ns
+        _in_doubt(order, fact.at_ns)
     elif fact.at_ns - order.missed_ns >= NOT_THERE_AFTER_NS:
         _end(state, fact.client_order_id, OrderStatus.REJECTED, ZERO)
 
@@ -137,7 +138,13 @@ def order_triggered(state: DeskState, fact: f.OrderTriggered) -> None:
 
 def order_unknown(state: DeskState, fact: f.OrderUnknown) -> None:
     """Its fate has to be looked up."""
-    state.orders[fact.client_order_id].status = OrderStatus.UNKNOWN
+    _in_doubt(state.orders[fact.client_order_id], fact.at_ns)
+
+
+def _in_doubt(order: OrderState, at_ns: int) -> None:
+    if order.status is not OrderStatus.UNKNOWN:
+        order.unknown_ns = at_ns
+    order.status = OrderStatus.UNKNOWN
 
 
 def order_filled(state: DeskState, fact: f.OrderFilled) -> None:

@@ -19,6 +19,7 @@ from neuratrade.core.model.facts.desk import (
     LimitChanged,
     Marked,
     OperatorActed,
+    PauseProposed,
     PostureMoved,
     Quarantined,
     QuarantineKind,
@@ -92,6 +93,7 @@ Fact = (
     | TradingStateMoved
     | PostureMoved
     | OperatorActed
+    | PauseProposed
     | LimitChanged
     | CashMoved
     | SessionMoved
@@ -160,6 +162,7 @@ __all__ = [
     "OrderRejected",
     "OrderTriggered",
     "OrderUnknown",
+    "PauseProposed",
     "PostureMoved",
     "ProtectionChanged",
     "QuarantineKind",

@@ -98,6 +98,19 @@ class TradingStateMoved(msgspec.Struct, frozen=True, tag="trading_state_moved"):
     latched: bool
 
 
+class PauseProposed(msgspec.Struct, frozen=True, tag="pause_proposed"):
+    """Somebody who may not halt the desk thinks that a person should; answered by halt or resume.
+
+    proposer: who, in one word. observed: what was seen that speaks for it.
+    """
+
+    at_ns: int
+    account_id: str
+    proposer: str
+    reason: str
+    observed: str
+
+
 class OperatorActed(msgspec.Struct, frozen=True, tag="operator_acted"):
     """A person (or a program with a person's right) did something, with the reason given."""
 

@@ -1,0 +1,37 @@
+"""What is not seen proves nothing while an earlier process may have sent it a moment ago."""
+
+import asyncio
+from collections.abc import Sequence
+
+from neuratrade.core.model import facts as f
+from neuratrade.hands.outbox import Answer, Call, Outbox, Rank
+from neuratrade.rehearsal.warp import run_warped
+
+DOUBT_S = 7.0
+
+
+def test_an_order_of_the_life_before_counts_as_missed_only_once_it_cannot_come_any_more() -> None:
+    async def main() -> tuple[list[float], int]:
+        loop = asyncio.get_running_loop()
+        told: list[float] = []
+        asked = 0
+
+        async def look_up() -> Sequence[Answer]:
+            nonlocal asked
+            asked += 1
+            return [f.OrderNotFound(1, "order")]
+
+        outbox = Outbox(lambda _: told.append(loop.time()), lambda _: None)
+        begun = loop.time()
+        outbox.doubt("order", DOUBT_S)
+        outbox.put(Call("order", Rank.ASK, look_up, 5.0))
+        await asyncio.sleep(DOUBT_S + 1)
+        outbox.put(Call("order", Rank.ASK, look_up, 5.0))
+        await asyncio.sleep(1)
+        await outbox.close()
+        return [at - begun for at in told], asked
+
+    (first, second), asked = run_warped(main())
+    assert first >= DOUBT_S
+    assert second > first
+    assert asked == 3, "asked at once, when it cannot come any more, and when somebody wants to know"
