@@ -300,12 +300,18 @@ class BookMirror:
         return Outcome.LOST
 
 
+def is_level(level: Level) -> bool:
+    """Whether this is a price and a quantity, which may be zero."""
+    price, quantity = level
+    try:
+        return LEAST <= price <= MOST and (not quantity or LEAST <= quantity <= MOST)
+    except InvalidOperation:
+        return False
+
+
 def _unsound(levels: Sequence[Level]) -> str:
     """Why these cannot be levels of a book; empty where they can."""
-    try:
-        for price, quantity in levels:
-            if not LEAST <= price <= MOST or (quantity and not LEAST <= quantity <= MOST):
-                return f"no level of a book: {quantity:.6g} at {price:.6g}"
-    except InvalidOperation:
-        return "a level of the book is not a number"
+    for level in levels:
+        if not is_level(level):
+            return f"no level of a book: {level[1]:.6g} at {level[0]:.6g}"
     return ""
