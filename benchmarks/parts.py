@@ -3,7 +3,17 @@
 import importlib
 from typing import Any
 
-PARTS = ("indicators", "gate", "engine", "journal", "latency", "desk")
+PARTS = (
+    "indicators",
+    "gate",
+    "engine",
+    "journal",
+    "latency",
+    "desk",
+    "book_mirror",
+    "feed_frames",
+    "feed_ccxt",
+)
 
 Row = dict[str, Any]
 

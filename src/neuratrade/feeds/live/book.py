@@ -302,16 +302,15 @@ class BookMirror:
 
 def is_level(level: Level) -> bool:
     """Whether this is a price and a quantity, which may be zero."""
-    price, quantity = level
-    try:
-        return LEAST <= price <= MOST and (not quantity or LEAST <= quantity <= MOST)
-    except InvalidOperation:
-        return False
+    return not _unsound((level,))
 
 
 def _unsound(levels: Sequence[Level]) -> str:
     """Why these cannot be levels of a book; empty where they can."""
-    for level in levels:
-        if not is_level(level):
-            return f"no level of a book: {level[1]:.6g} at {level[0]:.6g}"
+    try:
+        for price, quantity in levels:
+            if not LEAST <= price <= MOST or (quantity and not LEAST <= quantity <= MOST):
+                return f"no level of a book: {quantity:.6g} at {price:.6g}"
+    except InvalidOperation:
+        return "a level of the book is not a number"
     return ""
