@@ -9,6 +9,7 @@ from yarl import URL
 from neuratrade.core.model.errors import Refused, Retryable, UsageError
 from neuratrade.core.model.market import NS_PER_MINUTE, Bar, Quote, Trade
 from neuratrade.feeds.clock import SystemClock
+from neuratrade.venues.ccxt import market, public_stream
 from neuratrade.venues.ccxt.market import CcxtMarket
 from neuratrade.venues.ccxt.wire import Wire
 from tests.loopback.market_world import VENUES, D, Listener, market_world, until
@@ -40,6 +41,19 @@ async def test_a_burst_of_trades_of_one_symbol_is_told_whole(name: str) -> None:
         world.trade(world.contracts[0], count=1500)
         await until(lambda: len(listener.trades) >= 1500, "all trades")
         assert listener.trades == world.played
+
+
+@every_venue
+async def test_trades_that_ccxt_could_not_keep_are_a_loss_that_is_told(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (market, public_stream):
+        monkeypatch.setattr(module, "MOST_CACHED", 20)
+    async with market_world(name) as world, Listener(world, world.contracts) as listener:
+        world.trade(world.contracts[0], count=1500)
+        await until(lambda: listener.error, "the loss is told")
+        assert "more trades of" in str(listener.error)
+        assert listener.trades == world.played[: len(listener.trades)], "nothing is told from behind the gap"
 
 
 @every_venue
@@ -187,9 +201,9 @@ async def test_history_is_complete_minutes_alone_paged_and_in_order(name: str) -
 
 
 async def test_a_venue_that_cannot_be_reached_is_to_be_asked_again() -> None:
-    async with CcxtMarket("kraken", SystemClock(), elsewhere="127.0.0.1:9") as market:
+    async with CcxtMarket("kraken", SystemClock(), elsewhere="127.0.0.1:9") as unreachable:
         with pytest.raises(Retryable, match="kraken gave no answer"):
-            await market.instruments(["BTC/USD"])
+            await unreachable.instruments(["BTC/USD"])
 
 
 @pytest.mark.parametrize("name", ["krakn", "", "binance; rm", "exmo "])

@@ -2,8 +2,8 @@
 
 ccxt keeps what it heard in caches and wakes whoever waits. Who waits again and again for many symbols is
 given those of one, may be given them twice, and pays for every symbol with each message. So here a symbol is
-asked for once, and after each batch of messages the caches themselves are read, up to what was read before.
-A cache that ran over in between is a loss, and is told as one.
+asked for once, and after each batch of messages the caches themselves are emptied. A cache that ran over in
+between is a loss, and is told as one.
 """
 
 import asyncio
@@ -198,12 +198,15 @@ class PublicStream:
             self._lose(error if isinstance(error, Exception) else Retryable(ENDED))
 
     def _lose(self, error: Exception) -> None:
-        if not self._is_over:
-            self._read()
-            lost = Retryable(f"the stream of {self._exchange.id} was lost: {words_of(error)}")
-            lost.__cause__ = error
-            self._lost = lost
-            self._sink.lose(lost)
+        """The end, after what came before it."""
+        self._read()
+        self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        if not self._is_over and self._lost is None:
+            self._lost = Retryable(f"the stream of {self._exchange.id} was lost: {words_of(error)}")
+            self._lost.__cause__ = error
+            self._sink.lose(self._lost)
 
     def _check(self) -> None:
         if self._lost is not None:
@@ -232,7 +235,7 @@ class PublicStream:
     def _read(self) -> None:
         """Takes from the caches what came since."""
         self._is_reading = False
-        if self._is_over:
+        if self._is_over or self._lost is not None:
             return
         now_ns = self._clock.now_ns()
         exchange = self._exchange
@@ -246,19 +249,13 @@ class PublicStream:
                 self._tell(symbol, quote_of, best, now_ns)
 
     def _read_trades(self, symbol: str, cache: Sequence[Row]) -> None:
-        key = f"trades {symbol}"
-        last, new = self._seen.get(key), list[Row]()
-        for row in reversed(cache):
-            if row is last:
-                break
-            new.append(row)
-        else:
-            if last is not None and len(cache) >= MOST_CACHED:
-                self._lose(Retryable(f"more trades of {symbol} came at once than ccxt keeps"))
-                return
-        if new:
-            self._seen[key] = new[0]
-        for row in reversed(new):
+        if len(cache) >= MOST_CACHED:
+            self._end(Retryable(f"more trades of {symbol} came at once than ccxt keeps"))
+            return
+        rows = list(cache)
+        # Kept, they would be told again, and hundreds of thousands of them walked by each garbage collection.
+        cache.clear()  # type: ignore[attr-defined]
+        for row in rows:
             self._tell_trade(symbol, row)
 
     def _tell_trade(self, symbol: str, row: Row) -> None:
