@@ -116,9 +116,28 @@ async def test_a_symbol_asked_for_again_is_told_once_and_the_others_go_on(name: 
             world.quote(first)
             await until(lambda: len(listener.trades) == len(world.played), "trades of both")
             await until(lambda: listener.shows(first), "the last quote")
+        heard = len(listener.heard)
+        world.quote(first)
+        await until(lambda: listener.shows(first), "the last quote")
         await asyncio.sleep(0.1)
+        assert len(listener.heard) == heard + 1, "one connection tells of it, not two"
         assert Counter(listener.trades) == Counter(world.played)
         assert listener.error is None
+
+
+async def test_a_stream_of_which_a_part_is_not_granted_does_not_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(public_stream, "STAND_S", 6.0)
+    async with market_world("kraken") as world:
+        await world.market.instruments([item.asset for item in world.contracts])
+        world.simulator.pairs.pop(world.contracts[2].key)  # type: ignore[attr-defined]
+        with pytest.raises(Retryable, match="kraken did not grant all subscriptions"):
+            async with Listener(world, world.contracts):
+                pass
+        async with Listener(world, world.contracts[:2]) as listener:
+            world.trade(world.contracts[0])
+            await until(lambda: listener.trades, "those that are granted")
 
 
 @every_venue
@@ -229,6 +248,13 @@ async def test_no_order_can_leave_through_the_instance_for_data(name: str) -> No
             await exchange.create_order(world.contracts[0].asset, "limit", "buy", "1", "100", {})
         assert world.simulator.requests == asked
         assert not world.simulator.submissions
+
+
+async def test_the_session_for_data_may_ask_hosts_that_trade_money_and_the_other_may_not() -> None:
+    asked = URL("https://api.kraken.com/0/public/Time")
+    assert Wire(trades=False)._turned(asked) == asked
+    with pytest.raises(Refused, match="orders are not sent to"):
+        Wire(trades=True)._turned(asked)
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])

@@ -139,8 +139,9 @@ def test_kinds_of_bad_frames_are_bounded(name: str) -> None:
     reader, notes = made(name)
     for number in range(200):
         reader.read(GOOD[name].replace("%d", f'"{"x" * number}"'), 5)
-        reader.read("x" * number, 5)
+        reader.read(" " * number + "x", 5)
         reader.read('{"' + "a" * number, 5)
+    assert sum(reader.hostile.values()) == 600
     assert len(reader.hostile) <= MOST_KINDS + 1
     assert len(notes) <= MOST_KINDS + 1
 
@@ -180,6 +181,19 @@ def test_what_belongs_to_no_instrument_of_ours_and_answers_are_passed_over() -> 
     reader, most = made("kraken")
     assert reader.read('{"channel":"heartbeat"}', 5) == reader.read('{"method":"pong"}', 5) == []
     assert notes == more == most == []
+
+
+def test_trades_that_are_none_of_the_market_are_left_out() -> None:
+    reader, notes = made("binance")
+    for number, kind in enumerate(("INSURANCE_FUND", "ADL", "NA"), start=1):
+        assert reader.read(GOOD["binance"].replace('"M":true', f'"X":"{kind}"') % number, 5) == []
+    assert goes_on(reader, "binance", 4)
+    assert notes == []
+
+
+def test_the_trades_a_subscription_begins_with_are_of_the_past() -> None:
+    reader, notes = made("kraken")
+    assert reader.read(GOOD["kraken"].replace("update", "snapshot") % 7, 5) == notes == []
 
 
 def test_a_book_ticker_that_comes_late_does_not_turn_the_quote_back() -> None:
