@@ -10,9 +10,26 @@ from neuratrade.core.model.errors import Refused, Retryable, UsageError
 from neuratrade.core.model.market import NS_PER_MINUTE, Bar, Quote, Trade
 from neuratrade.feeds.clock import SystemClock
 from neuratrade.venues.ccxt import market, public_stream
+from neuratrade.venues.ccxt.exchange import Exchange
 from neuratrade.venues.ccxt.market import CcxtMarket
 from neuratrade.venues.ccxt.wire import Wire
 from tests.loopback.market_world import VENUES, D, Listener, market_world, until
+
+
+class _Plain(CcxtMarket):
+    """An exchange that streams one symbol at a time, whole books or tickers, and answers in unknown words."""
+
+    lacks: tuple[str, ...] = ("watchTradesForSymbols", "watchBidsAsks")
+
+    def _made(self, wire: Wire) -> Exchange:
+        made = super()._made(wire)
+        made.has |= dict.fromkeys(self.lacks, False)
+        return made
+
+
+class _Plainer(_Plain):
+    lacks = (*_Plain.lacks, "watchOrderBook")
+
 
 every_venue = pytest.mark.parametrize("name", VENUES)
 
@@ -123,6 +140,57 @@ async def test_a_symbol_asked_for_again_is_told_once_and_the_others_go_on(name: 
         assert len(listener.heard) == heard + 1, "one connection tells of it, not two"
         assert Counter(listener.trades) == Counter(world.played)
         assert listener.error is None
+
+
+ODD = {
+    "binance": (
+        '{"e":"trade","s":"BTCUSDT","p":"x","q":"1","T":1,"t":1}',
+        '{"e":"trade","s":null,"T":"x"}',
+        "[1]",
+    ),
+    "kraken": (
+        '{"channel":"trade","type":"update","data":[{"symbol":"NO/SUCH","price":1}]}',
+        '{"channel":"trade","type":"update","data":"no list"}',
+        '{"channel":"ticker","type":"update","data":[{"symbol":"BTC/USD","bid":"NaN","ask":-1}]}',
+    ),
+    "okx": (
+        '{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","px":"x","ts":"y"}]}',
+        '{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[null]}',
+        '{"arg":{"channel":"trades"},"data":[{}]}',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_frames_that_ccxt_stumbles_over_do_not_end_the_stream(name: str) -> None:
+    async with market_world(name) as world, Listener(world, world.contracts) as listener:
+        for frame in ODD[name]:
+            world.say(frame)
+            world.trade(world.contracts[0])
+            world.quote(world.contracts[0])
+            await until(lambda: len(listener.trades) == len(world.played), f"a trade behind {frame}")
+            await until(lambda: listener.shows(world.contracts[0]), "a quote behind it")
+        assert listener.trades == world.played
+        assert listener.error is None
+        assert sum(world.market.hostile.values()) >= 1
+
+
+@pytest.mark.parametrize(("name", "kind"), [("kraken", _Plain), ("okx", _Plain), ("okx", _Plainer)])
+async def test_exchanges_that_offer_less_tell_the_same(
+    name: str, kind: type[CcxtMarket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(public_stream.ANSWERS, name)
+    async with market_world(name, kind) as world, Listener(world, world.contracts) as listener:
+        for _ in range(5):
+            for contract in world.contracts:
+                world.trade(contract, count=3)
+                world.quote(contract)
+            await asyncio.sleep(0.02)
+        await until(lambda: len(listener.trades) >= len(world.played), "all trades")
+        await until(lambda: all(listener.shows(item) for item in world.contracts), "the last quotes")
+        assert Counter(listener.trades) == Counter(world.played)
+        world.relay.cut()
+        await until(lambda: listener.error, "the loss is told")
 
 
 async def test_a_stream_of_which_a_part_is_not_granted_does_not_stand(

@@ -8,6 +8,7 @@ between is a loss, and is told as one.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -25,8 +26,9 @@ from neuratrade.venues.ccxt.wire import Elsewhere, Wire
 STAND_S = 15.0
 LOOK_S = 0.02
 LOOKS = 3
-QUIET_LOOKS = 50
-"""How long nothing may be refused until a stream stands whose venue's answers are not known here."""
+QUIET_LOOKS, LONG_LOOKS = 50, 250
+"""How long nothing may be refused until a stream stands whose venue's answers are not known here: after all
+was asked for; and where less was said than that, since some venues read from an address what is wanted."""
 MOST_SYMBOLS = 100
 MOST_CACHED = 5_000
 NEWS_NS = 2 * NS_PER_SECOND
@@ -90,7 +92,10 @@ class PublicStream:
         with own_numbers():
             made = self._exchange = self._make(self._wire)
             made.set_markets(self._known.markets, self._known.currencies)
-            tap(made, self._hear)
+            if not made.has.get("watchBidsAsks"):
+                # Books are kept in order by arithmetic, which texts have none of.
+                made.number = Decimal
+            tap(made, self._hear, self._forgive)
             self._watch_ends()
             self._begun_ns = self._clock.now_ns()
             self._ask_all(list(self._instruments))
@@ -117,14 +122,15 @@ class PublicStream:
     async def stands(self) -> None:
         """Returns once all that was asked for is granted. Raises Retryable where it is not, or too late."""
         looks, said = 0, 0
-        needed = LOOKS if self._exchange.id in ANSWERS else QUIET_LOOKS
+        known = self._exchange.id in ANSWERS
         for _ in range(round(STAND_S / LOOK_S)):
             self._check()
             await self._clock.sleep(LOOK_S)
             quiet = self._wire.frames_sent == said
             said = self._wire.frames_sent
             looks = looks + 1 if quiet and self._is_up() else 0
-            if looks >= needed:
+            asks = len(self._asked) + len(self._books)
+            if looks >= (LOOKS if known else QUIET_LOOKS if said >= asks else LONG_LOOKS):
                 return
         raise Retryable(f"{self._exchange.id} did not grant all subscriptions within {STAND_S:g} s")
 
@@ -214,7 +220,7 @@ class PublicStream:
 
     def _is_up(self) -> bool:
         clients = [item for item in self._exchange.clients.values() if item.connecting or item.connection]
-        if not clients or not all(client.isConnected for client in clients) or not self._wire.frames_sent:
+        if not clients or not all(client.isConnected for client in clients):
             return False
         answers = ANSWERS.get(self._exchange.id)
         if answers is None:
@@ -231,6 +237,9 @@ class PublicStream:
         if not self._is_reading:
             self._is_reading = True
             asyncio.get_running_loop().call_soon(self._read)
+
+    def _forgive(self, error: Exception) -> None:
+        self._sink.note("a frame", error)
 
     def _read(self) -> None:
         """Takes from the caches what came since."""
