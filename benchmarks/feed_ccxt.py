@@ -3,7 +3,8 @@
 The exchange is a simulator in a process of its own (`feed_exchange.py`) with its own load on the machine;
 1,500 messages a second, half of them trades. Late is from the moment the exchange made a trade, told in
 whole milliseconds, to the moment the reader has it. FEED_SECONDS sets how long (60 is the length of the
-target); FEED_RATE how many messages a second.
+target); FEED_RATE how many messages a second. The floor is a bare client in a third process, which decodes
+the same trades of the same run and does nothing with them (`feed_bare.py`).
 """
 
 import asyncio
@@ -77,37 +78,45 @@ async def _line(process: Process) -> str:
 
 
 def _say(process: Process) -> None:
-    if process.stdin is not None:
+    if process.stdin is not None and process.returncode is None:
         process.stdin.write(b"\n")
 
 
 async def _measure() -> list[Row]:
     options = [f"--symbols={SYMBOLS}", f"--rate={RATE}", f"--seconds={SECONDS}"]
-    exchange = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.feed_exchange", *options, stdin=PIPE, stdout=PIPE, cwd=ROOT
-    )
+    exchange = await _start("feed_exchange", *options)
+    place = f"127.0.0.1:{int(await _line(exchange))}"
+    bare = await _start("feed_bare", place)
     reader = Reader()
     try:
-        place = f"127.0.0.1:{int(await _line(exchange))}"
+        await _line(bare)
         async with CcxtMarket("binance", SystemClock(), elsewhere=place) as market:
             reading = asyncio.create_task(reader.read(market))
-            await asyncio.wait(
-                [reading, asyncio.create_task(reader.opened.wait())], return_when="FIRST_COMPLETED"
-            )
+            opened = asyncio.create_task(reader.opened.wait())
+            await asyncio.wait([reading, opened], return_when="FIRST_COMPLETED")
             if reading.done():
                 reading.result()
-            memory, cpu_s, begin_s = _resident_mb(), _cpu_s(), time.perf_counter()
+            memory_mb, cpu_s, begin_s = _resident_mb(), _cpu_s(), time.perf_counter()
             _say(exchange)
             told = json.loads(await _line(exchange))
-            cpu_s, wall_s = _cpu_s() - cpu_s, time.perf_counter() - begin_s
+            cpu = (_cpu_s() - cpu_s) / (time.perf_counter() - begin_s)
             await _settle(reader, sum(told["trades"].values()))
-            memory_after = _resident_mb()
+            memories_mb = memory_mb, _resident_mb()
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
+        _say(bare)
+        floors_ms: list[float] = json.loads(await _line(bare))
+        return _rows(reader, told, floors_ms, cpu, memories_mb)
     finally:
-        _say(exchange)
-        await exchange.wait()
-    return _rows(reader, told, cpu_s / wall_s, memory, memory_after)
+        for process in (bare, exchange):
+            _say(process)
+            await process.wait()
+
+
+async def _start(module: str, *options: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", f"benchmarks.{module}", *options, stdin=PIPE, stdout=PIPE, cwd=ROOT
+    )
 
 
 async def _settle(reader: Reader, trades: int) -> None:
@@ -118,7 +127,11 @@ async def _settle(reader: Reader, trades: int) -> None:
 
 
 def _rows(
-    reader: Reader, told: dict[str, object], cpu: float, memory: float, memory_after: float
+    reader: Reader,
+    told: dict[str, object],
+    floors_ms: list[float],
+    cpu: float,
+    memories_mb: tuple[float, float],
 ) -> list[Row]:
     lost, again = reader.missing(told["trades"])  # type: ignore[arg-type]
     last: dict[str, list[str]] = told["quotes"]  # type: ignore[assignment]
@@ -130,8 +143,14 @@ def _rows(
     cuts = quantiles(reader.late_ms, n=100)
     what = f"{SYMBOLS} markets, {told['rate']:,} messages/s for {SECONDS:g} s"
     return [
-        {"name": f"{what}: trade late, p99", "value": round(cuts[98], 2), "unit": "ms", "target": TARGET_MS},
-        {"name": "trade late, p50", "value": round(cuts[49], 2), "unit": "ms"},
+        {
+            "name": f"{what}: trade late, p99",
+            "value": round(cuts[98], 2),
+            "unit": "ms",
+            "floor": floors_ms[1],
+            "target": TARGET_MS,
+        },
+        {"name": "trade late, p50", "value": round(cuts[49], 2), "unit": "ms", "floor": floors_ms[0]},
         {"name": "the exchange itself was late by, at most", "value": told["latest_s"], "unit": "s"},
         {"name": f"trades missing of {len(reader.late_ms):,}", "value": lost, "unit": "trades", "target": 0},
         {"name": "trades told twice", "value": again, "unit": "trades", "target": 0},
@@ -139,9 +158,9 @@ def _rows(
         {"name": "processor time of the reader", "value": round(cpu * 100, 1), "unit": "% of a core"},
         {
             "name": "memory, before and while",
-            "value": round(memory_after, 1),
+            "value": round(memories_mb[1], 1),
             "unit": "MB",
-            "floor": round(memory, 1),
+            "floor": round(memories_mb[0], 1),
         },
     ]
 
