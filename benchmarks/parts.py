@@ -3,7 +3,18 @@
 import importlib
 from typing import Any
 
-PARTS = ("indicators", "gate", "engine", "journal", "latency", "desk", "feed_alpaca")
+PARTS = (
+    "indicators",
+    "gate",
+    "engine",
+    "journal",
+    "latency",
+    "desk",
+    "book_mirror",
+    "feed_frames",
+    "feed_ccxt",
+    "feed_alpaca",
+)
 
 Row = dict[str, Any]
 

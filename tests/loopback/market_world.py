@@ -83,6 +83,16 @@ class MarketWorld:
         self.play: Callable[[Quote | Trade | Bar], None] = tape.play
         self._step = 0
 
+    def say(self, frame: str) -> None:
+        """Sends whatever it is to every connection."""
+        simulator: Any = self.simulator
+        if self.name == "binance":
+            for queue in simulator.market._listeners:
+                queue.put_nowait(frame)
+        else:
+            for queue in simulator.streams.hub._connections:
+                queue.put_nowait(frame)
+
     def trade(self, contract: Instrument, *, count: int = 1) -> None:
         """Trades that differ from each other."""
         for _ in range(count):
@@ -105,7 +115,7 @@ class MarketWorld:
 
 
 @contextlib.asynccontextmanager
-async def market_world(name: str) -> AsyncIterator[MarketWorld]:
+async def market_world(name: str, made: type[CcxtMarket] = CcxtMarket) -> AsyncIterator[MarketWorld]:
     """A world whose books stand."""
     stage = STAGES[name]()
     contracts = [
@@ -123,7 +133,7 @@ async def market_world(name: str) -> AsyncIterator[MarketWorld]:
             if isinstance(hosts, str)
             else {host: place.replace(theirs, mine) for host, place in hosts.items()}
         )
-        market = CcxtMarket(name, SystemClock(), elsewhere=elsewhere)
+        market = made(name, SystemClock(), elsewhere=elsewhere)
         world = MarketWorld(name, simulator, relay, await stack.enter_async_context(market))
         for contract in contracts:
             world.quote(contract)

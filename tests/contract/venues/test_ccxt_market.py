@@ -9,9 +9,27 @@ from yarl import URL
 from neuratrade.core.model.errors import Refused, Retryable, UsageError
 from neuratrade.core.model.market import NS_PER_MINUTE, Bar, Quote, Trade
 from neuratrade.feeds.clock import SystemClock
+from neuratrade.venues.ccxt import market, public_stream
+from neuratrade.venues.ccxt.exchange import Exchange
 from neuratrade.venues.ccxt.market import CcxtMarket
 from neuratrade.venues.ccxt.wire import Wire
 from tests.loopback.market_world import VENUES, D, Listener, market_world, until
+
+
+class _Plain(CcxtMarket):
+    """An exchange that streams one symbol at a time, whole books or tickers, and answers in unknown words."""
+
+    lacks: tuple[str, ...] = ("watchTradesForSymbols", "watchBidsAsks")
+
+    def _made(self, wire: Wire) -> Exchange:
+        made = super()._made(wire)
+        made.has |= dict.fromkeys(self.lacks, False)
+        return made
+
+
+class _Plainer(_Plain):
+    lacks = (*_Plain.lacks, "watchOrderBook")
+
 
 every_venue = pytest.mark.parametrize("name", VENUES)
 
@@ -40,6 +58,19 @@ async def test_a_burst_of_trades_of_one_symbol_is_told_whole(name: str) -> None:
         world.trade(world.contracts[0], count=1500)
         await until(lambda: len(listener.trades) >= 1500, "all trades")
         assert listener.trades == world.played
+
+
+@every_venue
+async def test_trades_that_ccxt_could_not_keep_are_a_loss_that_is_told(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (market, public_stream):
+        monkeypatch.setattr(module, "MOST_CACHED", 20)
+    async with market_world(name) as world, Listener(world, world.contracts) as listener:
+        world.trade(world.contracts[0], count=1500)
+        await until(lambda: listener.error, "the loss is told")
+        assert "more trades of" in str(listener.error)
+        assert listener.trades == world.played[: len(listener.trades)], "nothing is told from behind the gap"
 
 
 @every_venue
@@ -102,9 +133,79 @@ async def test_a_symbol_asked_for_again_is_told_once_and_the_others_go_on(name: 
             world.quote(first)
             await until(lambda: len(listener.trades) == len(world.played), "trades of both")
             await until(lambda: listener.shows(first), "the last quote")
+        heard = len(listener.heard)
+        world.quote(first)
+        await until(lambda: listener.shows(first), "the last quote")
         await asyncio.sleep(0.1)
+        assert len(listener.heard) == heard + 1, "one connection tells of it, not two"
         assert Counter(listener.trades) == Counter(world.played)
         assert listener.error is None
+
+
+ODD = {
+    "binance": (
+        '{"e":"trade","s":"BTCUSDT","p":"x","q":"1","T":1,"t":1}',
+        '{"e":"trade","s":null,"T":"x"}',
+        "[1]",
+    ),
+    "kraken": (
+        '{"channel":"trade","type":"update","data":[{"symbol":"NO/SUCH","price":1}]}',
+        '{"channel":"trade","type":"update","data":"no list"}',
+        '{"channel":"ticker","type":"update","data":[{"symbol":"BTC/USD","bid":"NaN","ask":-1}]}',
+    ),
+    "okx": (
+        '{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","px":"x","ts":"y"}]}',
+        '{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[null]}',
+        '{"arg":{"channel":"trades"},"data":[{}]}',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_frames_that_ccxt_stumbles_over_do_not_end_the_stream(name: str) -> None:
+    async with market_world(name) as world, Listener(world, world.contracts) as listener:
+        for frame in ODD[name]:
+            world.say(frame)
+            world.trade(world.contracts[0])
+            world.quote(world.contracts[0])
+            await until(lambda: len(listener.trades) == len(world.played), f"a trade behind {frame}")
+            await until(lambda: listener.shows(world.contracts[0]), "a quote behind it")
+        assert listener.trades == world.played
+        assert listener.error is None
+        assert sum(world.market.hostile.values()) >= 1
+
+
+@pytest.mark.parametrize(("name", "kind"), [("kraken", _Plain), ("okx", _Plain), ("okx", _Plainer)])
+async def test_exchanges_that_offer_less_tell_the_same(
+    name: str, kind: type[CcxtMarket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(public_stream.ANSWERS, name)
+    async with market_world(name, kind) as world, Listener(world, world.contracts) as listener:
+        for _ in range(5):
+            for contract in world.contracts:
+                world.trade(contract, count=3)
+                world.quote(contract)
+            await asyncio.sleep(0.02)
+        await until(lambda: len(listener.trades) >= len(world.played), "all trades")
+        await until(lambda: all(listener.shows(item) for item in world.contracts), "the last quotes")
+        assert Counter(listener.trades) == Counter(world.played)
+        world.relay.cut()
+        await until(lambda: listener.error, "the loss is told")
+
+
+async def test_a_stream_of_which_a_part_is_not_granted_does_not_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(public_stream, "STAND_S", 6.0)
+    async with market_world("kraken") as world:
+        await world.market.instruments([item.asset for item in world.contracts])
+        world.simulator.pairs.pop(world.contracts[2].key)  # type: ignore[attr-defined]
+        with pytest.raises(Retryable, match="kraken did not grant all subscriptions"):
+            async with Listener(world, world.contracts):
+                pass
+        async with Listener(world, world.contracts[:2]) as listener:
+            world.trade(world.contracts[0])
+            await until(lambda: listener.trades, "those that are granted")
 
 
 @every_venue
@@ -146,18 +247,18 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("written", HOSTILE)
-async def test_a_symbol_that_is_not_traded_is_refused_with_the_nearest_ones(written: str) -> None:
+async def test_symbols_that_are_not_traded_are_refused_with_the_nearest_ones() -> None:
     async with market_world("binance") as world:
-        with pytest.raises(UsageError) as caught:
-            await world.market.instruments(["ETH/USDT", written])
-        words = str(caught.value)
-        assert "binance" in words
-        assert len(words) < 250
-        assert words.isprintable()
-        assert words.isascii()
-        if "BTC" in written and "nowhere" not in written:
-            assert "BTC/USDT" in words
+        for written in HOSTILE:
+            with pytest.raises(UsageError) as caught:
+                await world.market.instruments(["ETH/USDT", written])
+            words = str(caught.value)
+            assert "binance" in words
+            assert len(words) < 250
+            assert words.isprintable()
+            assert words.isascii()
+            if "BTC" in written and "nowhere" not in written:
+                assert "BTC/USDT" in words
 
 
 @every_venue
@@ -187,9 +288,9 @@ async def test_history_is_complete_minutes_alone_paged_and_in_order(name: str) -
 
 
 async def test_a_venue_that_cannot_be_reached_is_to_be_asked_again() -> None:
-    async with CcxtMarket("kraken", SystemClock(), elsewhere="127.0.0.1:9") as market:
+    async with CcxtMarket("kraken", SystemClock(), elsewhere="127.0.0.1:9") as unreachable:
         with pytest.raises(Retryable, match="kraken gave no answer"):
-            await market.instruments(["BTC/USD"])
+            await unreachable.instruments(["BTC/USD"])
 
 
 @pytest.mark.parametrize("name", ["krakn", "", "binance; rm", "exmo "])
@@ -215,6 +316,13 @@ async def test_no_order_can_leave_through_the_instance_for_data(name: str) -> No
             await exchange.create_order(world.contracts[0].asset, "limit", "buy", "1", "100", {})
         assert world.simulator.requests == asked
         assert not world.simulator.submissions
+
+
+async def test_the_session_for_data_may_ask_hosts_that_trade_money_and_the_other_may_not() -> None:
+    asked = URL("https://api.kraken.com/0/public/Time")
+    assert Wire(trades=False)._turned(asked) == asked
+    with pytest.raises(Refused, match="orders are not sent to"):
+        Wire(trades=True)._turned(asked)
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])

@@ -300,6 +300,11 @@ class BookMirror:
         return Outcome.LOST
 
 
+def is_level(level: Level) -> bool:
+    """Whether this is a price and a quantity, which may be zero."""
+    return not _unsound((level,))
+
+
 def _unsound(levels: Sequence[Level]) -> str:
     """Why these cannot be levels of a book; empty where they can."""
     try:

@@ -8,6 +8,7 @@ import asyncio
 import decimal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
@@ -45,6 +46,7 @@ class Exchange(Protocol):
     markets: dict[str, dict[str, Any]] | None
     currencies: dict[str, Any] | None
     clients: dict[str, Any]
+    number: type[str] | type[Decimal]
     trades: dict[str, Sequence[Trade]]
     bidsasks: dict[str, Mapping[str, Any]]
     tickers: dict[str, Mapping[str, Any]]
@@ -190,9 +192,14 @@ def make_exchange(
     return exchange
 
 
-def tap(exchange: Exchange, hear: Callable[[object], None]) -> None:
+def tap(
+    exchange: Exchange, hear: Callable[[object], None], forgive: Callable[[Exception], None] | None = None
+) -> None:
     """Lets `hear` see each frame before the exchange takes it.
 
+    A frame that ccxt stumbles over would end its reading of the connection, and nobody would hear of it until
+    a ping goes unanswered. Here all who wait on the connection are told at once; or `forgive` is, and the
+    stream goes on without the frame.
     Futures that ccxt makes for callers who never come are looked at, or each lost stream would fill the log.
     """
     take, connect = exchange.handle_message, exchange.client
@@ -200,7 +207,14 @@ def tap(exchange: Exchange, hear: Callable[[object], None]) -> None:
 
     def handle_message(client: object, message: object) -> object:
         hear(message)
-        taken = take(client, message)
+        taken: object = None
+        try:
+            taken = take(client, message)
+        except Exception as error:  # noqa: BLE001 - it stumbles over anything
+            if forgive is None:
+                client.reject(error)  # type: ignore[attr-defined]
+            else:
+                forgive(error)
         if getattr(client, "lastPong", None) is not None:
             # The connection counts its pongs by the machine's clock, whatever clock the exchange is given.
             client.lastPong = type(exchange).milliseconds()  # type: ignore[attr-defined]

@@ -2,12 +2,13 @@
 
 ccxt keeps what it heard in caches and wakes whoever waits. Who waits again and again for many symbols is
 given those of one, may be given them twice, and pays for every symbol with each message. So here a symbol is
-asked for once, and after each batch of messages the caches themselves are read, up to what was read before.
-A cache that ran over in between is a loss, and is told as one.
+asked for once, and after each batch of messages the caches themselves are emptied. A cache that ran over in
+between is a loss, and is told as one.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -25,8 +26,9 @@ from neuratrade.venues.ccxt.wire import Elsewhere, Wire
 STAND_S = 15.0
 LOOK_S = 0.02
 LOOKS = 3
-QUIET_LOOKS = 50
-"""How long nothing may be refused until a stream stands whose venue's answers are not known here."""
+QUIET_LOOKS, LONG_LOOKS = 50, 250
+"""How long nothing may be refused until a stream stands whose venue's answers are not known here: after all
+was asked for; and where less was said than that, since some venues read from an address what is wanted."""
 MOST_SYMBOLS = 100
 MOST_CACHED = 5_000
 NEWS_NS = 2 * NS_PER_SECOND
@@ -90,7 +92,10 @@ class PublicStream:
         with own_numbers():
             made = self._exchange = self._make(self._wire)
             made.set_markets(self._known.markets, self._known.currencies)
-            tap(made, self._hear)
+            if not made.has.get("watchBidsAsks"):
+                # Books are kept in order by arithmetic, which texts have none of.
+                made.number = Decimal
+            tap(made, self._hear, self._forgive)
             self._watch_ends()
             self._begun_ns = self._clock.now_ns()
             self._ask_all(list(self._instruments))
@@ -117,14 +122,15 @@ class PublicStream:
     async def stands(self) -> None:
         """Returns once all that was asked for is granted. Raises Retryable where it is not, or too late."""
         looks, said = 0, 0
-        needed = LOOKS if self._exchange.id in ANSWERS else QUIET_LOOKS
+        known = self._exchange.id in ANSWERS
         for _ in range(round(STAND_S / LOOK_S)):
             self._check()
             await self._clock.sleep(LOOK_S)
             quiet = self._wire.frames_sent == said
             said = self._wire.frames_sent
             looks = looks + 1 if quiet and self._is_up() else 0
-            if looks >= needed:
+            asks = len(self._asked) + len(self._books)
+            if looks >= (LOOKS if known else QUIET_LOOKS if said >= asks else LONG_LOOKS):
                 return
         raise Retryable(f"{self._exchange.id} did not grant all subscriptions within {STAND_S:g} s")
 
@@ -198,12 +204,15 @@ class PublicStream:
             self._lose(error if isinstance(error, Exception) else Retryable(ENDED))
 
     def _lose(self, error: Exception) -> None:
-        if not self._is_over:
-            self._read()
-            lost = Retryable(f"the stream of {self._exchange.id} was lost: {words_of(error)}")
-            lost.__cause__ = error
-            self._lost = lost
-            self._sink.lose(lost)
+        """The end, after what came before it."""
+        self._read()
+        self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        if not self._is_over and self._lost is None:
+            self._lost = Retryable(f"the stream of {self._exchange.id} was lost: {words_of(error)}")
+            self._lost.__cause__ = error
+            self._sink.lose(self._lost)
 
     def _check(self) -> None:
         if self._lost is not None:
@@ -211,7 +220,7 @@ class PublicStream:
 
     def _is_up(self) -> bool:
         clients = [item for item in self._exchange.clients.values() if item.connecting or item.connection]
-        if not clients or not all(client.isConnected for client in clients) or not self._wire.frames_sent:
+        if not clients or not all(client.isConnected for client in clients):
             return False
         answers = ANSWERS.get(self._exchange.id)
         if answers is None:
@@ -229,10 +238,13 @@ class PublicStream:
             self._is_reading = True
             asyncio.get_running_loop().call_soon(self._read)
 
+    def _forgive(self, error: Exception) -> None:
+        self._sink.note("a frame", error)
+
     def _read(self) -> None:
         """Takes from the caches what came since."""
         self._is_reading = False
-        if self._is_over:
+        if self._is_over or self._lost is not None:
             return
         now_ns = self._clock.now_ns()
         exchange = self._exchange
@@ -246,19 +258,13 @@ class PublicStream:
                 self._tell(symbol, quote_of, best, now_ns)
 
     def _read_trades(self, symbol: str, cache: Sequence[Row]) -> None:
-        key = f"trades {symbol}"
-        last, new = self._seen.get(key), list[Row]()
-        for row in reversed(cache):
-            if row is last:
-                break
-            new.append(row)
-        else:
-            if last is not None and len(cache) >= MOST_CACHED:
-                self._lose(Retryable(f"more trades of {symbol} came at once than ccxt keeps"))
-                return
-        if new:
-            self._seen[key] = new[0]
-        for row in reversed(new):
+        if len(cache) >= MOST_CACHED:
+            self._end(Retryable(f"more trades of {symbol} came at once than ccxt keeps"))
+            return
+        rows = list(cache)
+        # Kept, they would be told again, and hundreds of thousands of them walked by each garbage collection.
+        cache.clear()  # type: ignore[attr-defined]
+        for row in rows:
             self._tell_trade(symbol, row)
 
     def _tell_trade(self, symbol: str, row: Row) -> None:

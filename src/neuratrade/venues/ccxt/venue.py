@@ -447,7 +447,7 @@ class CcxtVenue:
             try:
                 # Before it is signed: a request that waits with its time in it is too old when it arrives.
                 await self._limiter.turn(urgency)
-                sent.turns = 1
+                sent.has_turn, sent.paid = True, 1
                 if not self._dialect.one_at_a_time:
                     return await self._made_on_time(make)
                 async with self._turn:

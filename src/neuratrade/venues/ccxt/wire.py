@@ -40,8 +40,8 @@ class Sent:
     """What one call sent. asks: whether all of it are questions, whatever their method is.
 
     changes: requests that may change something; answered: the statuses of those answered whole.
-    told_to_wait_s: for how long the venue wants to be left alone, if it said so. turns: how many of its
-    requests need not wait for their turn any more, since the call did before they were signed.
+    told_to_wait_s: for how long the venue wants to be left alone, if it said so. has_turn: its requests
+    need not wait for their turn any more, since the call did before they were signed; paid: what that used.
     """
 
     asks: bool
@@ -49,7 +49,8 @@ class Sent:
     told_to_wait_s: float | None = None
     changes: int = 0
     questions: int = 0
-    turns: int = 0
+    has_turn: bool = False
+    paid: int = 0
     answered: list[int] = field(default_factory=list)
 
 
@@ -168,10 +169,10 @@ class Wire:
         sent = _sent.get()
         question = _is_question(method, sent)
         weight = self._weigh(method, url)
-        if self._limiter is not None and sent is not None and sent.turns:
-            # What it weighs is known only now; it was signed for this moment, so it does not wait again.
-            sent.turns -= 1
-            self._limiter.charge(weight - 1)
+        if self._limiter is not None and sent is not None and sent.has_turn:
+            # It was signed for this moment, so it does not wait again, and later ones pay for it.
+            self._limiter.charge(weight - sent.paid)
+            sent.paid = 0
         elif self._limiter is not None:
             await self._limiter.turn(Urgency.DATA if sent is None else sent.urgency, weight)
         if not self._trades:

@@ -73,6 +73,13 @@ def test_a_change_that_cannot_be_taken_does_not_block_a_newer_snapshot() -> None
     assert mirror.restart(BookSnapshot(0, [(D(98), ONE)], [], last=11)) is Outcome.CHANGED
 
 
+def test_a_change_that_begins_before_the_last_one_ended_is_no_next_one() -> None:
+    mirror = spot()
+    overlapping = BookChange(0, [], [], first=10, last=12)
+    assert mirror.apply(overlapping) is Outcome.CHANGED, "the first after a snapshot may hold its number"
+    assert mirror.apply(BookChange(0, [], [], first=12, last=14)) is Outcome.LOST
+
+
 def test_levels_above_the_bound_are_forgotten_and_knowledge_ends_where_they_were() -> None:
     mirror = spot(most_levels=2)
     mirror.apply(change(11, [(D(98), ONE), (D(97), ONE)]))
