@@ -52,7 +52,9 @@ def _root(
     """NeuraTrade."""
 
 
-@app.command(epilog="Examples: neuratrade run --speed max --json; neuratrade run --venue kraken --mode paper")
+@app.command(
+    epilog="Example: neuratrade run --speed max --json, or: neuratrade run --venue kraken --mode paper"
+)
 def run(  # noqa: PLR0917 - an option of the command each
     speed: Annotated[
         str, typer.Option(help="Engine seconds a second, or `max`; default: the data in 90 seconds.")

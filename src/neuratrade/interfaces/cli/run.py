@@ -101,7 +101,13 @@ def _open_and_run(
         from neuratrade.interfaces.cli.summary import print_summary
 
         say.line(f"the desk has stopped: {reason}")
-        print_summary(summary, home.root)
+        print_summary(summary, home.root, _go_on(wanted))
+
+
+def _go_on(wanted: Wanted) -> str:
+    """The command that goes on with this run."""
+    named = {"--data": wanted.data, "--venue": wanted.venue, "--symbols": wanted.symbols, "--dna": wanted.dna}
+    return " ".join(["neuratrade run", *(f"{name} {value}" for name, value in named.items() if value)])
 
 
 def _check_market(wanted: Wanted) -> None:

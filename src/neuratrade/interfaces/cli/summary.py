@@ -8,7 +8,7 @@ from neuratrade.interfaces.cli.output import console, money, percent, table
 REFUSALS_SHOWN = 12
 
 
-def print_summary(summary: Summary, home: Path) -> None:
+def print_summary(summary: Summary, home: Path, go_on: str = "neuratrade run") -> None:
     """Prints what a run came to."""
     out = console()
     title = "summary (paper)" if summary.finished else "summary so far (paper)"
@@ -38,6 +38,6 @@ def print_summary(summary: Summary, home: Path) -> None:
     if summary.refused_by:
         out.print(refused)
     if not summary.finished:
-        out.print("next:   neuratrade run    goes on from here")
+        out.print(f"next:   {go_on}    goes on from here")
     out.print(f"why:    neuratrade why --last 10    (home: {home})")
     out.print("proof:  neuratrade audit verify")
