@@ -28,7 +28,7 @@ class PaperDesk(SimulatedDesk):
         engine: Engine,
         exchange: PaperExchange,
         recorder: Recorder,
-        sender: Sender,
+        sender: Sender | None,
         inbound: Inbound,
         clock: Clock,
         *,
