@@ -9,6 +9,7 @@ PARTS = (
     "engine",
     "journal",
     "latency",
+    "venues",
     "desk",
     "book_mirror",
     "feed_frames",

@@ -24,9 +24,11 @@ from neuratrade.core.model.commands import (
 from neuratrade.core.model.decimals import ONE
 from neuratrade.core.model.facts import AmendPlanned, CancelPlanned, Fact, OrderPlanned, TimerSet
 from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import (
     OrderRequest,
     OrderRole,
+    OrderStatus,
     OrderType,
     Side,
     TimeInForce,
@@ -35,6 +37,7 @@ from neuratrade.core.model.orders import (
 from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.core.risk.permit import approve
 
+CANCEL_AGAIN_NS = 5 * NS_PER_SECOND
 PLAIN_RULES = VenueRules()
 RateOf = Callable[[str, str], Decimal | None]
 """What one unit of a currency is worth in another; None where nobody knows."""
@@ -112,8 +115,14 @@ class Turn(msgspec.Struct):
         self.commands.append(SubmitOrder(approved))
 
     def cancel(self, order: OrderState, reason: str) -> None:
-        """Asks the venue to cancel an order, once."""
+        """Asks the venue to cancel an order, once; one that it never spoke of, every so often.
+
+        Such an order may be nowhere yet, and asking on and on would use up the requests that look for it.
+        """
         if order.asked == "cancel" or not order.is_live:
+            return
+        unheard_of = order.status is OrderStatus.UNKNOWN and not order.venue_order_id
+        if unheard_of and order.asked_ns and self.at_ns - order.asked_ns < CANCEL_AGAIN_NS:
             return
         request = order.request
         self.record(CancelPlanned(self.at_ns, request.client_order_id, reason))
