@@ -25,6 +25,8 @@ PLACES = 16
 KEPT_FOR_PROTECTION = 4
 FIRST_AGAIN_S = 0.25
 LONGEST_AGAIN_S = 30.0
+LOOKS_APART = 0.4
+"""Of the time an order takes to settle, what lies between two looks for it meanwhile."""
 
 Answer = f.VenueEvent | VenueSnapshot
 Answers = Sequence[Answer]
@@ -93,6 +95,7 @@ class Outbox:
         self._tasks: set[asyncio.Task[None]] = set()
         self._delayed: dict[str, asyncio.TimerHandle] = {}
         self._open_until: dict[str, float] = {}
+        self._rests_until: dict[str, float] = {}
         self._opening = 0
         self._number = 0
         self._closed = False
@@ -141,6 +144,8 @@ class Outbox:
 
     def _asks_already(self, call: Call) -> bool:
         if call.attempt == 0 and call.key in self._delayed:
+            if asyncio.get_running_loop().time() < self._rests_until.get(call.key, 0.0):
+                return True
             # Somebody wants to know now: ask now instead of later.
             self._delayed.pop(call.key).cancel()
         return any(waiting.is_question for waiting in self._chains.get(call.key, ()))
@@ -193,11 +198,14 @@ class Outbox:
     def _on_answers(self, call: Call, answers: Answers) -> None:
         unsettled_s = self._open_until.get(call.key, 0.0) - asyncio.get_running_loop().time()
         if unsettled_s > 0 and any(isinstance(answer, f.OrderNotFound) for answer in answers):
-            # A submission may still be on its way inside the venue: not seen is not proven to be absent.
+            # A submission may still be on its way inside the venue: not seen is not proven to be absent. Nor
+            # does it help to look all the time, which may use up the requests that are needed afterwards.
+            self._rests_until[call.key] = asyncio.get_running_loop().time() + self._settle_s * LOOKS_APART
             self._ask_again(call, unsettled_s)
             return
         if call.is_question:
             self._open_until.pop(call.key, None)
+            self._rests_until.pop(call.key, None)
         for answer in answers:
             self._tell(answer)
 

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from neuratrade.core.engine.supervision import LONGEST_OWED_NS
+from neuratrade.core.engine.turn import CANCEL_AGAIN_NS
 from neuratrade.core.model import commands as c
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
@@ -171,3 +172,30 @@ def test_what_nothing_waits_for_is_asked_about_more_and_more_rarely() -> None:
     assert waits == sorted(waits)
     assert waits[0] < 10 * NS_PER_SECOND
     assert waits[-1] == LONGEST_OWED_NS
+
+
+def test_the_end_of_an_order_nobody_spoke_of_is_asked_for_only_now_and_then() -> None:
+    hand = bare(TRUSTING)
+    stop = newest(hand).client_order_id
+    asked: list[int] = []
+
+    def look_for_cancels() -> None:
+        asked.extend(hand.now_ns for item in hand.commands if isinstance(item, c.CancelOrder))
+        if any(isinstance(item, c.CancelOrder) for item in hand.commands):
+            hand.step(f.RequestRejected(hand.now_ns, stop, "unknown order"))
+            asked.extend(hand.now_ns for item in hand.commands if isinstance(item, c.CancelOrder))
+
+    begun_ns = hand.now_ns
+    hand.step(e.Halt(hand.now_ns, "op", "enough", f.KillPolicy.FLATTEN_ALL))
+    look_for_cancels()
+    while hand.now_ns < begun_ns + 21 * NS_PER_SECOND:
+        hand.seconds(1)
+        look_for_cancels()
+        hand.quote(100)
+        look_for_cancels()
+    assert len(asked) >= 4, "and it is asked for again"
+    assert all(later - earlier >= CANCEL_AGAIN_NS for earlier, later in pairwise(asked))
+    hand.step(f.OrderAccepted(hand.now_ns, stop, "V1"))
+    there = len(hand.facts)
+    hand.seconds(2)
+    assert any(isinstance(item, f.CancelPlanned) for item in hand.facts[there:]), "once it is there, soon"
