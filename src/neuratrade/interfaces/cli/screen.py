@@ -16,6 +16,7 @@ from rich.text import Text
 from neuratrade.app.desk import Desk
 from neuratrade.core.engine.state import BracketState
 from neuratrade.core.model import facts as f
+from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.risk.view import drawdown
 from neuratrade.interfaces.cli.look import limits_used
 from neuratrade.interfaces.cli.output import console, money, number, percent, verdict_of, when
@@ -25,6 +26,9 @@ REFRESH_S = 0.25
 POSITIONS = 6
 HEADING = 3
 """Lines above the first row of a table."""
+FRESH_S = 5.0
+MANY, FEW = 6, 2
+"""Prices that are shown of a live market, where there is room and where there is little."""
 WIDE = 100
 """Columns from which on everything is shown; a narrower terminal gets what matters most."""
 
@@ -61,7 +65,7 @@ def _head(desk: Desk, *, wide: bool) -> list[RenderableType]:
     counts = state.counts
     lines = [
         _line(("NeuraTrade", "bold"), f" {state.mode}  run {state.run_id}"),
-        _line((f"{when(state.now_ns)} UTC", "bold")),
+        _line((f"{when(state.now_ns if desk.replay is not None else desk.simulated.now_ns)} UTC", "bold")),
         _line(f"equity {money(equity)} {account.account.currency}"),
         _line(f"drawdown {percent(drawdown(account.peak, equity))}"),
         _line(f"trades {counts.trades} ({counts.wins} won)  net {money(counts.pnl)}"),
@@ -71,13 +75,31 @@ def _head(desk: Desk, *, wide: bool) -> list[RenderableType]:
     doing = _line(
         (state.trading_state.value, "bold green" if running else "bold red"), f" {state.state_reason}"
     )
-    done = Table.grid()
-    done.add_row(ProgressBar(max(desk.bars_in_all, 1), desk.bars, width=60 if wide else 30))
-    parts: list[RenderableType] = [*lines, doing, done]
+    parts: list[RenderableType] = [*lines, doing]
+    if desk.replay is not None:
+        done = Table.grid()
+        done.add_row(ProgressBar(max(desk.bars_in_all, 1), desk.bars, width=60 if wide else 30))
+        parts.append(done)
+    else:
+        parts.append(_prices(desk, MANY if wide else FEW))
     health = desk.runner.health
     if health.noted:
         parts.append(_line(("trouble ", "bold yellow"), health.troubles[-1]))
     return parts
+
+
+def _prices(desk: Desk, most: int) -> Text:
+    """The newest prices of a live market; one that stalled, or is older than a few seconds, says so."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    for key, view in list(desk.simulated.engine.views.items())[:most]:
+        age_s = (desk.simulated.now_ns - view.price_ns) / NS_PER_SECOND
+        old = view.stalled or age_s > FRESH_S
+        line.append(f"{key.partition('@')[0]} ", "bold")
+        line.append("no price" if view.price is None else number(view.price), "red" if old else "")
+        if view.price is not None and old:
+            line.append(" stalled" if view.stalled else f" {age_s:.0f} s old", "red")
+        line.append("   ")
+    return line
 
 
 def _line(*parts: str | tuple[str, str]) -> Text:
