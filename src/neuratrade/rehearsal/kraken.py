@@ -31,6 +31,8 @@ from neuratrade.rehearsal.tape import Tape
 RULES = Rules(refuses_crossed_stops=False, frees_client_ids=True)
 PAGE = 50
 CHANGES = ("AmendOrder", "CancelOrder", "CancelAll")
+IS_NEW = web.RequestKey("is_new", bool)
+"""Whether the nonce of a request was above all before it."""
 
 
 class Kraken(Simulator):
@@ -125,26 +127,24 @@ class Kraken(Simulator):
         except (ValueError, ArithmeticError):
             return _no("EGeneral:Invalid arguments")
 
+    def arrived(self, request: web.Request, body: str) -> None:
+        """A nonce has to rise from request to request, in the order they come in."""
+        nonce = _said(request, body).get("nonce", "") if request.path.startswith("/0/private") else ""
+        if nonce.isdigit() and request.headers.get("API-Key") == self.credentials.key:
+            request[IS_NEW] = int(nonce) > self._nonce
+            self._nonce = max(self._nonce, int(nonce))
+
     def _admit(self, request: web.Request, body: str) -> Params:
         if request.headers.get("API-Key") != self.credentials.key:
             raise KrakenError("EAPI:Invalid key")
-        if request.content_type == "application/json":
-            try:
-                said = msgspec.json.decode(body, type=dict[str, object])
-            except msgspec.DecodeError:
-                raise KrakenError("EGeneral:Invalid arguments") from None
-            params = {name: str(value) for name, value in said.items()}
-        else:
-            params = dict(parse_qsl(body, keep_blank_values=True))
-        nonce = params.get("nonce", "")
-        digest = hashlib.sha256((nonce + body).encode()).digest()
+        params = _said(request, body)
+        digest = hashlib.sha256((params.get("nonce", "") + body).encode()).digest()
         secret = base64.b64decode(self.credentials.secret)
         sign = base64.b64encode(hmac.digest(secret, request.path.encode() + digest, "sha512")).decode()
         if not hmac.compare_digest(sign, request.headers.get("API-Sign", "")):
             raise KrakenError("EAPI:Invalid signature")
-        if not nonce.isdigit() or int(nonce) <= self._nonce:
+        if not request.get(IS_NEW):
             raise KrakenError("EAPI:Invalid nonce")
-        self._nonce = int(nonce)
         return params
 
     # orders
@@ -304,6 +304,17 @@ def _decimal(params: Params, name: str) -> Decimal | None:
 
 def _raise_side() -> Side:
     raise KrakenError("EGeneral:Invalid arguments:type")
+
+
+def _said(request: web.Request, body: str) -> Params:
+    """What a request says, as JSON or as a form; nothing where it cannot be read."""
+    if request.content_type != "application/json":
+        return dict(parse_qsl(body, keep_blank_values=True))
+    try:
+        said = msgspec.json.decode(body, type=dict[str, object])
+    except msgspec.DecodeError:
+        return {}
+    return {name: str(value) for name, value in said.items()}
 
 
 def _no(message: str) -> web.Response:

@@ -77,6 +77,9 @@ class Simulator(ABC):
     def trouble_answer(self, status: int) -> web.Response:
         """How the venue words status 429, 500 or 503."""
 
+    def arrived(self, request: web.Request, body: str) -> None:  # noqa: B027 - most keep account of nothing
+        """What is kept account of when a request comes in, however late it is dealt with: nothing."""
+
     async def __aenter__(self) -> Self:
         app = web.Application(middlewares=[self._face])
         app.add_routes(self.routes())
@@ -105,8 +108,10 @@ class Simulator(ABC):
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await handler(request)
         # The whole request is here before anything is slow: a client that gives up has sent it already.
-        self.witness(request.method, request.path_qs, await request.read())
+        body = await request.read()
+        self.witness(request.method, request.path_qs, body)
         await asyncio.sleep(self._way())
+        self.arrived(request, body.decode(errors="replace"))
         act = self.act_of(request)
         crash = self.troubles.crash_on(act)
         if crash is not None:
