@@ -241,6 +241,15 @@ async def test_a_nonce_that_does_not_rise_is_refused() -> None:
             await client.fetch_balance()
 
 
+async def test_a_request_that_is_dealt_with_late_is_not_refused_for_one_that_came_after_it() -> None:
+    async with kraken(Fault(0.0, FaultKind.LATE, 0.5, on=Act.ASK)) as (_, client):
+        late = asyncio.create_task(client.fetch_balance())
+        await asyncio.sleep(0.2)
+        assert "USD" in await client.fetch_balance()
+        assert not late.done()
+        assert "USD" in await late
+
+
 async def test_what_the_venue_refuses_is_told_in_its_words() -> None:
     async with kraken() as (_, client):
         await client.load_markets()
