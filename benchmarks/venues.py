@@ -31,8 +31,8 @@ from neuratrade.rehearsal.server import Simulator
 from neuratrade.rehearsal.stages import STAGES, Stage
 
 ORDERS = 25
-FEW = {"alpaca": 12, "kraken": 5}
-PAUSE_S = {"okx": 2.0}
+FEW = {"alpaca": 12, "kraken": 3}
+PAUSE_S = {"binance": 1.5, "okx": 2.0}
 """Between orders, where a venue counts requests over seconds."""
 PRICE = Decimal(60_000)
 TARGET_MS = 2.0
