@@ -27,6 +27,7 @@ from neuratrade.core.model.commands import (
 from neuratrade.core.model.market import NS_PER_SECOND, Bar, Quote, Trade
 from neuratrade.core.model.orders import OrderRole, OrderStatus
 from neuratrade.feeds.clock import Clock, backoff_s
+from neuratrade.hands.alarm import Alarm
 from neuratrade.hands.inbound import Inbound
 from neuratrade.hands.outbox import Answer, Call, Outbox, Rank
 from neuratrade.hands.recorder import Recorder
@@ -86,8 +87,7 @@ class LiveDesk:
         self._settle_s = venue.capabilities.settle_s
         self._outbox = Outbox(self._tell, self._note, settle_s=self._settle_s, pressed=self._on_pressed)
         self._timers_told: set[str] = set()
-        self._looks_at_ns = 0
-        self._sooner = asyncio.Event()
+        self._alarm = Alarm(clock)
 
     @property
     def journal_failed(self) -> bool:
@@ -336,23 +336,9 @@ class LiveDesk:
                 next_second_ns = now_ns + NS_PER_SECOND
                 self._inbound.put_venue(e.ClockTick(now_ns))
             later = [due_ns for due_ns in waiting.values() if due_ns > now_ns]
-            await self._sleep_until(min([next_second_ns, *later]))
-
-    async def _sleep_until(self, at_ns: int) -> None:
-        """Sleeps until then, or until a timer is set that is due before."""
-        self._looks_at_ns = at_ns
-        self._sooner.clear()
-        asleep = asyncio.ensure_future(self._clock.sleep((at_ns - self.now_ns) / NS_PER_SECOND))
-        woken = asyncio.ensure_future(self._sooner.wait())
-        try:
-            await asyncio.wait((asleep, woken), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            asleep.cancel()
-            woken.cancel()
+            await self._alarm.sleep_until(min([next_second_ns, *later]), self.now_ns)
 
     def _stepped(self) -> None:
         """After every turn: what is pressing is made safe, and who waits for timers looks at new ones."""
         self._turns.flush_if_pressing()
-        due_ns = self.engine.state.next_timer_ns
-        if due_ns is not None and due_ns < self._looks_at_ns:
-            self._sooner.set()
+        self._alarm.due(self.engine.state.next_timer_ns)

@@ -4,7 +4,6 @@ The venue is stepped as in a replay (`simulated.py`); what differs is that time 
 what rests as they come, so a bar is only the word of its close: its range was lived through already.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine
 
 from neuratrade.core.engine.engine import Engine
@@ -12,6 +11,7 @@ from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.market import NS_PER_SECOND, Bar, Quote, Trade
 from neuratrade.feeds.clock import Clock
+from neuratrade.hands.alarm import Alarm
 from neuratrade.hands.inbound import Inbound
 from neuratrade.hands.recorder import Recorder
 from neuratrade.hands.sender import Sender
@@ -37,8 +37,7 @@ class PaperDesk(SimulatedDesk):
         super().__init__(engine, exchange, recorder, sender, watchers)
         self._inbound = inbound
         self._clock = clock
-        self._looks_at_ns = 0
-        self._sooner = asyncio.Event()
+        self._alarm = Alarm(clock)
 
     @property
     def now_ns(self) -> int:
@@ -98,26 +97,13 @@ class PaperDesk(SimulatedDesk):
                 self._inbound.put_venue(e.ClockTick(now_ns))
                 # What is due is done before it is looked for again.
                 due_ns = None
-            self._looks_at_ns = next_second_ns if due_ns is None else min(next_second_ns, due_ns)
-            await self._wait((self._looks_at_ns - now_ns) / NS_PER_SECOND)
+            next_ns = next_second_ns if due_ns is None else min(next_second_ns, due_ns)
+            await self._alarm.sleep_until(next_ns, now_ns)
 
     def _next_due_ns(self) -> int | None:
         due = [self.exchange.next_due_ns, self.engine.state.next_timer_ns]
         return min((item for item in due if item is not None), default=None)
 
-    async def _wait(self, seconds: float) -> None:
-        """Waits, or until something is due before."""
-        self._sooner.clear()
-        asleep = asyncio.ensure_future(self._clock.sleep(seconds))
-        woken = asyncio.ensure_future(self._sooner.wait())
-        try:
-            await asyncio.wait((asleep, woken), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            asleep.cancel()
-            woken.cancel()
-
     def _stepped(self) -> None:
         """After every turn: whoever waits for time looks whether something is due sooner."""
-        due_ns = self._next_due_ns()
-        if due_ns is not None and due_ns < self._looks_at_ns:
-            self._sooner.set()
+        self._alarm.due(self._next_due_ns())
