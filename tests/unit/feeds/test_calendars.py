@@ -20,8 +20,8 @@ def ns(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * NS_PER_SECOND
 
 
+@pytest.mark.filterwarnings("ignore:.*is deprecated")
 def test_the_table_is_what_the_library_says() -> None:
-    pytest.importorskip("pandas_market_calendars")
     assert json.loads(TABLE.read_text()) == json.loads(text())
 
 
