@@ -157,7 +157,7 @@ class AlpacaMarketStreams:
         self._connected[request.path] = 1
         try:
             await send(socket, session.write([{"T": "success", "msg": "authenticated"}]))
-            await self.hub.serve(socket, session.hear, topics=session.topics)
+            await self.hub.serve(socket, session.hear, topics=session.topics, public=True)
         finally:
             del self._connected[request.path]
         return socket

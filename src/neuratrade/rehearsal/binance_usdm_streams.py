@@ -101,7 +101,10 @@ class BinanceUsdmStreams:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         await self.hub.serve(
-            socket, lambda said: self._hear(said, category, topics, wrapped=wrapped), topics=topics
+            socket,
+            lambda said: self._hear(said, category, topics, wrapped=wrapped),
+            topics=topics,
+            public=USER not in topics,
         )
         return socket
 

@@ -58,7 +58,11 @@ class KrakenStreams:
         status = {"version": "2.0.10", "system": "online", "api_version": "v2", "connection_id": 1}
         await socket.send_str(wire({"channel": "status", "type": "update", "data": [status]}))
         await self.hub.serve(
-            socket, lambda said: self._hear(said, topics, channels), topics=topics, idle=HEARTBEAT
+            socket,
+            lambda said: self._hear(said, topics, channels),
+            topics=topics,
+            idle=HEARTBEAT,
+            public=channels is PUBLIC,
         )
         return socket
 

@@ -50,7 +50,9 @@ class OkxStreams:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         topics: set[str] = set()
-        await self.hub.serve(socket, lambda said: self._hear(said, kind, topics), topics=topics)
+        await self.hub.serve(
+            socket, lambda said: self._hear(said, kind, topics), topics=topics, public=kind == "public"
+        )
         return socket
 
     # requests
