@@ -203,6 +203,8 @@ class PublicMarket:
 
     def _tell_kline(self, contract: Instrument, item: _Kline, *, ended: bool) -> None:
         name, at_ms = symbol_id(contract), millis(self._now_ns())
+        if not self.hub.is_asked(f"{name.lower()}@kline_1m"):
+            return
         bar = {
             "t": millis(item.open_ns),
             "T": millis(item.open_ns + NS_PER_MINUTE) - 1,

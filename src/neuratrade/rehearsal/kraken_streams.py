@@ -161,12 +161,12 @@ class KrakenStreams:
         now = self._venue.tape.ladder(key)
         before = self._books.get(key)
         self._books[key] = now
-        if before is not None and before != now:
+        if before is not None and before != now and self.hub.is_asked(f"book {key}"):
             change = Ladder(tuple(changed(before.bids, now.bids)), tuple(changed(before.asks, now.asks)))
             row = self._side_rows(key, change, now)
             row["timestamp"] = words.stamp(self._venue.now_ns)
             self.hub.publish(self._frame("book", "update", [row]), f"book {key}")
-        if before != now and (rows := self._ticker(key)):
+        if before != now and self.hub.is_asked(f"ticker {key}") and (rows := self._ticker(key)):
             self.hub.publish(self._frame("ticker", "update", rows), f"ticker {key}")
 
     def _side_rows(self, key: str, shown: Ladder, whole: Ladder) -> Said:

@@ -74,7 +74,8 @@ class Player:
                     trade = next(trades)
                     if trade.quantity:
                         self._tell(trade)
-                    self._tell_beside(quote, trade)
+                    if step % (2 * BETWEEN) == 0:
+                        self._tell_beside(quote, trade)
             await self._until(bar.close_ns)
             self._tell_bar(bar)
 

@@ -20,8 +20,9 @@ SHOWN = 10
 def rehearse_command(
     venues: str, plans: int, seed: int, faults: str, jobs: int | None, *, as_json: bool
 ) -> None:
-    """Plays and prints what it proved. Exits with 1 where something was doubled, lost or left bare, was opened
-    on prices too old, or where a play got nowhere.
+    """Plays and prints what it proved.
+
+    Exits with 1 where something was doubled, lost, left bare or opened blindly, or a play got nowhere.
     """
     from neuratrade.app.engine_room import open_data
     from neuratrade.feeds.catalogue import Catalogue
@@ -133,7 +134,7 @@ def _print(report: "Report") -> None:
     if len(report.findings) > SHOWN:
         out.print(f"… and {len(report.findings) - SHOWN} more (--json has all)")
     if report.is_clean:
-        out.print(styled("Nothing was doubled, nothing lost, nothing left bare for too long.", "green"))
+        out.print(styled("Nothing was doubled, nothing lost, nothing left bare for too long, nothing stuck.", "green"))
 
 
 def _print_positions(report: "Report") -> None:
