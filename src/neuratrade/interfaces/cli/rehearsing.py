@@ -134,7 +134,9 @@ def _print(report: "Report") -> None:
     if len(report.findings) > SHOWN:
         out.print(f"… and {len(report.findings) - SHOWN} more (--json has all)")
     if report.is_clean:
-        out.print(styled("Nothing was doubled, nothing lost, nothing left bare for too long, nothing stuck.", "green"))
+        out.print(
+            styled("Nothing was doubled, lost, left bare for too long, opened blindly or stuck.", "green")
+        )
 
 
 def _print_positions(report: "Report") -> None:
