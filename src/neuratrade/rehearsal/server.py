@@ -264,7 +264,7 @@ class Hub:
                     return
                 if public and self._troubles.during(FaultKind.PRICES_LATE):
                     # The line is stuck: all that is said waits, and comes at once when it is free again.
-                    await asyncio.sleep(STREAM_PAUSE_S)
+                    await asyncio.sleep(_next_look_s() - asyncio.get_running_loop().time())
                     continue
                 await self._send_next(socket, queue, idle)
                 if is_over() and queue.empty():
@@ -291,7 +291,7 @@ class Hub:
         self, socket: web.WebSocketResponse, queue: asyncio.Queue[Frame], idle: Frame | None
     ) -> None:
         try:
-            async with asyncio.timeout(STREAM_PAUSE_S):
+            async with asyncio.timeout_at(_next_look_s()):
                 frame = await queue.get()
         except TimeoutError:
             self._put()
@@ -313,6 +313,12 @@ class Hub:
                 for frame in said if isinstance(said, list) else [said]:
                     if frame is not None:
                         queue.put_nowait(frame)
+
+
+def _next_look_s() -> float:
+    """When a stream looks next: all of them together, for each moment of its own costs a play its time."""
+    now_s = asyncio.get_running_loop().time()
+    return (now_s // STREAM_PAUSE_S + 1) * STREAM_PAUSE_S
 
 
 async def send(socket: web.WebSocketResponse, frame: Frame) -> None:
