@@ -9,6 +9,7 @@ import pytest
 
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.feeds.clock import Clock
+from neuratrade.rehearsal import plays
 from neuratrade.rehearsal.alpaca import KEY, SECRET
 from neuratrade.rehearsal.faults import FaultKind
 from neuratrade.rehearsal.server import Simulator
@@ -18,7 +19,10 @@ from neuratrade.venues.port import Venue
 from tests.e2e.desk_process import here, neuratrade
 from tests.unit.rehearsal.test_plays import Resending
 
-KEYS = {"plans", "orders", "doubled", "lost", "unprotected_over_limit", "unknown_resolved"}
+KEYS = {
+    "plans", "orders", "doubled", "lost", "unprotected_over_limit", "unknown_resolved", "stuck", "blind",
+    "stalls", "stalled_s", "stalled_entries", "stalled_refused", "stalled_stops",
+}  # fmt: skip
 
 
 def test_a_rehearsal_is_told_as_one_document(tmp_path: Path) -> None:
@@ -37,6 +41,22 @@ def test_a_rehearsal_is_told_as_one_document(tmp_path: Path) -> None:
     for play in found["plays"]:
         assert play["verdict"]["findings"] == []
         assert all(position["unprotected_s"] >= 0 for position in play["positions"])
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_play_that_got_nowhere_is_told_and_ends_with_1(
+    as_json: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It is ended before its market is over.
+    monkeypatch.setattr(plays, "LONGEST_AFTER_S", 300.0 - 60.0 * plays.PLAY_MINUTES)
+    words = ("--venues", "alpaca", "--plans", "1", "--seed", "3", "--jobs", "1")
+    ended = here(tmp_path / "home", "rehearse", *words, *(["--json"] if as_json else []))
+    assert ended.code == 1, ended.err
+    if as_json:
+        assert (ended.document["stuck"], ended.document["plans"]) == (1, 1)
+        assert ended.document["findings"][0]["what"].startswith("stuck at 300.0 s: ")
+    else:
+        assert "stuck at 300.0 s: " in " ".join(ended.out.split())
 
 
 def careless() -> Stage:

@@ -3,23 +3,17 @@
 import asyncio
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
 from neuratrade.core.model.market import NS_PER_MINUTE, Bar, Quote, Trade
 from neuratrade.feeds.clock import WALL
-from neuratrade.rehearsal.alpaca import AlpacaSimulator
-from neuratrade.rehearsal.binance_spot import BinanceSpotSimulator
-from neuratrade.rehearsal.binance_spot_market import PublicMarket
-from neuratrade.rehearsal.binance_usdm import BinanceUsdm
 from neuratrade.rehearsal.faults import Troubles
-from neuratrade.rehearsal.kraken import Kraken
 from neuratrade.rehearsal.matching import MatchingEngine
-from neuratrade.rehearsal.okx import Okx
 from neuratrade.rehearsal.server import Simulator
 from neuratrade.rehearsal.stages import STAGES, Stage
-from neuratrade.rehearsal.tape import Tape
+from neuratrade.rehearsal.tape import Played
 
 MINUTES_BEFORE = 4_300
 BEGIN = Decimal(60_000)
@@ -30,9 +24,9 @@ WITHIN_S = 60.0
 class LiveMarket:
     """One instrument: minutes of history, then a quote and a trade every so often."""
 
-    def __init__(self, stage: Stage, tape: Tape | PublicMarket, seed: int = 1) -> None:
+    def __init__(self, stage: Stage, play: Callable[[Played], None], seed: int = 1) -> None:
         self._contract = stage.contract
-        self._tape = tape
+        self._play = play
         self._dice = random.Random(seed)
         self._price = BEGIN
         self._bar: Bar | None = None
@@ -47,16 +41,14 @@ class LiveMarket:
             self._price = after
             high, low = max(before, after) + 6, min(before, after) - 6
             open_ns = first_ns + number * NS_PER_MINUTE
-            self._tape.play(
-                Bar(self._contract.key, NS_PER_MINUTE, open_ns, before, high, low, after, Decimal(12))
-            )
+            self._play(Bar(self._contract.key, NS_PER_MINUTE, open_ns, before, high, low, after, Decimal(12)))
 
     def moment(self) -> None:
         """A quote, a trade, and the minute they belong to."""
         now_ns, price, contract = WALL.now_ns(), self._move(0.00002), self._contract
         ask = price + 5 * contract.tick
-        self._tape.play(Quote(contract.key, now_ns, price, ask, Decimal(2), Decimal(2)))
-        self._tape.play(Trade(contract.key, now_ns, price, Decimal("0.05"), True))
+        self._play(Quote(contract.key, now_ns, price, ask, Decimal(2), Decimal(2)))
+        self._play(Trade(contract.key, now_ns, price, Decimal("0.05"), True))
         open_ns = now_ns - now_ns % NS_PER_MINUTE
         bar = self._bar
         if bar is None or bar.open_ns != open_ns:
@@ -64,7 +56,7 @@ class LiveMarket:
         volume = bar.volume + Decimal("0.05")
         high, low = max(bar.high, price), min(bar.low, price)
         self._bar = Bar(contract.key, NS_PER_MINUTE, open_ns, bar.open, high, low, price, volume)
-        self._tape.play(self._bar)
+        self._play(self._bar)
 
     def _move(self, sigma: float) -> Decimal:
         self._price = self._contract.round_price(self._price * self._change(sigma))
@@ -72,14 +64,6 @@ class LiveMarket:
 
     def _change(self, sigma: float) -> Decimal:
         return 1 + Decimal(repr(round(self._dice.gauss(0, sigma), 7)))
-
-
-def _public(simulator: Simulator) -> Tape | PublicMarket:
-    """What of a simulator plays its market to the public."""
-    if isinstance(simulator, BinanceSpotSimulator):
-        return simulator.market
-    assert isinstance(simulator, AlpacaSimulator | BinanceUsdm | Kraken | Okx)
-    return simulator.tape
 
 
 @contextmanager
@@ -93,7 +77,7 @@ def live_venue(name: str) -> Iterator[str]:
         engine = MatchingEngine([stage.contract], stage.balances, WALL.now_ns, stage.matching)
         troubles = Troubles((), WALL.now_ns, WALL.now_ns())
         simulator: Simulator = stage.simulator(engine, troubles, WALL.now_ns)
-        market = LiveMarket(stage, _public(simulator))
+        market = LiveMarket(stage, simulator.play)
         async with simulator:
             market.history()
             at[0] = f"127.0.0.1:{simulator.port}"

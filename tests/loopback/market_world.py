@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from neuratrade.core.model.instrument import Instrument
-from neuratrade.core.model.market import Bar, Quote, Trade
+from neuratrade.core.model.market import Quote, Trade
 from neuratrade.feeds.clock import SystemClock
 from neuratrade.feeds.live.source import Piece, SourceOpened
 from neuratrade.rehearsal.faults import Troubles
@@ -79,19 +79,15 @@ class MarketWorld:
         self.contracts = list(simulator.engine.contracts.values())
         self.played: list[Trade] = []
         self.quotes: dict[str, Quote] = {}
-        tape: Any = simulator.market if name == "binance" else simulator.tape  # type: ignore[attr-defined]
-        self.play: Callable[[Quote | Trade | Bar], None] = tape.play
+        self.play = simulator.play
         self._step = 0
 
     def say(self, frame: str) -> None:
         """Sends whatever it is to every connection."""
         simulator: Any = self.simulator
-        if self.name == "binance":
-            for queue in simulator.market._listeners:
-                queue.put_nowait(frame)
-        else:
-            for queue in simulator.streams.hub._connections:
-                queue.put_nowait(frame)
+        hub = simulator.market.hub if self.name == "binance" else simulator.streams.hub
+        for queue in hub._connections:
+            queue.put_nowait(frame)
 
     def trade(self, contract: Instrument, *, count: int = 1) -> None:
         """Trades that differ from each other."""

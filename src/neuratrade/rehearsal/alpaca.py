@@ -103,7 +103,9 @@ class AlpacaSimulator(Simulator):
             return {"POST": Act.SUBMIT, "DELETE": Act.CHANGE, "PATCH": Act.CHANGE}.get(
                 request.method, Act.ASK
             )
-        return Act.DATA if request.path.startswith(("/v1beta", "/v2/stocks")) else Act.ASK
+        if not request.path.startswith(("/v1beta", "/v2/stocks")):
+            return Act.ASK
+        return Act.HISTORY if request.path.endswith("/bars") else Act.DATA
 
     def trouble_answer(self, status: int) -> web.Response:
         """The body of the vendor's front door."""

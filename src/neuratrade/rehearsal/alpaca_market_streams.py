@@ -111,7 +111,8 @@ class AlpacaMarketStreams:
         quote = self._engine.quotes[key]
         for path in paths:
             self.publish(path, "quotes", symbol, words.quote(quote, kind))
-            if kind is InstrumentKind.SPOT:
+            asked = any(self.hub.is_asked(_topic(codec, path, "orderbooks", symbol)) for codec in ENCODERS)
+            if asked and kind is InstrumentKind.SPOT:
                 ladder = self._tape.ladder(key)
                 self.publish(path, "orderbooks", symbol, words.book(ladder, quote.at_ns, reset=True))
 
@@ -157,7 +158,7 @@ class AlpacaMarketStreams:
         self._connected[request.path] = 1
         try:
             await send(socket, session.write([{"T": "success", "msg": "authenticated"}]))
-            await self.hub.serve(socket, session.hear, topics=session.topics)
+            await self.hub.serve(socket, session.hear, topics=session.topics, public=True)
         finally:
             del self._connected[request.path]
         return socket

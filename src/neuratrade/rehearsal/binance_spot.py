@@ -27,6 +27,7 @@ from neuratrade.rehearsal.faults import Act, Troubles
 from neuratrade.rehearsal.matching import MatchingEngine, Rules
 from neuratrade.rehearsal.orders import Change, Reason, Rejected, SimOrder, Ticket
 from neuratrade.rehearsal.server import Frame, Hub, Simulator
+from neuratrade.rehearsal.tape import Played
 
 KEY, SECRET = "rehearsal-key", "rehearsal-secret"
 RULES = Rules(frees_client_ids=True, fee_step=words.PLACES)
@@ -98,10 +99,16 @@ class BinanceSpotSimulator(Simulator):
             web.get("/ws/{number}", self._public_stream),
         ]
 
+    def play(self, item: Played) -> None:
+        """The market goes on: what happens is told to everybody."""
+        self.market.play(item)
+
     def act_of(self, request: web.Request) -> Act:
         """By method and path."""
         if request.path in ("/api/v3/order", "/api/v3/openOrders"):
             return {"POST": Act.SUBMIT, "DELETE": Act.CHANGE}.get(request.method, Act.ASK)
+        if request.path == "/api/v3/klines":
+            return Act.HISTORY
         signed = ("/api/v3/account", "/api/v3/allOrders", "/api/v3/myTrades")
         return Act.ASK if request.path in signed or request.path.startswith("/sapi") else Act.DATA
 

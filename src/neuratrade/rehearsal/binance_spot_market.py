@@ -5,13 +5,12 @@ on, as deep as a taking order walks. Differences carry the venue's sequence numb
 misses one can know.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.instrument import Instrument
@@ -21,7 +20,8 @@ from neuratrade.rehearsal.binance_spot_words import Json, millis, symbol_id, tex
 from neuratrade.rehearsal.faults import FaultKind, Troubles
 from neuratrade.rehearsal.matching import MOST_LEVELS, MatchingEngine
 from neuratrade.rehearsal.orders import Change
-from neuratrade.rehearsal.server import STREAM_PAUSE_S, send
+from neuratrade.rehearsal.server import Frame, Hub
+from neuratrade.rehearsal.tape import Played
 
 Levels = dict[Decimal, Decimal]
 
@@ -61,11 +61,11 @@ class PublicMarket:
         self._now_ns = now_ns
         self._books: dict[str, _Book] = {}
         self._klines: dict[str, list[_Kline]] = {}
-        self._listeners: dict[asyncio.Queue[str], set[str]] = {}
+        self.hub = Hub(troubles)
         engine.watch(self._on_quote)
         engine.listen(self._on_change)
 
-    def play(self, item: Quote | Trade | Bar) -> None:
+    def play(self, item: Played) -> None:
         """The market goes on: a quote, a trade between others, or a minute for all from then on."""
         if isinstance(item, Quote):
             self._engine.quote(item)
@@ -148,11 +148,11 @@ class PublicMarket:
                 "b": _rows(sorted(changed[0].items(), reverse=True)),
                 "a": _rows(sorted(changed[1].items())),
             }
-            self._tell(name, ("depth", "depth@100ms"), told | sides)
+            self._tell(contract, "depth", told | sides)
             best = self.book_ticker(contract)
             self._tell(
-                name,
-                ("bookTicker",),
+                contract,
+                "bookTicker",
                 {
                     "u": book.last_id,
                     "s": name,
@@ -188,7 +188,7 @@ class PublicMarket:
             "m": buyer_rests,
             "M": True,
         }
-        self._tell(name, ("trade",), told)
+        self._tell(contract, "trade", told)
 
     def _grow(self, contract: Instrument, price: Decimal, quantity: Decimal) -> None:
         now_ns = self._now_ns()
@@ -203,6 +203,8 @@ class PublicMarket:
 
     def _tell_kline(self, contract: Instrument, item: _Kline, *, ended: bool) -> None:
         name, at_ms = symbol_id(contract), millis(self._now_ns())
+        if not self.hub.is_asked(f"{name.lower()}@kline_1m"):
+            return
         bar = {
             "t": millis(item.open_ns),
             "T": millis(item.open_ns + NS_PER_MINUTE) - 1,
@@ -222,56 +224,42 @@ class PublicMarket:
             "Q": text(ZERO),
             "B": "0",
         }
-        self._tell(name, ("kline_1m",), {"e": "kline", "E": at_ms, "s": name, "k": bar})
+        self._tell(contract, "kline_1m", {"e": "kline", "E": at_ms, "s": name, "k": bar})
 
     def _book(self, key: str) -> _Book:
         return self._books.setdefault(key, _Book())
 
     # streams
 
-    def _tell(self, name: str, kinds: tuple[str, ...], frame: Json) -> None:
-        if self._listeners and not self._troubles.during(FaultKind.SILENT_SYMBOL):
-            wanted = {f"{name.lower()}@{kind}" for kind in kinds}
-            encoded = _encode(frame)
-            for queue, streams in self._listeners.items():
-                if streams & wanted:
-                    queue.put_nowait(encoded)
+    def _tell(self, contract: Instrument, kind: str, frame: Json) -> None:
+        topic = f"{symbol_id(contract).lower()}@{kind}"
+        if self.hub.is_heard(topic) and not self._is_silent(contract):
+            self.hub.publish(_encode(frame), topic)
+
+    def _is_silent(self, contract: Instrument) -> bool:
+        first = next(iter(self._engine.contracts), None)
+        return contract.key == first and self._troubles.during(FaultKind.SILENT_SYMBOL)
 
     async def serve(self, socket: web.WebSocketResponse) -> None:
         """Serves one connection until it ends."""
-        queue: asyncio.Queue[str] = asyncio.Queue()
-        self._listeners[queue] = set()
-        listening = asyncio.create_task(self._listen(socket, queue))
-        try:
-            while not listening.done():
-                try:
-                    async with asyncio.timeout(STREAM_PAUSE_S):
-                        frame = await queue.get()
-                except TimeoutError:
-                    continue
-                await send(socket, frame)
-        except ConnectionError:
-            return
-        finally:
-            del self._listeners[queue]
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+        streams: set[str] = set()
+        await self.hub.serve(socket, lambda said: _hear(said, streams), topics=streams, public=True)
 
-    async def _listen(self, socket: web.WebSocketResponse, queue: asyncio.Queue[str]) -> None:
-        streams = self._listeners[queue]
-        async for message in socket:
-            if message.type is not WSMsgType.TEXT:
-                continue
-            asked = msgspec.json.decode(message.data)
-            params = set(asked.get("params") or ())
-            match asked.get("method"):
-                case "SUBSCRIBE":
-                    streams |= params
-                case "UNSUBSCRIBE":
-                    streams -= params
-                case _:
-                    pass
-            queue.put_nowait(_encode({"result": None, "id": asked.get("id")}))
+
+def _hear(said: Frame, streams: set[str]) -> Frame | None:
+    """The answer to a client. streams: what it is told of by now."""
+    if isinstance(said, bytes):
+        return None
+    asked = msgspec.json.decode(said)
+    params = {name.removesuffix("@100ms") for name in asked.get("params") or ()}
+    match asked.get("method"):
+        case "SUBSCRIBE":
+            streams |= params
+        case "UNSUBSCRIBE":
+            streams -= params
+        case _:
+            pass
+    return _encode({"result": None, "id": asked.get("id")})
 
 
 def _levels(best: Decimal | None, size: Decimal, step: Decimal) -> Levels:

@@ -74,7 +74,7 @@ class BinanceUsdm(Simulator):
         """By method and path."""
         path = request.path.removeprefix("/fapi/")
         if path.removeprefix("v1/") in self.market.methods:
-            return Act.DATA
+            return Act.HISTORY if path.endswith("klines") else Act.DATA
         if request.method == "GET" or path in KEY_ONLY:
             return Act.ASK
         return Act.SUBMIT if request.method == "POST" and path in ORDER_PATHS else Act.CHANGE

@@ -101,7 +101,10 @@ class BinanceUsdmStreams:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         await self.hub.serve(
-            socket, lambda said: self._hear(said, category, topics, wrapped=wrapped), topics=topics
+            socket,
+            lambda said: self._hear(said, category, topics, wrapped=wrapped),
+            topics=topics,
+            public=USER not in topics,
         )
         return socket
 
@@ -134,8 +137,10 @@ class BinanceUsdmStreams:
         return wire({"result": None, "id": number})
 
     def _publish(self, stream: str, data: words.Row) -> None:
-        self.hub.publish(wire(data), stream)
-        self.hub.publish(wire({"stream": stream, "data": data}), WRAPPED + stream)
+        if self.hub.is_asked(stream):
+            self.hub.publish(wire(data), stream)
+        if self.hub.is_asked(WRAPPED + stream):
+            self.hub.publish(wire({"stream": stream, "data": data}), WRAPPED + stream)
 
     # public data
 
@@ -162,9 +167,12 @@ class BinanceUsdmStreams:
             self._publish(f"{symbol.lower()}@bookTicker", best)
 
     def _publish_depth(self, symbol: str, data: words.Row) -> None:
-        self.hub.publish(wire(data), f"{symbol}@depth")
-        frame = {"stream": f"{symbol}@depth@100ms", "data": data}
-        self.hub.publish(wire(frame), f"{WRAPPED}{symbol}@depth")
+        topic = f"{symbol}@depth"
+        if self.hub.is_asked(topic):
+            self.hub.publish(wire(data), topic)
+        if self.hub.is_asked(WRAPPED + topic):
+            frame = {"stream": f"{symbol}@depth@100ms", "data": data}
+            self.hub.publish(wire(frame), WRAPPED + topic)
 
     def _trade(self, item: Print) -> None:
         symbol = words.symbol(self._venue.engine.contracts[item.symbol])

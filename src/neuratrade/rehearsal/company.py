@@ -17,11 +17,12 @@ from neuratrade.core.indicators.native import NativeProvider
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.account import Account
-from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND, Bar, Quote
+from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND, Bar, Quote, Trade
 from neuratrade.core.regime import RegimeParams
 from neuratrade.core.risk.limits import NAMES, limits_of
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.feeds.clock import Clock
+from neuratrade.feeds.port import Slice
 from neuratrade.hands.inbound import Inbound
 from neuratrade.hands.live import LiveDesk
 from neuratrade.hands.recorder import JournalRecorder
@@ -61,13 +62,14 @@ QUICK = RegimeParams(
 class Company:
     """One live desk at one venue. folder: for its journal; one that is there already is gone on with.
 
-    Serve it by `serve` and its own `streams`.
+    Serve it by `serve`, by its own `streams`, and by what tells it prices.
     """
 
     def __init__(self, stage: Stage, venue: Venue, folder: Path, clock: Clock) -> None:
         self.notes: list[str] = []
         self.inbound = Inbound()
         self._clock = clock
+        self._contract = stage.contract.key
         signer = Ed25519Signer()
         self._journal = Journal.open(folder / FILE, signer=signer, now_ns=clock.now_ns)
         state = state_of(self.facts())
@@ -94,9 +96,14 @@ class Company:
         for bar in bars:
             self.desk.warm_up(bar)
 
-    async def show(self, piece: list[Bar] | Quote) -> None:
-        """Market data for the desk."""
-        await self.inbound.put_market(piece)
+    async def show(self, piece: Slice) -> None:
+        """Market data, of which the desk takes what is about its contract."""
+        if isinstance(piece, list):
+            found = [bar for bar in piece if bar.instrument == self._contract]
+            if found:
+                await self.inbound.put_market(found)
+        elif piece.instrument == self._contract:
+            await self.inbound.put_market(piece)
 
     def judge(self, intent: e.IntentArrived) -> f.IntentJudged | None:
         """Has an intent judged."""
@@ -112,7 +119,7 @@ class Company:
             item = await self.inbound.get()
             if isinstance(item, list):
                 self.desk.bars(item)
-            elif isinstance(item, Quote):
+            elif isinstance(item, Quote | Trade):
                 self.desk.tick(item)
             else:
                 self.desk.take(item)  # type: ignore[arg-type]

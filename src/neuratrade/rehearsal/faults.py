@@ -21,10 +21,14 @@ class Act(StrEnum):
     CHANGE = "change"
     ASK = "ask"
     DATA = "data"
+    HISTORY = "history"
 
 
 class FaultKind(StrEnum):
-    """What can go wrong: with requests, with streams, with the venue, and with the desk itself."""
+    """What can go wrong: with requests, with streams, with prices, with the venue, and with the desk itself.
+
+    What is about prices goes wrong on the connections that tell of the market, never on those of the account.
+    """
 
     SLOW = "slow answer"
     LATE = "late taking"
@@ -40,6 +44,11 @@ class FaultKind(StrEnum):
     DUPLICATED = "events told twice"
     REORDERED = "events out of order"
     SILENT_SYMBOL = "silent symbol"
+    PRICES_CUT = "prices cut"
+    PRICES_DOWN = "prices down"
+    PRICES_LATE = "prices late"
+    PRICES_TWICE = "prices told twice"
+    PRICES_REORDERED = "prices out of order"
     THIN = "thin book"
     MAINTENANCE = "maintenance"
     CLOCK_SKEW = "clock skew"
@@ -58,7 +67,19 @@ OF_REQUESTS = frozenset(
         FaultKind.CUT_AFTER,
     }
 )
-OF_CHANGES = (Act.SUBMIT, Act.CHANGE)
+OF_PRICES = frozenset(
+    {
+        FaultKind.SILENT_SYMBOL,
+        FaultKind.PRICES_CUT,
+        FaultKind.PRICES_DOWN,
+        FaultKind.PRICES_LATE,
+        FaultKind.PRICES_TWICE,
+        FaultKind.PRICES_REORDERED,
+    }
+)
+ASKED = (Act.SUBMIT, Act.SUBMIT, Act.CHANGE, Act.ASK, Act.HISTORY)
+"""What a fault of requests may meet. Questions about the market that are no history are few, and never."""
+OF_CRASHES = (Act.SUBMIT, Act.SUBMIT, Act.CHANGE, Act.ASK)
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -75,6 +96,11 @@ class Fault(msgspec.Struct, frozen=True):
     times: int = 1
     on: Act | None = None
 
+    @property
+    def is_of_prices(self) -> bool:
+        """Whether it meets what tells of the market, and no order."""
+        return self.kind in OF_PRICES or self.on in (Act.DATA, Act.HISTORY)
+
 
 def draw_plan(
     seed: int, length_s: float, count: int, kinds: Sequence[FaultKind] | None = None
@@ -90,25 +116,27 @@ def _draw(dice: random.Random, kind: FaultKind, length_s: float) -> Fault:
     at_s = round(dice.uniform(0.02, 0.9) * length_s, 3)
     match kind:
         case FaultKind.SLOW | FaultKind.LATE:
-            return Fault(at_s, kind, round(dice.uniform(0.2, 12.0), 3), dice.randint(1, 3), _act(dice))
-        case FaultKind.DISCONNECT | FaultKind.STOP_REJECTED:
+            times, on = dice.randint(1, 3), dice.choice(ASKED)
+            return Fault(at_s, kind, round(dice.uniform(0.2, 12.0), 3), times, on)
+        case FaultKind.DISCONNECT | FaultKind.STOP_REJECTED | FaultKind.PRICES_CUT:
             return Fault(at_s, kind, times=dice.randint(1, 2))
         case FaultKind.DUPLICATED | FaultKind.REORDERED:
             return Fault(at_s, kind, times=dice.randint(1, 6))
-        case FaultKind.SILENT_STREAM | FaultKind.SILENT_SYMBOL | FaultKind.MAINTENANCE:
+        case FaultKind.PRICES_TWICE | FaultKind.PRICES_REORDERED:
+            return Fault(at_s, kind, times=dice.randint(1, 40))
+        case FaultKind.SILENT_STREAM | FaultKind.MAINTENANCE | FaultKind.PRICES_LATE:
             return Fault(at_s, kind, round(dice.uniform(5.0, 90.0), 3))
+        case FaultKind.SILENT_SYMBOL | FaultKind.PRICES_DOWN:
+            # Longer than the desk believes a price.
+            return Fault(at_s, kind, round(dice.uniform(10.0, 240.0), 3))
         case FaultKind.THIN:
             return Fault(at_s, kind, round(dice.uniform(30.0, 300.0), 3))
         case FaultKind.CRASH:
-            return Fault(at_s, kind, float(dice.randint(0, 1)), on=_act(dice))
+            return Fault(at_s, kind, float(dice.randint(0, 1)), on=dice.choice(OF_CRASHES))
         case FaultKind.CLOCK_SKEW:
             return Fault(at_s, kind, round(dice.uniform(-8.0, 8.0), 3))
         case _:
-            return Fault(at_s, kind, times=dice.randint(1, 4), on=_act(dice))
-
-
-def _act(dice: random.Random) -> Act:
-    return dice.choice((Act.SUBMIT, Act.SUBMIT, Act.CHANGE, Act.ASK))
+            return Fault(at_s, kind, times=dice.randint(1, 4), on=dice.choice(ASKED))
 
 
 class Troubles:

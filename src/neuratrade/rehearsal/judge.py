@@ -3,6 +3,7 @@
 Doubled: an order that was sent twice, or entries filled beyond what was approved. Lost: what the exchange
 has and the journal has not, or the other way round. Unprotected: a holding that no stop at the exchange
 covers; time in which the exchange takes no orders at all does not count, for nobody could protect it then.
+Blind: an entry approved on a price that was told longer ago than the desk may believe one.
 """
 
 from collections import Counter
@@ -18,6 +19,7 @@ from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import OpenIntent
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderRole, OrderStatus, Side
+from neuratrade.rehearsal.heard import Heard
 from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.orders import Change
 
@@ -130,6 +132,7 @@ class Verdict(msgspec.Struct, frozen=True):
     longest_unprotected_s: float
     findings: tuple[str, ...]
     stuck: int = 0
+    blind: int = 0
 
 
 def judge(
@@ -139,8 +142,9 @@ def judge(
     submissions: Counter[str],
     watch: Watch,
     limit_s: float = LIMIT_S,
+    heard: Heard | None = None,
 ) -> Verdict:
-    """Compares journal and exchange. submissions: how often each client id was sent."""
+    """Compares journal and exchange. submissions: how often each client id was sent. heard: of the market."""
     doubled = [f"order {coid} was sent {count} times" for coid, count in submissions.items() if count > 1]
     doubled += _beyond_approval(facts, engine)
     lost = (
@@ -154,6 +158,7 @@ def judge(
     long = [spell for spell in watch.spells if spell.seconds > limit_s]
     bare = [f"{spell.quantity} were without a stop for {spell.seconds:.1f} s" for spell in long]
     unclear = [f"nobody knows what became of order {coid}" for coid in sorted(unresolved)]
+    blind = [] if heard is None else _blind_entries(facts, state, heard)
     return Verdict(
         orders=len(engine.orders),
         executions=len(engine.executions),
@@ -163,7 +168,8 @@ def judge(
         unknown_resolved=len(unknown) - len(unresolved),
         unprotected_over_limit=len(long),
         longest_unprotected_s=round(max((spell.seconds for spell in watch.spells), default=0.0), 3),
-        findings=tuple(doubled + lost + bare + unclear),
+        findings=tuple(doubled + lost + bare + unclear + blind),
+        blind=len(blind),
     )
 
 
@@ -181,6 +187,22 @@ def _too_much_dust(facts: Sequence[f.Fact], state: DeskState) -> list[str]:
         and not instruments[fact.bracket_id].is_dust(abs(fact.dust), fact.entry_price * LOWEST)
         and fact.dust
     ]
+
+
+def _blind_entries(facts: Sequence[f.Fact], state: DeskState, heard: Heard) -> list[str]:
+    """Entries that were approved on prices that were too old, or on none."""
+    found = []
+    for fact in facts:
+        if isinstance(fact, f.IntentJudged) and fact.approved and isinstance(fact.intent, OpenIntent):
+            age_ns = heard.price_age_ns(fact.at_ns)
+            if age_ns is None or age_ns > state.limits.price_age_ns:
+                old = (
+                    "without any price"
+                    if age_ns is None
+                    else f"{age_ns / NS_PER_SECOND:.1f} s after the last"
+                )
+                found.append(f"{fact.intent.intent_id} was approved {old}")
+    return found
 
 
 def _beyond_approval(facts: Sequence[f.Fact], engine: MatchingEngine) -> list[str]:

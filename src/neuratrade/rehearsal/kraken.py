@@ -86,7 +86,7 @@ class Kraken(Simulator):
         """By the name of the method."""
         method = request.path.rsplit("/", 1)[-1]
         if "/private/" not in request.path:
-            return Act.DATA
+            return Act.HISTORY if method == "OHLC" else Act.DATA
         return Act.SUBMIT if method == "AddOrder" else Act.CHANGE if method in CHANGES else Act.ASK
 
     def trouble_answer(self, status: int) -> web.Response:

@@ -58,7 +58,11 @@ class KrakenStreams:
         status = {"version": "2.0.10", "system": "online", "api_version": "v2", "connection_id": 1}
         await socket.send_str(wire({"channel": "status", "type": "update", "data": [status]}))
         await self.hub.serve(
-            socket, lambda said: self._hear(said, topics, channels), topics=topics, idle=HEARTBEAT
+            socket,
+            lambda said: self._hear(said, topics, channels),
+            topics=topics,
+            idle=HEARTBEAT,
+            public=channels is PUBLIC,
         )
         return socket
 
@@ -157,12 +161,12 @@ class KrakenStreams:
         now = self._venue.tape.ladder(key)
         before = self._books.get(key)
         self._books[key] = now
-        if before is not None and before != now:
+        if before is not None and before != now and self.hub.is_asked(f"book {key}"):
             change = Ladder(tuple(changed(before.bids, now.bids)), tuple(changed(before.asks, now.asks)))
             row = self._side_rows(key, change, now)
             row["timestamp"] = words.stamp(self._venue.now_ns)
             self.hub.publish(self._frame("book", "update", [row]), f"book {key}")
-        if before != now and (rows := self._ticker(key)):
+        if before != now and self.hub.is_asked(f"ticker {key}") and (rows := self._ticker(key)):
             self.hub.publish(self._frame("ticker", "update", rows), f"ticker {key}")
 
     def _side_rows(self, key: str, shown: Ladder, whole: Ladder) -> Said:

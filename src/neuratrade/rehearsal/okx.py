@@ -69,7 +69,7 @@ class Okx(Simulator):
         """By method and path."""
         path = request.path.removeprefix("/api/v5/")
         if path in self.market.methods:
-            return Act.DATA
+            return Act.HISTORY if path.endswith("candles") else Act.DATA
         if request.method == "GET":
             return Act.ASK
         return Act.SUBMIT if path in SUBMITS else Act.CHANGE

@@ -50,7 +50,9 @@ class OkxStreams:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         topics: set[str] = set()
-        await self.hub.serve(socket, lambda said: self._hear(said, kind, topics), topics=topics)
+        await self.hub.serve(
+            socket, lambda said: self._hear(said, kind, topics), topics=topics, public=kind == "public"
+        )
         return socket
 
     # requests
@@ -145,10 +147,13 @@ class OkxStreams:
         self._sequences[key] = self._sequence
         change = Ladder(tuple(changed(before.bids, now.bids)), tuple(changed(before.asks, now.asks)))
         for channel in BOOKS:
+            if not self.hub.is_asked(f"{channel} {key}"):
+                continue
             frame = self._book_frame(channel, contract, change if channel == "books" else now, now, previous)
             self.hub.publish(frame, f"{channel} {key}")
-        ticker = {"arg": _public("tickers", contract), "data": [self._venue.market.ticker(contract)]}
-        self.hub.publish(wire(ticker), f"tickers {key}")
+        if self.hub.is_asked(f"tickers {key}"):
+            ticker = {"arg": _public("tickers", contract), "data": [self._venue.market.ticker(contract)]}
+            self.hub.publish(wire(ticker), f"tickers {key}")
 
     def _book_frame(
         self, channel: str, contract: Instrument, shown: Ladder, whole: Ladder, previous: int

@@ -8,8 +8,8 @@ said to be stuck: one whose time no longer moves, and one that goes on long afte
 import asyncio
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ import msgspec
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.intent import Direction, EntryType, Lane, OpenIntent, Stop, TakeProfit
-from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND, Bar, Quote
+from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND, Bar
+from neuratrade.feeds.clock import Clock
 from neuratrade.rehearsal.company import ACCOUNT, OPERATOR, Company, facts_in, state_of
 from neuratrade.rehearsal.faults import Fault, FaultKind, Troubles, draw_plan
+from neuratrade.rehearsal.heard import Heard, Silence
 from neuratrade.rehearsal.judge import LIMIT_S, Verdict, Watch, judge
 from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.player import Player
+from neuratrade.rehearsal.prices import Prices
 from neuratrade.rehearsal.server import Simulator
 from neuratrade.rehearsal.stages import Stage
 from neuratrade.rehearsal.stuck import run_or_tell_where
@@ -34,7 +37,7 @@ PLAY_MINUTES = 45
 WARM_MINUTES = 60
 QUIET_S = 240.0
 BETWEEN_PROPOSALS_S = (60.0, 240.0)
-FAULTS = 8
+FAULTS = 12
 LONGEST_AFTER_S = 1800.0
 """How long a play may go on after its market ended, seconds of its own time."""
 PATIENCE_S = 300.0
@@ -59,7 +62,10 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of one play. met: how often each kind of fault met something."""
+    """What came of one play. met: how often each kind of fault met something.
+
+    heard: what the desk was told of its market, by kind. silence: what it did while prices did not come.
+    """
 
     venue: str
     seed: int
@@ -71,6 +77,8 @@ class Outcome(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
     halted: str
     plan: tuple[Fault, ...]
+    heard: dict[str, int] = {}
+    silence: Silence = Silence()
 
 
 def play(
@@ -128,8 +136,13 @@ class _Play:
         begin_ns = self._played[0].open_ns
         self._clock = WarpClock(loop, begin_ns)
         self._folder = folder
-        self._troubles = Troubles(plan, self._clock.now_ns, begin_ns)
-        self._exchange = MatchingEngine([stage.contract], stage.balances, self._clock.now_ns, stage.matching)
+        apart = stage.data is not None
+        mine = [fault for fault in plan if not (apart and fault.is_of_prices)]
+        self._troubles = Troubles(mine, self._clock.now_ns, begin_ns)
+        told = [fault for fault in plan if apart and fault.is_of_prices]
+        self._troubles_of_prices = Troubles(told, self._clock.now_ns, begin_ns)
+        self._exchange = MatchingEngine(stage.contracts, stage.balances, self._clock.now_ns, stage.matching)
+        self._heard = Heard(stage.contract.key)
         self._watch = Watch(
             self._exchange,
             stage.contract,
@@ -145,45 +158,70 @@ class _Play:
 
     async def run(self) -> Outcome:
         """From the first connection to the verdict, through every life of the desk."""
-        async with self._stage.simulator(self._exchange, self._troubles, self._clock.now_ns) as simulator:
-            simulator.crash = self._crashed.set
-            player = Player(self._stage.contract, self._played, self._exchange, self._troubles, self._clock)
-            market = asyncio.create_task(player.play(self._show))
+        async with AsyncExitStack() as stack:
+            simulators = [
+                await stack.enter_async_context(item) for item in self._simulators(self._clock.now_ns)
+            ]
+            simulators[0].crash = self._crashed.set
+            player = Player(
+                self._stage.contract,
+                self._played,
+                self._exchange,
+                self._troubles,
+                self._clock,
+                [item.play for item in simulators],
+                self._stage.beside,
+            )
+            player.before(self._history)
+            market = asyncio.create_task(player.play())
             others = [asyncio.create_task(self._look()), asyncio.create_task(self._propose())]
             try:
-                while await self._live_once(simulator, market):
+                while await self._live_once(simulators, player, market):
                     await self._clock.sleep(self._dice.uniform(*DOWN_S))
             finally:
                 for task in (market, *others):
                     task.cancel()
                 await asyncio.gather(market, *others, return_exceptions=True)
         self._watch.end()
-        return self._outcome(simulator)
+        return self._outcome(simulators[0])
 
-    async def _live_once(self, simulator: Simulator, market: asyncio.Task[None]) -> bool:
+    def _simulators(self, now_ns: Callable[[], int]) -> list[Simulator]:
+        """Who takes orders first, who tells prices last; mostly they are one."""
+        found = [self._stage.simulator(self._exchange, self._troubles, now_ns)]
+        if self._stage.data is not None:
+            told = MatchingEngine(self._stage.contracts, {}, now_ns)
+            found.append(self._stage.data(told, self._troubles_of_prices, now_ns))
+        return found
+
+    async def _live_once(
+        self, simulators: Sequence[Simulator], player: Player, market: asyncio.Task[None]
+    ) -> bool:
         """Starts the desk; whether it has to be started again: it crashed, or the venue was not there."""
         try:
-            return await self._live(simulator, market)
+            return await self._live(simulators, player, market)
         except ConnectFailed as failed:
             self._notes.append(f"the desk could not start: {failed}")
             return True
 
-    async def _live(self, simulator: Simulator, market: asyncio.Task[None]) -> bool:
+    async def _live(
+        self, simulators: Sequence[Simulator], player: Player, market: asyncio.Task[None]
+    ) -> bool:
         """One life of the desk, to the end of the play, or until it crashes; whether it did."""
         self._crashed.clear()
         async with AsyncExitStack() as stack:
-            adapter = self._stage.venue(simulator, ACCOUNT, [self._stage.contract], self._clock)
+            adapter = self._stage.venue(simulators[0], ACCOUNT, [self._stage.contract], self._clock)
             try:
                 venue = await stack.enter_async_context(adapter)
             except Exception as error:
                 raise ConnectFailed(f"{type(error).__name__}: {error}") from error
             company = self._company = Company(self._stage, venue, self._folder, self._clock)
-            company.warm_up(self._history)
-            work = [company.serve(), *company.desk.streams(self._notes.append).values()]
+            prices = Prices(self._stage, simulators[-1], self._clock, self._heard, self._notes.append)
+            streams = company.desk.streams(self._notes.append).values()
+            work = [company.serve(), prices.serve(company), *streams]
             tasks = [asyncio.create_task(item) for item in work]
             company.begin()
             crash = asyncio.create_task(self._crashed.wait())
-            end = asyncio.create_task(self._see_out(company, market))
+            end = asyncio.create_task(self._see_out(company, player, market))
             try:
                 await asyncio.wait((crash, end, *tasks), return_when=asyncio.FIRST_COMPLETED)
                 for done in (end, *tasks):
@@ -199,15 +237,16 @@ class _Play:
                 await (company.crash() if crashed else company.close())
         return crashed
 
-    async def _see_out(self, company: Company, market: asyncio.Task[None]) -> None:
-        """Waits for the market to end, and winds down."""
+    async def _see_out(self, company: Company, player: Player, market: asyncio.Task[None]) -> None:
+        """Waits for the market to end, and winds down while it goes on as it is."""
         await asyncio.shield(market)
         company.halt(f.KillPolicy.FLATTEN_ALL, "the rehearsal ends")
-        await _wind_down(company, self._exchange, self._clock)
-
-    async def _show(self, piece: list[Bar] | Quote) -> None:
-        if self._company is not None:
-            await self._company.show(piece)
+        on = asyncio.create_task(player.go_on())
+        try:
+            await _wind_down(company, self._clock)
+        finally:
+            on.cancel()
+            await asyncio.gather(on, return_exceptions=True)
 
     async def _propose(self) -> None:
         """A script of proposals, drawn from the seed; none while the desk is down."""
@@ -244,7 +283,7 @@ class _Play:
             proposed=0,
             opened=0,
             positions=(),
-            met=dict(self._troubles.met),
+            met=dict(self._troubles.met + self._troubles_of_prices.met),
             notes=tuple(self._notes),
             halted="",
             plan=self._plan,
@@ -253,7 +292,9 @@ class _Play:
     def _outcome(self, simulator: Simulator) -> Outcome:
         facts = facts_in(self._folder)
         state = state_of(facts)
-        verdict = judge(facts, state, self._exchange, simulator.submissions, self._watch, LIMIT_S)
+        verdict = judge(
+            facts, state, self._exchange, simulator.submissions, self._watch, LIMIT_S, self._heard
+        )
         judged = [fact for fact in facts if isinstance(fact, f.IntentJudged)]
         return Outcome(
             self._stage.name,
@@ -262,10 +303,12 @@ class _Play:
             proposed=len(judged),
             opened=sum(fact.approved for fact in judged),
             positions=tuple(_position(fact) for fact in facts if isinstance(fact, f.BracketClosed)),
-            met=dict(self._troubles.met),
+            met=dict(self._troubles.met + self._troubles_of_prices.met),
             notes=tuple(self._notes),
             halted=state.state_reason,
             plan=self._plan,
+            heard=dict(self._heard.counts),
+            silence=self._heard.silence(facts, self._clock.now_ns()),
         )
 
 
@@ -281,19 +324,12 @@ def _position(closed: f.BracketClosed) -> Position:
     )
 
 
-async def _wind_down(company: Company, exchange: MatchingEngine, clock: WarpClock) -> None:
-    """Some quiet time in which the market stands; it ends early once all is done and compared."""
+async def _wind_down(company: Company, clock: Clock) -> None:
+    """Some quiet minutes, or fewer: they end early once all is done and compared."""
     until_ns = clock.now_ns() + round(QUIET_S * NS_PER_SECOND)
-    last = dict(exchange.quotes)
     quiet = 0
     while clock.now_ns() < until_ns and quiet < 45:
         await clock.sleep(1.0)
-        exchange.expire()
-        for quote in last.values():
-            fresh = msgspec.structs.replace(quote, at_ns=clock.now_ns())
-            exchange.quote(fresh)
-            with suppress(asyncio.QueueFull):
-                await company.show(fresh)
         idle = not company.engine.state.brackets and company.desk.is_idle
         quiet = quiet + 1 if idle else 0
 

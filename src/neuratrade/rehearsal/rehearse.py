@@ -34,7 +34,12 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class VenueRow(msgspec.Struct):
-    """What the plays of one venue came to. longest_unprotected_s: while the venue took orders."""
+    """What the plays of one venue came to. longest_unprotected_s: while the venue took orders.
+
+    blind: entries approved on prices that were too old. stalls: how often prices were known not to come, for
+    stalled_s in all; stalled_entries, stalled_refused and stalled_stops: what was opened, was not opened, and
+    protects of what was sent meanwhile.
+    """
 
     plans: int = 0
     orders: int = 0
@@ -47,6 +52,12 @@ class VenueRow(msgspec.Struct):
     lost: int = 0
     unprotected_over_limit: int = 0
     stuck: int = 0
+    blind: int = 0
+    stalls: int = 0
+    stalled_s: float = 0.0
+    stalled_entries: int = 0
+    stalled_refused: int = 0
+    stalled_stops: int = 0
     longest_unprotected_s: float = 0.0
 
 
@@ -70,9 +81,11 @@ class Report(msgspec.Struct):
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was doubled, lost, stuck or bare too long, and every unknown fate was found out."""
+        """Whether nothing was doubled, lost, stuck, bare too long or opened blindly, and every unknown fate
+        was found out.
+        """
         whole = self.total
-        bad = whole.doubled + whole.lost + whole.unprotected_over_limit + whole.stuck
+        bad = whole.doubled + whole.lost + whole.unprotected_over_limit + whole.stuck + whole.blind
         return not bad and whole.unknown == whole.unknown_resolved
 
 
@@ -160,9 +173,15 @@ def _count(report: Report, outcome: Outcome) -> None:
     row.closed += len(outcome.positions)
     for name in (
         "orders", "executions", "unknown", "unknown_resolved", "doubled", "lost", "unprotected_over_limit",
-        "stuck",
+        "stuck", "blind",
     ):  # fmt: skip
         setattr(row, name, getattr(row, name) + getattr(verdict, name))
+    silence = outcome.silence
+    row.stalls += silence.stalls
+    row.stalled_s = round(row.stalled_s + silence.seconds, 3)
+    row.stalled_entries += silence.entries
+    row.stalled_refused += silence.refused
+    row.stalled_stops += silence.stops
     row.longest_unprotected_s = max(row.longest_unprotected_s, verdict.longest_unprotected_s)
     report.met.update(outcome.met)
     report.findings += [Finding(outcome.venue, outcome.seed, what) for what in verdict.findings]

@@ -17,6 +17,7 @@ from aiohttp import WSMsgType, web
 from neuratrade.rehearsal.faults import Act, FaultKind, Troubles
 from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.orders import Reason, Rejected, SimOrder, Ticket
+from neuratrade.rehearsal.tape import Played, Tape
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Frame = str | bytes
@@ -33,10 +34,12 @@ class Simulator(ABC):
     """One venue on a free port of 127.0.0.1, in `async with`. name: of the venue.
 
     submissions: how often each client id was sent. crash: lets the desk die at once. witness: is shown each
-    request that came whole, before anything is done with it: method, path with query, body.
+    request that came whole, before anything is done with it: method, path with query, body. tape: what is
+    public there.
     """
 
     name: str
+    tape: Tape
 
     def __init__(self, engine: MatchingEngine, troubles: Troubles, now_ns: Callable[[], int]) -> None:
         self.engine = engine
@@ -77,6 +80,10 @@ class Simulator(ABC):
     def trouble_answer(self, status: int) -> web.Response:
         """How the venue words status 429, 500 or 503."""
 
+    def play(self, item: Played) -> None:
+        """The market goes on: what happens is told to everybody."""
+        self.tape.play(item)
+
     def arrived(self, request: web.Request, body: str) -> None:  # noqa: B027 - most keep account of nothing
         """What is kept account of when a request comes in, however late it is dealt with: nothing."""
 
@@ -113,6 +120,8 @@ class Simulator(ABC):
         await asyncio.sleep(self._way())
         self.arrived(request, body.decode(errors="replace"))
         act = self.act_of(request)
+        if act is Act.HISTORY and self.troubles.during(FaultKind.PRICES_DOWN):
+            return self.trouble_answer(503)
         crash = self.troubles.crash_on(act)
         if crash is not None:
             # It may die before its request is here, or before the answer is back.
@@ -153,6 +162,7 @@ class Simulator(ABC):
 class _Connection(NamedTuple):
     topics: set[str] | None
     listens: Callable[[], bool]
+    public: bool
 
     def hears(self, topic: str) -> bool:
         asked = self.topics is None or topic in self.topics
@@ -160,13 +170,17 @@ class _Connection(NamedTuple):
 
 
 class Hub:
-    """The streams of a venue: tells each connection what it asked for, unless the plan has it otherwise."""
+    """The streams of a venue: tells each connection what it asked for, unless the plan has it otherwise.
+
+    Those of the account and public ones are cut, late, repeated and out of order by faults of their own.
+    """
 
     def __init__(self, troubles: Troubles) -> None:
         self._troubles = troubles
         self._connections: dict[asyncio.Queue[Frame], _Connection] = {}
         self._held: list[tuple[Frame, str]] = []
-        self._cuts = 0
+        self._held_prices: list[tuple[Frame, str]] = []
+        self._cuts: Counter[FaultKind] = Counter()
 
     @property
     def topics(self) -> list[set[str] | None]:
@@ -191,15 +205,30 @@ class Hub:
 
     def publish(self, frame: Frame, topic: str) -> None:
         """Sends a public frame to the connections that asked for its topic."""
-        for queue, connection in self._connections.items():
-            if connection.hears(topic):
-                queue.put_nowait(frame)
+        if not self.is_heard(topic):
+            return
+        frames = [(frame, topic)]
+        if self._troubles.next_of(FaultKind.PRICES_TWICE) is not None:
+            frames *= 2
+        if self._troubles.next_of(FaultKind.PRICES_REORDERED) is not None:
+            self._held_prices += frames
+            return
+        self._put_prices(frames)
 
     def _put(self, frames: Iterable[tuple[Frame, str]] = ()) -> None:
         """Gives these frames to whoever listens, and behind them what was held back."""
         held, self._held = self._held, []
-        for item, topic in (*frames, *held):
-            self.publish(item, topic)
+        self._give((*frames, *held))
+
+    def _put_prices(self, frames: Iterable[tuple[Frame, str]] = ()) -> None:
+        held, self._held_prices = self._held_prices, []
+        self._give((*frames, *held))
+
+    def _give(self, frames: Iterable[tuple[Frame, str]]) -> None:
+        for frame, topic in frames:
+            for queue, connection in self._connections.items():
+                if connection.hears(topic):
+                    queue.put_nowait(frame)
 
     def is_heard(self, topic: str) -> bool:
         """Whether anybody listens who would be told of a topic."""
@@ -214,22 +243,29 @@ class Hub:
         *,
         topics: set[str] | None = None,
         idle: Frame | None = None,
+        public: bool = False,
     ) -> None:
         """Serves one connection until it ends or the plan cuts it.
 
         hear: answers what the client says. listens: whether it is to be told what happens by now. is_over:
         whether the venue ends it by itself, once what it was told is said. topics: what it is told of,
         everything where None; `hear` may change them. idle: what it is told while there is nothing to tell.
+        public: whether it tells of the market, not of the account: faults of prices meet it then.
         """
         queue: asyncio.Queue[Frame] = asyncio.Queue()
-        self._connections[queue] = _Connection(topics, listens)
-        cuts = self._cuts
+        self._connections[queue] = _Connection(topics, listens, public)
+        cut = FaultKind.PRICES_CUT if public else FaultKind.DISCONNECT
+        cuts = self._cuts[cut]
         listening = asyncio.create_task(self._listen(socket, queue, hear))
         try:
             while not listening.done():
-                if self._is_cut(cuts):
+                if self._is_cut(cut, cuts):
                     await socket.close(code=1011, message=b"going away")
                     return
+                if public and self._troubles.during(FaultKind.PRICES_LATE):
+                    # The line is stuck: all that is said waits, and comes at once when it is free again.
+                    await asyncio.sleep(_next_look_s() - asyncio.get_running_loop().time())
+                    continue
                 await self._send_next(socket, queue, idle)
                 if is_over() and queue.empty():
                     await socket.close(code=1008)
@@ -238,24 +274,28 @@ class Hub:
             return
         finally:
             del self._connections[queue]
-            if not any(item.listens() for item in self._connections.values()):
+            if not any(item.listens() for item in self._connections.values() if not item.public):
                 self._held.clear()
+            if not any(item.public for item in self._connections.values()):
+                self._held_prices.clear()
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
 
-    def _is_cut(self, cuts: int) -> bool:
+    def _is_cut(self, cut: FaultKind, cuts: int) -> bool:
         # All connections are cut together, for which of them looked first is chance.
-        self._cuts += self._troubles.next_of(FaultKind.DISCONNECT) is not None
-        return self._cuts != cuts or self._troubles.during(FaultKind.MAINTENANCE)
+        self._cuts[cut] += self._troubles.next_of(cut) is not None
+        down = cut is FaultKind.PRICES_CUT and self._troubles.during(FaultKind.PRICES_DOWN)
+        return down or self._cuts[cut] != cuts or self._troubles.during(FaultKind.MAINTENANCE)
 
     async def _send_next(
         self, socket: web.WebSocketResponse, queue: asyncio.Queue[Frame], idle: Frame | None
     ) -> None:
         try:
-            async with asyncio.timeout(STREAM_PAUSE_S):
+            async with asyncio.timeout_at(_next_look_s()):
                 frame = await queue.get()
         except TimeoutError:
             self._put()
+            self._put_prices()
             if idle is not None:
                 await send(socket, idle)
             return
@@ -273,6 +313,12 @@ class Hub:
                 for frame in said if isinstance(said, list) else [said]:
                     if frame is not None:
                         queue.put_nowait(frame)
+
+
+def _next_look_s() -> float:
+    """When a stream looks next: all of them together, for each moment of its own costs a play its time."""
+    now_s = asyncio.get_running_loop().time()
+    return (now_s // STREAM_PAUSE_S + 1) * STREAM_PAUSE_S
 
 
 async def send(socket: web.WebSocketResponse, frame: Frame) -> None:

@@ -1,6 +1,7 @@
-"""The venues that can be rehearsed: what is traded there, its simulator, and the adapter that is tried.
+"""The venues that can be rehearsed: what is traded there, its simulator, and the adapters that are tried.
 
-Adding a venue is one entry in `STAGES`.
+Adding a venue is one entry in `STAGES`: `venue` makes what takes orders, `market` what tells prices. Where
+somebody else tells prices, `data` makes a simulator of that one too; it has faults of its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,18 +14,27 @@ from msgspec.structs import replace
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.feeds.clock import Clock
+from neuratrade.feeds.live.source import MarketSource
 from neuratrade.rehearsal.faults import Troubles
 from neuratrade.rehearsal.matching import MatchingEngine, Rules
 from neuratrade.rehearsal.server import REHEARSAL_KEY, Credentials, Simulator
 from neuratrade.venues.port import Venue
 
+Elsewhere = str | Mapping[str, str]
+
 MakeSimulator = Callable[[MatchingEngine, Troubles, Callable[[], int]], Simulator]
 MakeVenue = Callable[[Simulator, str, Sequence[Instrument], Clock], AbstractAsyncContextManager[Venue]]
+MakeMarket = Callable[[Simulator, Sequence[Instrument], Clock], AbstractAsyncContextManager[MarketSource]]
+"""Its simulator is the one that tells prices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One venue on stage. contract: what is traded. balances: what the account begins with."""
+    """One venue on stage. contract: what is traded. balances: what the account begins with.
+
+    beside: what else is told of and never traded: a contract that falls silent is only known for silent where
+    another goes on. data: who tells prices, where that is not the venue itself.
+    """
 
     name: str
     contract: Instrument
@@ -33,11 +43,26 @@ class Stage:
     rules: VenueRules
     simulator: MakeSimulator
     venue: MakeVenue
+    market: MakeMarket
     matching: Rules = field(default_factory=Rules)
+    beside: Instrument | None = None
+    data: MakeSimulator | None = None
+
+    @property
+    def contracts(self) -> tuple[Instrument, ...]:
+        """All that is told of, what is traded first."""
+        return (self.contract,) if self.beside is None else (self.contract, self.beside)
+
+
+def beside(contract: Instrument, base: str = "ETH") -> Instrument:
+    """Another contract of the same terms."""
+    return replace(contract, asset=contract.asset.replace(contract.base, base), base=base)
 
 
 def _alpaca() -> Stage:
     from neuratrade.rehearsal.alpaca import KEY, SECRET, AlpacaSimulator
+    from neuratrade.venues.alpaca.market import AlpacaMarket
+    from neuratrade.venues.alpaca.market_hosts import loopback
     from neuratrade.venues.alpaca.rest import Keys
     from neuratrade.venues.alpaca.venue import RULES, AlpacaVenue
 
@@ -63,8 +88,15 @@ def _alpaca() -> Stage:
         keys = Keys(KEY, SECRET)
         return AlpacaVenue(account_id, contracts, keys, clock, simulator.base, allow_unverified=True)
 
+    def market(
+        simulator: Simulator, _: Sequence[Instrument], clock: Clock
+    ) -> AbstractAsyncContextManager[MarketSource]:
+        return AlpacaMarket(clock, Keys(KEY, SECRET), hosts=loopback(simulator.base))
+
     balances = {"USD": Decimal(100_000)}
-    return Stage("alpaca", contract, balances, "USD", RULES, AlpacaSimulator, venue)
+    return Stage(
+        "alpaca", contract, balances, "USD", RULES, AlpacaSimulator, venue, market, beside=beside(contract)
+    )
 
 
 def _exchange(
@@ -74,6 +106,7 @@ def _exchange(
     from neuratrade.venues.ccxt.dialects import dialect_of
     from neuratrade.venues.ccxt.exchange import Keys
     from neuratrade.venues.ccxt.lazy import exchange_class
+    from neuratrade.venues.ccxt.market import CcxtMarket
     from neuratrade.venues.ccxt.venue import CcxtVenue
 
     exchange_class(name, streams=True)
@@ -82,12 +115,32 @@ def _exchange(
         simulator: Simulator, account_id: str, contracts: Sequence[Instrument], clock: Clock
     ) -> AbstractAsyncContextManager[Venue]:
         given = Keys(keys.key, keys.secret, keys.passphrase)
-        elsewhere = getattr(simulator, "hosts", f"127.0.0.1:{simulator.port}")
-        return CcxtVenue(account_id, name, contracts, given, clock, elsewhere=elsewhere)
+        return CcxtVenue(account_id, name, contracts, given, clock, elsewhere=_hosts(simulator))
+
+    def market(
+        simulator: Simulator, _: Sequence[Instrument], clock: Clock
+    ) -> AbstractAsyncContextManager[MarketSource]:
+        return CcxtMarket(name, clock, elsewhere=_hosts(simulator))
 
     rules = dialect_of(name).rules
     balances = {contract.quote: Decimal(100_000)}
-    return Stage(name, contract, balances, contract.quote, rules, simulator, venue, matching)
+    return Stage(
+        name,
+        contract,
+        balances,
+        contract.quote,
+        rules,
+        simulator,
+        venue,
+        market,
+        matching,
+        beside(contract),
+    )
+
+
+def _hosts(simulator: Simulator) -> Elsewhere:
+    found: Elsewhere = getattr(simulator, "hosts", f"127.0.0.1:{simulator.port}")
+    return found
 
 
 def _spot(venue: str, quote: str, lot: str, least: str, bps: tuple[int, int], *, in_base: bool) -> Instrument:

@@ -22,6 +22,9 @@ MOST_KEPT = 5_000
 """How many public trades, and how many candles, are kept of a symbol."""
 
 
+Played = Quote | Trade | Bar
+
+
 class Ladder(NamedTuple):
     """A book: bids from the highest, asks from the lowest."""
 
@@ -73,7 +76,7 @@ class Tape:
         engine.watch(self._quoted)
         engine.listen(self._changed)
 
-    def play(self, item: Quote | Trade | Bar) -> None:
+    def play(self, item: Played) -> None:
         """The market goes on. A bar of a time that is there already takes its place."""
         if isinstance(item, Quote):
             self._engine.quote(item)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import aiohttp
+import pytest
 
 from neuratrade.core.model.orders import OrderType, Side, TimeInForce
 from neuratrade.rehearsal import binance_usdm, kraken
@@ -112,20 +113,29 @@ def test_an_order_of_kraken_that_was_to_rest_until_now_expires_and_is_told() -> 
     warped(kraken.Kraken, BTC, kraken.RULES, body)
 
 
-def test_a_stream_that_is_cut_is_cut_for_every_connection_and_can_be_opened_again() -> None:
+@pytest.mark.parametrize(
+    ("kind", "cut", "stands"),
+    [(FaultKind.DISCONNECT, "/auth/v2", "/v2"), (FaultKind.PRICES_CUT, "/v2", "/auth/v2")],
+)
+def test_every_connection_of_a_kind_is_cut_together_and_the_other_kind_stands(
+    kind: FaultKind, cut: str, stands: str
+) -> None:
     async def body(venue: Any, clock: WarpClock, session: aiohttp.ClientSession) -> None:
-        public = await session.ws_connect(f"{venue.ws_base}/v2")
-        private = await session.ws_connect(f"{venue.ws_base}/auth/v2")
+        other = await session.ws_connect(venue.ws_base + stands)
+        sockets = [await session.ws_connect(venue.ws_base + cut) for _ in range(2)]
         await clock.sleep(20)
-        for socket in (public, private):
+        for socket in sockets:
             while (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
                 continue
             assert socket.closed
-        again = await session.ws_connect(f"{venue.ws_base}/v2")
+        assert (await next_frame(other))["channel"] == "status"
+        again = await session.ws_connect(venue.ws_base + cut)
         assert (await next_frame(again))["channel"] == "status"
+        await clock.sleep(5)
+        assert not other.closed
         await again.close()
 
-    warped(kraken.Kraken, BTC, kraken.RULES, body, Fault(10.0, FaultKind.DISCONNECT))
+    warped(kraken.Kraken, BTC, kraken.RULES, body, Fault(10.0, kind))
 
 
 def test_a_silent_symbol_is_caught_up_with_in_one_step() -> None:

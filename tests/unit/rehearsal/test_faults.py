@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.rehearsal.faults import OF_REQUESTS, Act, Fault, FaultKind, Troubles, draw_plan
+from neuratrade.rehearsal.faults import OF_PRICES, OF_REQUESTS, Act, Fault, FaultKind, Troubles, draw_plan
 from tests.unit.rehearsal.exchange import BEGIN_NS
 
 LENGTH_S = 2700.0
@@ -30,7 +30,9 @@ def test_every_kind_is_drawn_and_those_of_requests_meet_every_act() -> None:
     assert set(kinds) == set(FaultKind)
     assert min(kinds.values()) > len(drawn) / len(FaultKind) / 2
     for kind in OF_REQUESTS:
-        assert {fault.on for fault in drawn if fault.kind is kind} == {Act.SUBMIT, Act.CHANGE, Act.ASK}
+        assert {fault.on for fault in drawn if fault.kind is kind} == {
+            Act.SUBMIT, Act.CHANGE, Act.ASK, Act.HISTORY,
+        }  # fmt: skip
 
 
 def test_a_plan_is_in_order_of_time_within_its_length_and_each_fault_can_do_something() -> None:
@@ -43,7 +45,8 @@ def test_a_plan_is_in_order_of_time_within_its_length_and_each_fault_can_do_some
             assert fault.times >= 1
             assert fault.seconds or fault.kind not in (
                 FaultKind.SLOW, FaultKind.LATE, FaultKind.THIN, FaultKind.MAINTENANCE, FaultKind.CLOCK_SKEW,
-                FaultKind.SILENT_STREAM, FaultKind.SILENT_SYMBOL,
+                FaultKind.SILENT_STREAM, FaultKind.SILENT_SYMBOL, FaultKind.PRICES_DOWN,
+                FaultKind.PRICES_LATE,
             )  # fmt: skip
             assert (fault.on is not None) is (fault.kind in {*OF_REQUESTS, FaultKind.CRASH})
 
@@ -107,3 +110,12 @@ def test_a_clock_that_goes_wrong_stays_wrong_until_the_next_change() -> None:
         hours.at_s = at_s
         skews.append(hours.troubles.skew_ns)
     assert skews == [0, -3_500_000_000, -3_500_000_000, 2_000_000_000]
+
+
+def test_faults_of_prices_meet_what_tells_of_the_market_and_no_order() -> None:
+    drawn = [fault for seed in range(200) for fault in draw_plan(seed, LENGTH_S, 8)]
+    of_prices = [fault for fault in drawn if fault.is_of_prices]
+    assert {fault.kind for fault in of_prices} == {*OF_PRICES, *OF_REQUESTS}
+    assert {fault.on for fault in of_prices} == {None, Act.HISTORY}
+    rest = [fault for fault in drawn if not fault.is_of_prices]
+    assert {fault.kind for fault in rest} == set(FaultKind) - OF_PRICES

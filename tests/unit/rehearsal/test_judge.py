@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from neuratrade.core.engine.fold import apply
 from neuratrade.core.engine.state import DeskState
 from neuratrade.core.model import facts as f
-from neuratrade.core.model.market import NS_PER_SECOND
+from neuratrade.core.model.market import NS_PER_SECOND, Quote
 from neuratrade.core.model.orders import Fill, Liquidity, OrderRequest, OrderRole, OrderType, Side
+from neuratrade.rehearsal.heard import Heard
 from neuratrade.rehearsal.judge import LIMIT_S, Verdict, Watch, judge
 from neuratrade.rehearsal.orders import Execution, SimOrder, Ticket
 from tests.unit.hands.test_sender import ENTRY, STARTED, judged, plan
@@ -307,3 +308,20 @@ def test_a_short_position_is_covered_by_a_purchase() -> None:
     floor.buy("2", stop="110", reduce_only=True)
     assert watch.uncovered() == 0
     assert watch.executions == 1
+
+
+def test_an_entry_on_a_price_that_is_too_old_is_found_as_blind() -> None:
+    here = Rehearsed()
+    heard, limit_ns = Heard(SPOT.key), here.state.limits.price_age_ns
+    (at_ns,) = [fact.at_ns for fact in here.facts if isinstance(fact, f.IntentJudged)]
+
+    def found() -> Verdict:
+        return judge(here.facts, here.state, here.floor.engine, here.submissions, here.watch, heard=heard)
+
+    assert here.verdict().blind == 0, "nothing is known of what it heard"
+    only(found(), "was approved without any price", blind=1)
+    for told_ns, blind in ((at_ns - limit_ns - NS_PER_SECOND, 1), (at_ns - limit_ns, 0)):
+        heard.take(Quote(SPOT.key, told_ns, D(100), D(100), D(1), D(1)), told_ns)
+        assert found().blind == blind
+    heard.take(Quote(SPOT.key, at_ns + 1, D(100), D(100), D(1), D(1)), at_ns + 1)
+    assert found().blind == 0

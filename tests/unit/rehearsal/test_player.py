@@ -1,15 +1,19 @@
-"""The market of a rehearsal is the recorded one, and only the desk can be kept from seeing it."""
+"""The market of a rehearsal is the recorded one, in quotes and in trades."""
 
+import asyncio
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
-from neuratrade.core.model.market import NS_PER_MINUTE, Bar, Quote
+from neuratrade.core.bars.aggregate import BarBuilder
+from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.market import NS_PER_MINUTE, Bar, Quote, Trade
 from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.rehearsal.faults import Fault, FaultKind, Troubles
 from neuratrade.rehearsal.player import STEPS, THIN_SHARE, Player
 from neuratrade.rehearsal.recording import recorded_bars, stretch
-from tests.unit.rehearsal.exchange import BEGIN_NS, BTC, D, Floor, warped
+from neuratrade.rehearsal.tape import Played
+from tests.unit.rehearsal.exchange import BEGIN_NS, BTC, ETH, D, Floor, warped
 
 OPEN_NS = BEGIN_NS // NS_PER_MINUTE * NS_PER_MINUTE + NS_PER_MINUTE
 
@@ -26,25 +30,30 @@ RISING, FALLING = bar(0, "100", "110", "95", "105"), bar(1, "105", "108", "90", 
 
 
 class Set:
-    """A player and what it showed, on a clock that moves when somebody sleeps."""
+    """A player and what it played, on a clock that moves when somebody sleeps."""
 
-    def __init__(self, *bars: Bar, plan: tuple[Fault, ...] = ()) -> None:
+    def __init__(self, *bars: Bar, plan: tuple[Fault, ...] = (), beside: Instrument | None = None) -> None:
         self.floor = Floor()
-        self.shown: list[Quote | list[Bar]] = []
+        self.played: list[Played] = []
         self.seen_ns: list[int] = []
         self.floor.now_ns = OPEN_NS
         troubles = Troubles(plan, self.now_ns, OPEN_NS)
-        self.player = Player(BTC, bars, self.floor.engine, troubles, self)
+        self.player = Player(BTC, bars, self.floor.engine, troubles, self, [self.take, self.match], beside)
 
     def now_ns(self) -> int:
         return self.floor.now_ns
 
     async def sleep(self, seconds: float) -> None:
         self.floor.now_ns += max(round(seconds * 1e9), 0)
+        await asyncio.sleep(0)
 
-    async def show(self, piece: list[Bar] | Quote) -> None:
-        self.shown.append(piece)
+    def take(self, item: Played) -> None:
+        self.played.append(item)
         self.seen_ns.append(self.floor.now_ns)
+
+    def match(self, item: Played) -> None:
+        if isinstance(item, Quote) and item.instrument == BTC.key:
+            self.floor.engine.quote(item)
 
 
 def mids(quotes: list[Quote]) -> list[Decimal]:
@@ -75,30 +84,67 @@ def test_quotes_lie_within_their_minute_on_the_grid_with_something_on_each_side(
 
 
 @warped
-async def test_the_desk_sees_each_quote_when_it_is_made_and_each_bar_when_it_closes() -> None:
+async def test_each_tick_is_played_in_its_time_and_each_bar_when_it_closes() -> None:
     here = Set(RISING, FALLING)
-    await here.player.play(here.show)
-    assert len(here.shown) == 2 * (STEPS + 1)
-    for piece, seen_ns in zip(here.shown, here.seen_ns, strict=True):
-        assert seen_ns == (piece[0].close_ns if isinstance(piece, list) else piece.at_ns)
-    assert here.shown[STEPS] == [RISING]
+    await here.player.play()
+    assert [item for item in here.played if isinstance(item, Bar)] == [RISING, FALLING]
+    assert sum(isinstance(item, Quote) for item in here.played) == 2 * STEPS
+    for item, seen_ns in zip(here.played, here.seen_ns, strict=True):
+        assert seen_ns == (item.close_ns if isinstance(item, Bar) else item.at_ns)
 
 
 @warped
-async def test_a_symbol_falls_silent_for_the_desk_while_the_exchange_trades_on() -> None:
-    here = Set(RISING, FALLING, plan=(Fault(0.0, FaultKind.SILENT_SYMBOL, 60.0),))
-    order = here.floor.buy("1", limit="96")
-    await here.player.play(here.show)
-    assert order.filled == 1
-    assert order.updated_ns < RISING.close_ns
-    assert all(seen_ns >= RISING.close_ns for seen_ns in here.seen_ns)
+async def test_bars_of_the_trades_are_the_recorded_ones() -> None:
+    odd = bar(2, "100", "110", "95", "105", volume="0.000007")
+    here = Set(RISING, FALLING, odd)
+    await here.player.play()
+    builder = BarBuilder(BTC.key, NS_PER_MINUTE, complete_from_ns=OPEN_NS)
+    built = [
+        made for item in here.played if isinstance(item, Trade) for made in builder.add_trade(item)
+    ] + builder.advance(odd.close_ns)
+    assert built == [RISING, FALLING, odd]
+
+
+@warped
+async def test_a_minute_in_which_nothing_was_traded_has_no_trade() -> None:
+    here = Set(bar(0, "100", "110", "95", "105", volume="0"))
+    await here.player.play()
+    assert not [item for item in here.played if isinstance(item, Trade)]
+
+
+@warped
+async def test_what_is_beside_is_told_of_now_and_then_and_its_minutes_whole() -> None:
+    here = Set(RISING, beside=ETH)
+    here.player.before([FALLING])
+    await here.player.play()
+    told = [item for item in here.played if item.instrument == ETH.key]
+    assert [item.open_ns for item in told if isinstance(item, Bar)] == [FALLING.open_ns, RISING.open_ns]
+    assert sum(isinstance(item, Quote) for item in told) == sum(isinstance(item, Trade) for item in told)
+    assert 1 < sum(isinstance(item, Quote) for item in told) < STEPS
+
+
+@warped
+async def test_after_its_end_the_market_goes_on_as_it_was_and_each_quote_differs_from_the_last() -> None:
+    here = Set(RISING)
+    await here.player.play()
+    before = len(here.played)
+    going = asyncio.create_task(here.player.go_on())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    going.cancel()
+    quotes = [item for item in here.played[before:] if isinstance(item, Quote)]
+    assert len(quotes) > 5
+    assert len({quote.mid for quote in quotes}) == 1
+    for one, after in pairwise(quotes):
+        assert after.at_ns == one.at_ns + 1_000_000_000
+        assert (after.bid, after.bid_size) != (one.bid, one.bid_size)
 
 
 @warped
 async def test_a_thin_book_is_thin_while_it_lasts() -> None:
     here = Set(RISING, FALLING, plan=(Fault(0.0, FaultKind.THIN, 60.0),))
     order = here.floor.buy("1", limit="96")
-    await here.player.play(here.show)
+    await here.player.play()
     assert {done.quantity for done in order.executions if done.at_ns < RISING.close_ns} == {10 * THIN_SHARE}
     assert order.filled == 1
 

@@ -4,7 +4,7 @@ Each adapter here breaks one rule of the port and is otherwise the real one, aga
 real desk. A rehearsal that let one of them pass would prove nothing.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
@@ -21,8 +21,9 @@ from neuratrade.core.model.orders import Fill, OrderRole
 from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.clock import Clock
-from neuratrade.rehearsal.alpaca import KEY, SECRET
-from neuratrade.rehearsal.faults import FaultKind
+from neuratrade.rehearsal.alpaca import KEY, SECRET, AlpacaSimulator
+from neuratrade.rehearsal.faults import FaultKind, Troubles
+from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.plays import WARM_MINUTES, Outcome, play
 from neuratrade.rehearsal.recording import recorded_bars, stretch
 from neuratrade.rehearsal.server import Simulator
@@ -67,8 +68,11 @@ def test_the_adapter_as_it_is_plays_well_and_the_same_plan_ends_the_same_way(bar
     assert one.verdict.executions
     assert one.positions
     assert one.verdict.unknown == one.verdict.unknown_resolved
-    assert (one.plan, one.verdict, one.proposed, one.opened) == (
-        again.plan, again.verdict, again.proposed, again.opened,
+    assert (one.plan, one.verdict, one.proposed, one.opened, one.positions) == (
+        again.plan, again.verdict, again.proposed, again.opened, again.positions,
+    )  # fmt: skip
+    assert (one.heard, one.silence, one.met, one.notes) == (
+        again.heard, again.silence, again.met, again.notes,
     )  # fmt: skip
 
 
@@ -203,3 +207,60 @@ def test_doubt_taken_for_a_refusal_is_set_right_by_comparing_books(bars: list[Ba
     outcome = played(bars, Certain, [FaultKind.SERVER_ERROR_AFTER, FaultKind.RATE_LIMITED_AFTER])
     assert sum(outcome.met.values())
     assert outcome.verdict.findings == ()
+
+
+# prices
+
+
+def test_prices_come_over_the_wire_by_the_live_feed(bars: list[Bar]) -> None:
+    outcome = played(bars, kinds=HARMLESS)
+    assert outcome.heard["quotes"] > MINUTES * 12
+    assert outcome.heard["trades"] >= MINUTES * 4
+    assert MINUTES - 2 <= outcome.heard["bars"] <= MINUTES + 5
+    assert outcome.silence.stalls == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "stalls"),
+    [
+        (FaultKind.PRICES_CUT, True),
+        (FaultKind.PRICES_DOWN, True),
+        (FaultKind.SILENT_SYMBOL, True),
+        (FaultKind.PRICES_LATE, True),
+        (FaultKind.PRICES_TWICE, False),
+        (FaultKind.PRICES_REORDERED, False),
+    ],
+)
+def test_whatever_prices_do_the_desk_protects_and_opens_nothing_blindly(
+    kind: FaultKind, stalls: bool, bars: list[Bar]
+) -> None:
+    outcome = played(bars, kinds=[kind], seed=4)
+    assert outcome.verdict.findings == ()
+    assert outcome.verdict.executions
+    assert outcome.met[kind.value]
+    assert (outcome.silence.stalls > 0) is stalls
+    if kind is FaultKind.PRICES_DOWN:
+        assert outcome.heard["connections lost"]
+        assert outcome.silence.refused, "nothing is opened on old prices"
+        assert outcome.silence.stops, "what is held is protected without any"
+
+
+def test_prices_may_come_from_somebody_else_with_troubles_of_its_own(bars: list[Bar]) -> None:
+    asked: list[str] = []
+
+    class Teller(AlpacaSimulator):
+        """Tells prices, and takes no orders."""
+
+        def __init__(self, engine: MatchingEngine, troubles: Troubles, now_ns: Callable[[], int]) -> None:
+            super().__init__(engine, troubles, now_ns)
+            self.witness = lambda method, path, _: asked.append(f"{method} {path.partition('?')[0]}")
+
+    kinds = [FaultKind.PRICES_CUT, FaultKind.PRICES_DOWN]
+    stretched = stretch(bars, STAGE.contract, 4, WARM_MINUTES + MINUTES)
+    outcome = play(replace(STAGE, data=Teller), 4, stretched, kinds)
+    assert outcome.verdict.findings == ()
+    assert outcome.verdict.executions
+    assert outcome.heard["quotes"]
+    assert outcome.heard["connections lost"]
+    assert set(outcome.met) == {kind.value for kind in kinds}
+    assert set(asked) == {"GET /v1beta3/crypto/us/bars"}

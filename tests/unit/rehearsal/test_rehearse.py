@@ -25,6 +25,7 @@ def test_a_report_adds_up_and_one_of_its_plays_is_repeated_alone(shipped: Datase
     verdicts = [outcome.verdict for outcome in report.outcomes]
     for name in (
         "orders", "executions", "unknown", "unknown_resolved", "doubled", "lost", "unprotected_over_limit",
+        "stuck", "blind",
     ):  # fmt: skip
         assert getattr(row, name) == sum(getattr(verdict, name) for verdict in verdicts), name
     assert row.orders > row.closed > 0
@@ -32,6 +33,12 @@ def test_a_report_adds_up_and_one_of_its_plays_is_repeated_alone(shipped: Datase
     assert row.opened == sum(outcome.opened for outcome in report.outcomes)
     assert row.closed == sum(len(outcome.positions) for outcome in report.outcomes)
     assert row.longest_unprotected_s == max(verdict.longest_unprotected_s for verdict in verdicts)
+    silences = [outcome.silence for outcome in report.outcomes]
+    assert row.stalls == sum(silence.stalls for silence in silences) > 0
+    assert row.stalled_s == pytest.approx(sum(silence.seconds for silence in silences))
+    assert row.stalled_entries == sum(silence.entries for silence in silences)
+    assert row.stalled_refused == sum(silence.refused for silence in silences)
+    assert row.stalled_stops == sum(silence.stops for silence in silences)
     assert report.total == row
     for kind, count in report.met.items():
         assert count == sum(outcome.met.get(kind, 0) for outcome in report.outcomes) > 0
@@ -88,7 +95,7 @@ def test_a_report_is_not_clean_while_anything_is_wrong() -> None:
 
     good = VenueRow(plans=1, orders=9, unknown=2, unknown_resolved=2, longest_unprotected_s=3.0)
     assert Report({"a": good}, Counter(), [], []).is_clean
-    for name in ("doubled", "lost", "unprotected_over_limit", "unknown_resolved", "stuck"):
+    for name in ("doubled", "lost", "unprotected_over_limit", "unknown_resolved", "stuck", "blind"):
         bad = VenueRow(plans=1, unknown=2, unknown_resolved=2)
         setattr(bad, name, 1)
         report = Report({"a": good, "b": bad}, Counter(), [], [])

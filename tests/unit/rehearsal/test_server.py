@@ -16,6 +16,7 @@ from neuratrade.rehearsal.server import Frame, Hub, Simulator
 from tests.unit.rehearsal.exchange import BEGIN_NS, Floor, warped
 
 S = 1_000_000_000
+PRICES = "prices"
 
 
 class Counting(Simulator):
@@ -30,9 +31,17 @@ class Counting(Simulator):
         self.is_open = True
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/do", self._do), web.get("/ask", self._do), web.get("/stream", self._stream)]
+        return [
+            web.post("/do", self._do),
+            web.get("/ask", self._do),
+            web.get("/history", self._do),
+            web.get("/stream", self._stream),
+            web.get("/prices", self._prices),
+        ]
 
     def act_of(self, request: web.Request) -> Act:
+        if request.path == "/history":
+            return Act.HISTORY
         return Act.SUBMIT if request.method == "POST" else Act.ASK
 
     def trouble_answer(self, status: int) -> web.Response:
@@ -45,7 +54,13 @@ class Counting(Simulator):
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        await self.hub.serve(socket, _echo, lambda: self.is_open)
+        await self.hub.serve(socket, _echo, lambda: self.is_open, topics={""})
+        return socket
+
+    async def _prices(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await self.hub.serve(socket, _echo, topics={PRICES}, public=True)
         return socket
 
 
@@ -71,7 +86,9 @@ class Place:
         return *found, asyncio.get_running_loop().time() - begin_s
 
     @asynccontextmanager
-    async def stream(self, heard: list[str]) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async def stream(
+        self, heard: list[str], path: str = "/stream"
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         """Listens into `heard`; the end of the stream is heard as `end`."""
 
         async def hear() -> None:
@@ -79,7 +96,7 @@ class Place:
                 heard.append(message.data)
             heard.append("end")
 
-        async with self.session.ws_connect("/stream") as socket:
+        async with self.session.ws_connect(path) as socket:
             task = asyncio.create_task(hear())
             await asyncio.sleep(0.1)
             yield socket
@@ -272,3 +289,74 @@ async def test_a_stream_that_is_cut_ends_and_another_may_be_opened() -> None:
         async with here.stream(heard):
             here.venue.hub.tell("b")
     assert heard == ["end", "b"]
+
+
+# prices
+
+
+async def priced(*frames: str, plan: tuple[Fault, ...] = (), pause_s: float = 0.0) -> list[str]:
+    """What one listener hears of prices, while one who listens to the account hears the same of its own."""
+    heard: list[str] = []
+    private: list[str] = []
+    async with place(*plan) as here, here.stream(heard, "/prices"), here.stream(private):
+        for frame in frames:
+            here.venue.hub.publish(frame, PRICES)
+            here.venue.hub.tell(frame)
+            await asyncio.sleep(pause_s)
+        await asyncio.sleep(3.0)
+    assert private == list(frames), "faults of prices meet no stream of an account"
+    return heard
+
+
+@warped
+async def test_prices_are_told_once_in_order_unless_the_plan_has_it_otherwise() -> None:
+    assert await priced("a", "b", "c") == ["a", "b", "c"]
+    twice, mixed = FaultKind.PRICES_TWICE, FaultKind.PRICES_REORDERED
+    assert await priced("a", "b", "c", plan=(Fault(0.0, twice, times=2),)) == ["a", "a", "b", "b", "c"]
+    assert await priced("a", "b", "c", plan=(Fault(0.0, mixed, times=2),)) == ["c", "a", "b"]
+    assert await priced("a", plan=(Fault(0.0, mixed),)) == ["a"]
+
+
+@warped
+async def test_a_stuck_line_tells_everything_in_order_once_it_is_free() -> None:
+    heard: list[str] = []
+    async with place(Fault(0.0, FaultKind.PRICES_LATE, 30.0)) as here, here.stream(heard, "/prices"):
+        here.venue.hub.publish("a", PRICES)
+        await asyncio.sleep(20.0)
+        here.venue.hub.publish("b", PRICES)
+        assert heard == []
+        await asyncio.sleep(11.0)
+        assert heard == ["a", "b"]
+
+
+@warped
+async def test_prices_that_are_cut_leave_the_account_its_stream_and_the_other_way_round() -> None:
+    for kind, cut, stands in (
+        (FaultKind.PRICES_CUT, "/prices", "/stream"),
+        (FaultKind.DISCONNECT, "/stream", "/prices"),
+    ):
+        ended: list[str] = []
+        other: list[str] = []
+        async with place(Fault(2.0, kind)) as here:
+            async with here.stream(ended, cut), here.stream(other, stands):
+                await asyncio.sleep(5.0)
+            assert (ended, other) == (["end"], [])
+            async with here.stream(ended, cut):
+                assert ended == ["end"]
+
+
+@warped
+async def test_while_prices_are_down_no_stream_of_them_stands_and_no_history_is_told() -> None:
+    heard: list[str] = []
+    async with place(Fault(0.0, FaultKind.PRICES_DOWN, 30.0)) as here:
+        async with here.stream(heard, "/prices"):
+            assert heard == ["end"]
+        assert (await here.do("/history", "GET"))[:2] == (503, "trouble 503")
+        assert (await here.do("/ask", "GET"))[0] == 200
+        assert (await here.do())[0] == 200
+        await asyncio.sleep(30.0)
+        assert (await here.do("/history", "GET"))[0] == 200
+        async with here.stream(heard, "/prices"):
+            here.venue.hub.publish("a", PRICES)
+            await asyncio.sleep(1.0)
+            assert heard == ["end", "a"]

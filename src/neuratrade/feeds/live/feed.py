@@ -29,7 +29,8 @@ ASK_S = 20.0
 """How long a venue may take to tell what was missed."""
 LATE_NS = 10 * NS_PER_SECOND
 """A piece that is older than this on its receipt is no present price."""
-LOOK_S = 1.0
+LOOK_NS = NS_PER_SECOND
+"""Whoever looks every so often looks at the same moments, so that the desk is woken once."""
 WAITING = 4096
 """Pieces that may wait for the desk; then the connection waits."""
 
@@ -148,7 +149,7 @@ class LiveFeed:
     async def _all_mute(self, silence: Silence, clock: Clock) -> None:
         """Ends once the connection stands and nobody says anything any more."""
         while not (self._opened.is_set() and silence.is_total):
-            await clock.sleep(LOOK_S)
+            await _next_look(clock)
 
     async def _stall(self, clock: Clock) -> None:
         """No prices from here on."""
@@ -207,7 +208,7 @@ class LiveFeed:
     async def _watch(self, source: MarketSource, silence: Silence, clock: Clock) -> None:
         """Tells who fell silent while the connection stands, and asks for it anew."""
         while True:
-            await clock.sleep(LOOK_S)
+            await _next_look(clock)
             if not self._opened.is_set():
                 continue
             for key in silence.fell(clock.now_ns()):
@@ -219,6 +220,10 @@ class LiveFeed:
                         await source.subscribe_again(self._instruments[key])
                 except Exception as error:  # noqa: BLE001 - told again when its silence has doubled
                     self._note(f"{key} could not be asked for anew ({type(error).__name__}: {error})")
+
+
+async def _next_look(clock: Clock) -> None:
+    await clock.sleep((LOOK_NS - clock.now_ns() % LOOK_NS) / NS_PER_SECOND)
 
 
 def _received(piece: Quote | Trade, now_ns: int) -> Quote | Trade:

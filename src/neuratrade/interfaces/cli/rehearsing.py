@@ -20,7 +20,10 @@ SHOWN = 10
 def rehearse_command(
     venues: str, plans: int, seed: int, faults: str, jobs: int | None, *, as_json: bool
 ) -> None:
-    """Plays and prints what it proved. Exits with 1 where something was doubled, lost or left bare."""
+    """Plays and prints what it proved.
+
+    Exits with 1 where something was doubled, lost, left bare or opened blindly, or a play got nowhere.
+    """
     from neuratrade.app.engine_room import open_data
     from neuratrade.feeds.catalogue import Catalogue
     from neuratrade.rehearsal.rehearse import rehearse
@@ -64,10 +67,17 @@ def _document(report: "Report", seed: int) -> dict[str, object]:
         "executions": whole.executions,
         "doubled": whole.doubled,
         "lost": whole.lost,
+        "stuck": whole.stuck,
+        "blind": whole.blind,
         "unprotected_over_limit": whole.unprotected_over_limit,
         "longest_unprotected_s": whole.longest_unprotected_s,
         "unknown": whole.unknown,
         "unknown_resolved": whole.unknown_resolved,
+        "stalls": whole.stalls,
+        "stalled_s": round(whole.stalled_s, 3),
+        "stalled_entries": whole.stalled_entries,
+        "stalled_refused": whole.stalled_refused,
+        "stalled_stops": whole.stalled_stops,
         "venues": report.venues,
         "faults": dict(report.met),
         "findings": report.findings,
@@ -84,6 +94,8 @@ def _play_document(outcome: "Outcome") -> dict[str, object]:
         "verdict": outcome.verdict,
         "positions": outcome.positions,
         "faults": outcome.met,
+        "heard": outcome.heard,
+        "silence": outcome.silence,
         "notes": len(outcome.notes),
     }
 
@@ -92,12 +104,12 @@ def _print(report: "Report") -> None:
     out, whole = console(), report.total
     shown = table(
         "Rehearsal", "venue", "plans", "positions", "orders", "executions", "unknown", "resolved", "doubled",
-        "lost", "bare too long", "longest bare",
+        "lost", "bare too long", "blind", "stuck", "longest bare",
         right=("plans", "positions", "orders", "executions", "unknown", "resolved", "doubled", "lost",
-               "bare too long", "longest bare"),
+               "bare too long", "blind", "stuck", "longest bare"),
     )  # fmt: skip
     for name, row in [*report.venues.items(), ("all", whole)]:
-        bad = (row.doubled, row.lost, row.unprotected_over_limit)
+        bad = (row.doubled, row.lost, row.unprotected_over_limit, row.blind, row.stuck)
         shown.add_row(
             name,
             *map(str, (row.plans, row.closed, row.orders, row.executions, row.unknown, row.unknown_resolved)),
@@ -110,6 +122,11 @@ def _print(report: "Report") -> None:
         if count:
             met.add_row(kind, str(count))
     out.print(met)
+    out.print(
+        f"Prices were known not to come {whole.stalls} times, {whole.stalled_s:.0f} s in all: meanwhile "
+        f"{whole.stalled_stops} stops were sent, {whole.stalled_refused} proposals refused, and "
+        f"{whole.stalled_entries} entries approved at half the size, on prices fresh enough."
+    )
     _print_positions(report)
     for finding in report.findings[:SHOWN]:
         out.print(styled(f"{finding.venue}, seed {finding.seed}: {finding.what}", "red"))
@@ -117,7 +134,9 @@ def _print(report: "Report") -> None:
     if len(report.findings) > SHOWN:
         out.print(f"… and {len(report.findings) - SHOWN} more (--json has all)")
     if report.is_clean:
-        out.print(styled("Nothing was doubled, nothing lost, nothing left bare for too long.", "green"))
+        out.print(
+            styled("Nothing was doubled, lost, left bare for too long, opened blindly or stuck.", "green")
+        )
 
 
 def _print_positions(report: "Report") -> None:

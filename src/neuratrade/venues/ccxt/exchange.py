@@ -15,6 +15,7 @@ import msgspec
 
 from neuratrade.feeds.clock import Clock
 from neuratrade.venues.ccxt.lazy import exchange_class
+from neuratrade.venues.ccxt.spacing import Spacing
 from neuratrade.venues.ccxt.wire import Wire
 
 Order = Mapping[str, Any]
@@ -169,7 +170,8 @@ def make_exchange(
     *,
     limited: bool = False,
 ) -> Exchange:
-    """An instance of ccxt's class, streams included. limited: whether ccxt spaces its requests out.
+    """An instance of ccxt's class, streams included. limited: whether its requests are spaced out, as
+    ccxt has it.
 
     Raises UsageError where ccxt is not installed or knows no such exchange with streams.
     """
@@ -188,8 +190,25 @@ def make_exchange(
     made.ssl_context = False
     made.milliseconds = lambda: clock.now_ns() // NS_PER_MS
     made.seconds = lambda: clock.now_ns() // NS_PER_SECOND
+    if limited:
+        _space(made, clock)
     exchange: Exchange = made
     return exchange
+
+
+def _space(made: Any, clock: Clock) -> None:
+    """Lets requests, and what is said on each connection, leave one after the other by our clock."""
+    each_ns = round(float(made.rateLimit) * NS_PER_MS)
+    connect = made.client
+    made.throttle = Spacing(clock, each_ns)
+
+    def client(url: str) -> Any:
+        connection = connect(url)
+        if not isinstance(connection.throttle, Spacing):
+            connection.throttle = Spacing(clock, each_ns)
+        return connection
+
+    made.client = client
 
 
 def tap(

@@ -230,9 +230,9 @@ async def test_a_question_that_fails_ends_the_source_and_may_be_asked_again(kind
 
 @warped
 async def test_a_slow_answer_is_waited_for_and_one_too_slow_is_not() -> None:
-    async with floor(Fault(0.0, FaultKind.SLOW, 12.0, on=Act.DATA)) as here:
+    async with floor(Fault(0.0, FaultKind.SLOW, 12.0, on=Act.HISTORY)) as here:
         assert await here.market.history(BTC, 1, BEGIN_NS) == []
-    async with floor(Fault(0.0, FaultKind.SLOW, 60.0, on=Act.DATA)) as here:
+    async with floor(Fault(0.0, FaultKind.SLOW, 60.0, on=Act.HISTORY)) as here:
         with pytest.raises(Retryable):
             await here.market.history(BTC, 1, BEGIN_NS)
 

@@ -70,9 +70,9 @@ def truth(here: Floor, key: str) -> dict[int, Bar]:
     "plan",
     [
         (),
-        (Fault(200.0, FaultKind.DISCONNECT),),
+        (Fault(200.0, FaultKind.PRICES_CUT),),
         (Fault(200.0, FaultKind.MAINTENANCE, 150.0),),
-        (Fault(130.0, FaultKind.DISCONNECT), Fault(135.0, FaultKind.DISCONNECT)),
+        (Fault(130.0, FaultKind.PRICES_CUT), Fault(135.0, FaultKind.DISCONNECT)),
     ],
     ids=["quiet", "cut", "maintenance", "cut twice"],
 )

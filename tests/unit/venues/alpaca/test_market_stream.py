@@ -131,7 +131,7 @@ async def test_every_error_of_the_stream_ends_it_with_its_number(code: int, kind
 
 @warped
 async def test_a_stream_that_is_cut_ends_and_can_be_opened_again_at_once() -> None:
-    async with floor(Fault(10.0, FaultKind.DISCONNECT)) as here:
+    async with floor(Fault(10.0, FaultKind.PRICES_CUT)) as here:
         told, lost = await told_by(here.market, BTC, AAPL)
         assert told == [SourceOpened()]
         assert isinstance(lost, Retryable)
@@ -143,7 +143,7 @@ async def test_a_stream_that_is_cut_ends_and_can_be_opened_again_at_once() -> No
 
 @warped
 async def test_what_came_before_the_cut_is_told_before_it() -> None:
-    async with floor(Fault(10.0, FaultKind.DISCONNECT)) as here, here.listening(BTC, AAPL):
+    async with floor(Fault(10.0, FaultKind.PRICES_CUT)) as here, here.listening(BTC, AAPL):
         for price in range(100, 150):
             here.trade(str(price))
             here.trade(str(price), contract=AAPL)

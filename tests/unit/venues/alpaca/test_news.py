@@ -130,7 +130,7 @@ async def test_news_of_nothing_in_particular_is_news_too() -> None:
 
 @warped
 async def test_a_stream_of_news_that_is_cut_says_so() -> None:
-    async with reading(Fault(10.0, FaultKind.DISCONNECT)) as desk:
+    async with reading(Fault(10.0, FaultKind.PRICES_CUT)) as desk:
         await desk.tell()
         await asyncio.sleep(30.0)
         assert desk.told == [ITEM]
