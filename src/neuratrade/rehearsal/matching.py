@@ -36,16 +36,21 @@ Listener = Callable[[Change], None]
 Watcher = Callable[[Quote], None]
 
 
+def _always(_contract: Instrument, _at_ns: int) -> bool:
+    return True
+
+
 class Rules(NamedTuple):
     """How one exchange differs from another.
 
     locks_sales: a second sale is refused while open ones hold all of the base (conditional ones included).
     refuses_crossed_stops: a stop that is reached already is refused instead of triggered.
-    lends: whether what is owned may be sold short.
+    lends: whether what is owned may be sold short and bought on credit; how far is for the simulator to say.
     locks_conditionals: whether an order that waits for its stop holds money back; where it does not, it is
     ended when its stop is reached and the money is gone.
     frees_client_ids: whether a client id may be used again once its order is over.
     fee_step: the books keep fees in such steps, rounded down; zero where they keep every digit.
+    trades: whether a contract is traded at a time; outside of it orders are taken, and all of them rest.
     """
 
     locks_sales: bool = True
@@ -54,6 +59,7 @@ class Rules(NamedTuple):
     locks_conditionals: bool = True
     frees_client_ids: bool = False
     fee_step: Decimal = ZERO
+    trades: Callable[[Instrument, int], bool] = _always
 
 
 class MatchingEngine:
@@ -292,9 +298,11 @@ class MatchingEngine:
                 return False
             needed = contract.notional(asked, price) * contract.initial_margin
             return needed > self.account.balances.get(contract.quote, ZERO) - self.margin()
+        if self.rules.lends:
+            return False
         if ticket.side is Side.BUY:
             return asked * price > self.free(contract.quote, group)
-        if self.rules.lends or not self.rules.locks_sales:
+        if not self.rules.locks_sales:
             return False
         return asked > self.free(contract.base, group)
 
@@ -310,6 +318,8 @@ class MatchingEngine:
     # fills
 
     def _try(self, order: SimOrder, contract: Instrument) -> None:
+        if not self.rules.trades(contract, self._now_ns()):
+            return
         quote = self.quotes.get(contract.key)
         if order.is_conditional:
             if quote is None or not self._is_reached(order.ticket, order.stop_price, quote):

@@ -3,14 +3,16 @@
 Adding a venue is one entry in `STAGES`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from msgspec.structs import replace
 
+from neuratrade.core.model.facts import SessionMoved
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
+from neuratrade.core.model.market import Bar
 from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.feeds.clock import Clock
 from neuratrade.rehearsal.faults import Troubles
@@ -24,7 +26,10 @@ MakeVenue = Callable[[Simulator, str, Sequence[Instrument], Clock], AbstractAsyn
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One venue on stage. contract: what is traded. balances: what the account begins with."""
+    """One venue on stage. contract: what is traded. balances: what the account begins with.
+
+    told: makes recorded bars those of its market, by a seed. sessions: when that is open, as the venue tells.
+    """
 
     name: str
     contract: Instrument
@@ -34,12 +39,13 @@ class Stage:
     simulator: MakeSimulator
     venue: MakeVenue
     matching: Rules = field(default_factory=Rules)
+    told: Callable[[Sequence[Bar], int], list[Bar]] = lambda bars, _: list(bars)
+    sessions: Callable[[Venue], AsyncIterator[SessionMoved]] | None = None
 
 
 def _alpaca() -> Stage:
-    from neuratrade.rehearsal.alpaca import KEY, SECRET, AlpacaSimulator
-    from neuratrade.venues.alpaca.rest import Keys
-    from neuratrade.venues.alpaca.venue import RULES, AlpacaVenue
+    from neuratrade.rehearsal.alpaca import AlpacaSimulator
+    from neuratrade.venues.alpaca.terms import COINS
 
     contract = Instrument(
         "BTC/USD",
@@ -55,16 +61,38 @@ def _alpaca() -> Stage:
         taker_fee_bps=Decimal(25),
         fee_in_base=True,
     )
-
-    def venue(
-        simulator: Simulator, account_id: str, contracts: Sequence[Instrument], clock: Clock
-    ) -> AbstractAsyncContextManager[Venue]:
-        # The key of a rehearsal opens nothing.
-        keys = Keys(KEY, SECRET)
-        return AlpacaVenue(account_id, contracts, keys, clock, simulator.base, allow_unverified=True)
-
     balances = {"USD": Decimal(100_000)}
-    return Stage("alpaca", contract, balances, "USD", RULES, AlpacaSimulator, venue)
+    return Stage("alpaca", contract, balances, "USD", COINS.rules, AlpacaSimulator, _alpaca_venue)
+
+
+def _alpaca_stocks() -> Stage:
+    from neuratrade.rehearsal.alpaca_stocks import RULES, SPY, session_of, sessions, simulator
+    from neuratrade.venues.alpaca.terms import STOCKS
+
+    return Stage(
+        "alpaca_stocks",
+        SPY,
+        {"USD": Decimal(100_000)},
+        "USD",
+        STOCKS.rules,
+        simulator,
+        _alpaca_venue,
+        RULES,
+        session_of,
+        sessions,
+    )
+
+
+def _alpaca_venue(
+    simulator: Simulator, account_id: str, contracts: Sequence[Instrument], clock: Clock
+) -> AbstractAsyncContextManager[Venue]:
+    from neuratrade.rehearsal.alpaca import KEY, SECRET
+    from neuratrade.venues.alpaca.rest import Keys
+    from neuratrade.venues.alpaca.venue import AlpacaVenue
+
+    # The key of a rehearsal opens nothing.
+    keys = Keys(KEY, SECRET)
+    return AlpacaVenue(account_id, contracts, keys, clock, simulator.base, allow_unverified=True)
 
 
 def _exchange(
@@ -154,6 +182,7 @@ def _okx() -> Stage:
 
 STAGES: dict[str, Callable[[], Stage]] = {
     "alpaca": _alpaca,
+    "alpaca_stocks": _alpaca_stocks,
     "binance": _binance,
     "binanceusdm": _binanceusdm,
     "kraken": _kraken,
