@@ -22,7 +22,7 @@ from neuratrade.rehearsal.alpaca_market import AlpacaMarketRest
 from neuratrade.rehearsal.alpaca_market_streams import AlpacaMarketStreams
 from neuratrade.rehearsal.alpaca_means import Means
 from neuratrade.rehearsal.alpaca_native import Legs, exit_of, legs_of
-from neuratrade.rehearsal.alpaca_orders import SIMPLE, check, check_penny, number, ticket_of
+from neuratrade.rehearsal.alpaca_orders import SIMPLE, check, check_penny, number, shares_of, ticket_of
 from neuratrade.rehearsal.alpaca_stream import Listener, TradeUpdates
 from neuratrade.rehearsal.alpaca_views import OrderViews
 from neuratrade.rehearsal.attached import Attachments, Leg, Tie
@@ -143,7 +143,7 @@ class AlpacaSimulator(Simulator):
         return self.attached.legs(family)[0]
 
     async def _orders(self, request: web.Request) -> web.Response:
-        wanted, nested = request.query.get("status", "open"), request.query.get("nested") == "true"
+        wanted, nested = request.query.get("status", "open"), _is_nested(request)
         found = [
             order
             for order in self.engine.orders.values()
@@ -160,8 +160,7 @@ class AlpacaSimulator(Simulator):
         return answer(self.views.order(order))
 
     async def _order(self, request: web.Request) -> web.Response:
-        nested = request.query.get("nested") == "true"
-        return answer(self.views.order(self._find(request), nested=nested))
+        return answer(self.views.order(self._find(request), nested=_is_nested(request)))
 
     async def _cancel(self, request: web.Request) -> web.Response:
         self.engine.cancel(self._find_live(request).order_id)
@@ -183,8 +182,9 @@ class AlpacaSimulator(Simulator):
             raise invalid("not rehearsed: only simple orders of stocks are replaced here")
         if old.order_id in self.views.waiting:
             raise invalid(f'order is already in "{self.views.status(old)}" state')
-        changed = {name: number(body, name) for name in ("qty", "limit_price", "stop_price")}
-        if all(value is None for value in changed.values()) and "time_in_force" not in body:
+        changed = {name: number(body, name) for name in ("limit_price", "stop_price")}
+        shares = shares_of(contract, body)
+        if not {*body} & {"qty", "time_in_force", "limit_price", "stop_price"}:
             raise invalid("order parameters are not changed")
         for field in ("limit_price", "stop_price"):
             check_penny(field, changed[field])
@@ -192,7 +192,7 @@ class AlpacaSimulator(Simulator):
         fresh = msgspec.structs.replace(
             old.ticket,
             client_id=body.get("client_order_id") or str(uuid.uuid4()),
-            quantity=changed["qty"] or old.remaining,
+            quantity=shares or old.remaining,
             limit_price=changed["limit_price"] or old.limit_price,
             stop_price=changed["stop_price"] or old.stop_price,
             expires_ns=self.calendar.end_of_day(self._now_ns()) if force == "day" else None,
@@ -278,6 +278,10 @@ def _leg_ticket(ticket: Ticket, leg: Leg) -> Ticket:
         limit_price=leg.limit_price,
         stop_price=leg.stop_price,
     )
+
+
+def _is_nested(request: web.Request) -> bool:
+    return request.query.get("nested", "").lower() == "true"
 
 
 def _date(said: str) -> date:

@@ -105,6 +105,13 @@ def _is_number(value: object) -> bool:
         return False
 
 
+def shares_of(contract: Instrument, body: Mapping[str, Any]) -> Decimal | None:
+    """The quantity of an order that was looked at; of shares without the digits a client of floats adds."""
+    asked = number(body, "qty")
+    whole = contract.kind is InstrumentKind.EQUITY and asked is not None
+    return asked.to_integral_value() if whole and asked is not None else asked
+
+
 def ticket_of(contract: Instrument, body: Mapping[str, Any], day_ends_ns: int) -> Ticket:
     """An order that was looked at. day_ends_ns: when one for the day ends."""
     kind, side, stop = TYPES[body["type"]], Side(body["side"]), number(body, "stop_price")
@@ -116,7 +123,7 @@ def ticket_of(contract: Instrument, body: Mapping[str, Any], day_ends_ns: int) -
         symbol=contract.key,
         side=side,
         order_type=kind,
-        quantity=number(body, "qty") or ZERO,
+        quantity=shares_of(contract, body) or ZERO,
         limit_price=limit,
         stop_price=stop,
         time_in_force=TimeInForce.IOC if body["time_in_force"] == "ioc" else TimeInForce.GTC,

@@ -1,8 +1,9 @@
 """When stocks are traded at Alpaca, as its clock tells it: early closes and holidays included.
 
 While a market is closed the desk places no stop and leaves nothing: what is bare then is shown as gap risk.
-Stops that rest there stay over night. The clock is asked at every turn it announced, and once a minute, since
-what is announced may change. A clock that cannot be read changes nothing.
+Stops that rest there stay over night. An announced end is told at its time and asked about right after, since
+a way out that begins while the clock is asked would take the stop away and find nobody to sell to. The clock
+is asked once a minute besides: what is announced may change. One that cannot be read changes nothing.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -18,6 +19,9 @@ from neuratrade.venues.alpaca.rest import Doubtful, Missing
 from neuratrade.venues.port import TooManyRequests, VenueRefused
 
 LONGEST_S = 60.0
+JUST_AFTER_S = 0.001
+ASKED_AFTER_S = 1.0
+"""How long after an announced end the clock is asked whether it came: its time may differ from ours."""
 AGAIN_S = 5.0
 """How long until a clock that did not answer is asked again."""
 NO_ANSWER = (
@@ -43,9 +47,9 @@ class WireClock(msgspec.Struct, frozen=True):
 async def sessions(
     read: Callable[[], Awaitable[WireClock]], contracts: Sequence[Instrument], clock: Clock
 ) -> AsyncIterator[SessionMoved]:
-    """Where the session of each contract stands, first as it is, then whenever it moves. Never ends."""
+    """Where the session of each contract stands, first as it is, then whenever it moves; without end."""
     was_open: bool | None = None
-    while True:
+    while contracts:
         try:
             said = await read()
         except NO_ANSWER:
@@ -55,4 +59,12 @@ async def sessions(
             was_open = said.is_open
             for contract in contracts:
                 yield SessionMoved(clock.now_ns(), contract.key, was_open)
-        await clock.sleep(min(max(said.moves_in_s, 0.0) + 0.001, LONGEST_S))
+        if said.moves_in_s > LONGEST_S:
+            await clock.sleep(LONGEST_S)
+            continue
+        await clock.sleep(max(said.moves_in_s, 0.0) + (0.0 if was_open else JUST_AFTER_S))
+        if was_open:
+            was_open = False
+            for contract in contracts:
+                yield SessionMoved(clock.now_ns(), contract.key, was_open)
+            await clock.sleep(ASKED_AFTER_S)
