@@ -12,7 +12,8 @@ from neuratrade.rehearsal.alpaca import AlpacaSimulator
 from neuratrade.rehearsal.alpaca_calendar import NEW_YORK, Calendar
 from neuratrade.rehearsal.faults import Fault, Troubles
 from neuratrade.rehearsal.matching import MatchingEngine, Rules
-from tests.contract.rehearsal.test_alpaca import Exchange, enums
+from tests.contract.rehearsal.alpaca_client import GetOrderByIdRequest, enums
+from tests.contract.rehearsal.test_alpaca import Exchange
 from tests.unit.rehearsal.exchange import AAPL, BTC, D
 
 BUY, SELL, DAY, GTC = enums.OrderSide.BUY, enums.OrderSide.SELL, enums.TimeInForce.DAY, enums.TimeInForce.GTC
@@ -50,8 +51,6 @@ class StockExchange(Exchange):
 
     async def state(self, order: Any) -> Any:
         """An order as it stands now, with its legs."""
-        from alpaca.trading.requests import GetOrderByIdRequest
-
         return await self.call(self.client.get_order_by_id, str(order.id), GetOrderByIdRequest(nested=True))
 
     @property
@@ -59,6 +58,11 @@ class StockExchange(Exchange):
         """How many shares a stop at the exchange would sell."""
         stops = [item for item in self.engine.open_orders(AAPL.key) if item.is_conditional]
         return sum((item.remaining for item in stops), D(0))
+
+    @property
+    def stands(self) -> tuple[int, int]:
+        """Shares held, and how many of them are covered."""
+        return int(self.held), int(self.covered)
 
     @property
     def held(self) -> Decimal:

@@ -6,7 +6,6 @@ The client is synchronous and repeats a request by itself after 429 and 504; it 
 import asyncio
 import json
 import time
-import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -16,27 +15,24 @@ from typing import Any
 import aiohttp
 import pytest
 
-with warnings.catch_warnings():
-    # The vendor's client uses a part of its own dependency that is to be removed.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from alpaca.common.exceptions import APIError
-    from alpaca.trading import enums
-    from alpaca.trading.client import TradingClient
-    from alpaca.trading.models import Order, TradeUpdate
-    from alpaca.trading.requests import (
-        GetOrdersRequest,
-        LimitOrderRequest,
-        MarketOrderRequest,
-        StopLimitOrderRequest,
-        StopLossRequest,
-        TakeProfitRequest,
-    )
-    from alpaca.trading.stream import TradingStream
-
 from neuratrade.core.model.market import Quote
 from neuratrade.rehearsal.alpaca import KEY, SECRET, AlpacaSimulator
 from neuratrade.rehearsal.faults import Act, Fault, FaultKind, Troubles
 from neuratrade.rehearsal.matching import MatchingEngine
+from tests.contract.rehearsal.alpaca_client import (
+    APIError,
+    GetOrdersRequest,
+    LimitOrderRequest,
+    MarketOrderRequest,
+    Order,
+    StopLimitOrderRequest,
+    StopLossRequest,
+    TakeProfitRequest,
+    TradeUpdate,
+    TradingClient,
+    TradingStream,
+    enums,
+)
 from tests.unit.rehearsal.exchange import AAPL, BTC, D
 
 FIXTURES = Path("fixtures") / "alpaca"

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from neuratrade.rehearsal.faults import Fault, FaultKind
-from tests.contract.rehearsal.alpaca_stocks_world import DAY, GTC, SELL, StockExchange, stock_exchange
-from tests.contract.rehearsal.test_alpaca import (
+from tests.contract.rehearsal.alpaca_client import (
     GetOrdersRequest,
     LimitOrderRequest,
     MarketOrderRequest,
@@ -18,6 +17,7 @@ from tests.contract.rehearsal.test_alpaca import (
     TakeProfitRequest,
     enums,
 )
+from tests.contract.rehearsal.alpaca_stocks_world import DAY, GTC, SELL, StockExchange, stock_exchange
 
 EXITS: dict[str, Any] = {
     "take_profit": TakeProfitRequest(limit_price=110), "stop_loss": StopLossRequest(stop_price=95),
@@ -62,7 +62,7 @@ async def test_a_target_filled_in_part_leaves_its_stop_the_rest() -> None:
         here.quote("110", "110.1", size="30")
         target, stop = (await here.state(order)).legs
         assert (target.filled_qty, stop.qty) == ("30", "70")
-        assert (here.held, here.covered) == (70, 70)
+        assert here.stands == (70, 70)
 
 
 async def test_the_end_of_one_order_of_a_group_is_the_end_of_all() -> None:
@@ -71,7 +71,7 @@ async def test_the_end_of_one_order_of_a_group_is_the_end_of_all() -> None:
         await here.call(here.client.cancel_order_by_id, str(order.legs[0].id))
         canceled = enums.OrderStatus.CANCELED
         assert states(await here.state(order)) == [enums.OrderStatus.FILLED, canceled, canceled]
-        assert (here.held, here.covered) == (100, 0)
+        assert here.stands == (100, 0)
         waits = await here.submit(LimitOrderRequest, limit_price=99, **BRACKET)
         await here.call(here.client.cancel_order_by_id, str(waits.id))
         assert states(await here.state(waits)) == [canceled] * 3
@@ -148,10 +148,10 @@ async def test_nothing_covers_what_was_filled_of_a_bracket_that_is_filled_in_par
         assert states(await here.state(order)) == [
             enums.OrderStatus.PARTIALLY_FILLED, enums.OrderStatus.HELD, enums.OrderStatus.HELD,
         ]  # fmt: skip
-        assert (here.held, here.covered) == (40, 0)
+        assert here.stands == (40, 0)
         # Down through the stop: nobody sells, and the entry goes on to buy.
         here.quote("94", "94.1", size="20")
-        assert (here.held, here.covered) == (60, 0)
+        assert here.stands == (60, 0)
 
 
 @pytest.mark.parametrize("force", [DAY, GTC])
@@ -170,7 +170,7 @@ async def test_an_entry_that_ends_after_a_part_takes_its_exits_with_it(force: en
         assert {leg.status for leg in after.legs} == {enums.OrderStatus.CANCELED}
         here.go_to("2026-11-19 09:30")
         here.quote("80", "80.1")
-        assert (here.held, here.covered) == (40, 0)
+        assert here.stands == (40, 0)
 
 
 async def test_the_exits_of_a_bracket_for_the_day_end_with_it_and_leave_the_position_bare_over_night() -> (
@@ -182,4 +182,4 @@ async def test_the_exits_of_a_bracket_for_the_day_end_with_it_and_leave_the_posi
         here.go_to("2026-11-18 16:00")
         after = await here.state(order)
         assert not any(leg.status in (enums.OrderStatus.NEW, enums.OrderStatus.HELD) for leg in after.legs)
-        assert (here.held, here.covered) == (100, 0)
+        assert here.stands == (100, 0)

@@ -7,26 +7,23 @@ from typing import Any
 import pytest
 
 from neuratrade.rehearsal.alpaca_calendar import Calendar, weekdays
-from tests.contract.rehearsal.alpaca_stocks_world import BUY, DAY, GTC, SELL, at, stock_exchange
-from tests.contract.rehearsal.test_alpaca import (
+from tests.contract.rehearsal.alpaca_client import (
     APIError,
+    GetCalendarRequest,
     GetOrdersRequest,
     LimitOrderRequest,
     MarketOrderRequest,
+    ReplaceOrderRequest,
     StopLimitOrderRequest,
-    amount,
+    StopOrderRequest,
     enums,
 )
+from tests.contract.rehearsal.alpaca_stocks_world import BUY, DAY, GTC, SELL, at, stock_exchange
+from tests.contract.rehearsal.test_alpaca import amount
 from tests.unit.rehearsal.exchange import AAPL, D
 
 FORBIDDEN = (403, 40310000)
 UNPROCESSABLE = (422, 42210000)
-
-
-def stop_order(**terms: Any) -> Any:
-    from alpaca.trading.requests import StopOrderRequest
-
-    return StopOrderRequest(**terms)
 
 
 # hours
@@ -43,8 +40,6 @@ async def test_the_clock_and_the_calendar_tell_sessions_and_early_closes() -> No
         assert not clock.is_open
         assert clock.next_open.isoformat() == "2026-11-27T09:30:00-05:00"
         assert clock.next_close.isoformat() == "2026-11-27T13:00:00-05:00"
-        from alpaca.trading.requests import GetCalendarRequest
-
         asked = GetCalendarRequest(start=date(2026, 11, 25), end=date(2026, 11, 30))
         days = await here.call(here.client.get_calendar, asked)
         assert [(day.date.day, day.open.hour, day.close.hour) for day in days] == [
@@ -74,11 +69,11 @@ async def test_orders_for_the_day_expire_at_the_close_and_a_stop_that_is_good_ti
         await here.call(here.client.cancel_order_by_id, str(entry.id))
         stop = await here.call(
             here.client.submit_order,
-            stop_order(symbol="AAPL", qty=60, side=SELL, time_in_force=GTC, stop_price=95),
+            StopOrderRequest(symbol="AAPL", qty=60, side=SELL, time_in_force=GTC, stop_price=95),
         )
         of_day = await here.call(
             here.client.submit_order,
-            stop_order(symbol="AAPL", qty=40, side=SELL, time_in_force=DAY, stop_price=95),
+            StopOrderRequest(symbol="AAPL", qty=40, side=SELL, time_in_force=DAY, stop_price=95),
         )
         assert here.covered == 100
         here.go_to("2026-11-18 16:00")
@@ -194,7 +189,7 @@ async def test_a_stop_to_buy_is_given_a_limit_and_is_not_filled_beyond_it() -> N
         await here.submit(MarketOrderRequest, side=SELL, qty=100)
         stop = await here.call(
             here.client.submit_order,
-            stop_order(symbol="AAPL", qty=100, side=BUY, time_in_force=GTC, stop_price=105),
+            StopOrderRequest(symbol="AAPL", qty=100, side=BUY, time_in_force=GTC, stop_price=105),
         )
         assert (stop.type, stop.limit_price) == (enums.OrderType.STOP, None)
         here.quote("109.9", "110")
@@ -205,8 +200,6 @@ async def test_a_stop_to_buy_is_given_a_limit_and_is_not_filled_beyond_it() -> N
 
 async def test_a_replacement_is_another_order_and_the_old_one_is_replaced() -> None:
     async with stock_exchange() as here, here.listening():
-        from alpaca.trading.requests import ReplaceOrderRequest
-
         await here.submit(MarketOrderRequest)
         old = await here.submit(StopLimitOrderRequest, side=SELL, stop_price=95, limit_price=94)
         asked = ReplaceOrderRequest(stop_price=96, limit_price=95)

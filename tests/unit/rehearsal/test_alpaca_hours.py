@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, time
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -105,6 +106,14 @@ def bar_at(bar: Bar, open_ns: int) -> Bar:
     return changed(bar, open_ns=open_ns)
 
 
+def minute(row: dict[str, Any]) -> Bar:
+    """A recorded minute; of its volume a hundredth, so that orders are filled in parts."""
+    low, high = (SPY.round_price(D(str(row[name]))) for name in ("low", "high"))
+    first, last = (SPY.round_price(D(str(row[name]))) for name in ("open", "close"))
+    volume = SPY.round_quantity(D(str(row["volume"])) / 100)
+    return Bar(SPY.key, NS_PER_MINUTE, row["ts"] * NS_PER_MS, first, high, low, last, volume)
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize("seed", [1, 2])
 def test_recorded_minutes_of_a_stock_are_played_through_a_whole_session(seed: int, shared_data: Path) -> None:
@@ -112,14 +121,10 @@ def test_recorded_minutes_of_a_stock_are_played_through_a_whole_session(seed: in
     frame = pl.read_parquet(shared_data / "equities" / "us_SPY_1m.parquet")
     calendar = Calendar()
     rows = [
-        Bar(
-            SPY.key, NS_PER_MINUTE, row["ts"] * NS_PER_MS,
-            *(SPY.round_price(D(str(row[name]))) for name in ("open", "high", "low", "close")),
-            SPY.round_quantity(D(str(row["volume"])) / 100),
-        )
-        for row in frame.iter_rows(named=True)
-        if calendar.is_open(row["ts"] * NS_PER_MS)
-    ]  # fmt: skip
+        told
+        for told in (minute(row) for row in frame.iter_rows(named=True))
+        if calendar.is_open(told.open_ns)
+    ]
     first = 60 * seed
     bars = rows[first : first + MINUTES]
     assert bars[-1].open_ns - bars[0].open_ns < 8 * 3600 * NS_PER_SECOND

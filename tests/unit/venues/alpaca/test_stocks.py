@@ -143,7 +143,7 @@ async def test_an_entry_filled_in_part_makes_way_for_its_stop() -> None:
         await stage.venue.submit(cleared(STOP))
         await asyncio.sleep(1.0)
         (stop,) = stage.engine.open_orders()
-        assert (stop.ticket.client_id, stop.is_conditional, stop.remaining) == ("stop", True, 4)
+        assert (stop.ticket.client_id, stop.is_conditional, stop.remaining) == ("stop", True, D(4))
         ends = [item for item in stage.told if isinstance(item, f.OrderCancelled)]
         assert [(item.client_order_id, item.filled) for item in ends] == [("entry", D(4))]
         assert stage.simulator.submissions == {"entry": 1, "stop": 1}
@@ -228,7 +228,7 @@ async def test_executions_cost_nothing_and_are_one_however_they_are_told() -> No
         (heard,) = [item.fill for item in stage.told if isinstance(item, f.OrderFilled)]
         told = await stage.venue.look_up(LookUpOrder(ACCOUNT, AAPL.key, "entry"))
         (found,) = [item.fill for item in told if isinstance(item, f.OrderFilled)]
-        assert (heard.trade_id, heard.fee, heard.fee_currency) == (found.trade_id, 0, "USD")
+        assert (heard.trade_id, heard.fee, heard.fee_currency) == (found.trade_id, D(0), "USD")
 
 
 @warped
