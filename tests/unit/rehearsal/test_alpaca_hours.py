@@ -116,7 +116,7 @@ def minute(row: dict[str, Any]) -> Bar:
 
 @pytest.mark.shared
 @pytest.mark.parametrize("seed", [1, 2])
-def test_recorded_minutes_of_a_stock_are_played_through_a_whole_session(seed: int, shared_data: Path) -> None:
+def test_recorded_minutes_of_a_stock_are_played_inside_a_session(seed: int, shared_data: Path) -> None:
     """Samples of Lean (Apache-2.0), not shipped."""
     frame = pl.read_parquet(shared_data / "equities" / "us_SPY_1m.parquet")
     calendar = Calendar()
