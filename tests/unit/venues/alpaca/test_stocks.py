@@ -253,7 +253,8 @@ def interrupted(day: date) -> Sequence[Session]:
 
 @warped
 async def test_the_desk_is_told_when_the_market_closes_and_opens() -> None:
-    async with stocks(begin="2026-11-18 10:00", calendar=Calendar(interrupted)) as stage:
+    slow = Fault(290.0, FaultKind.SLOW, seconds=20.0, on=Act.ASK)
+    async with stocks(slow, begin="2026-11-18 10:00", calendar=Calendar(interrupted)) as stage:
         told: list[f.SessionMoved] = []
 
         async def hear() -> None:
@@ -269,7 +270,7 @@ async def test_the_desk_is_told_when_the_market_closes_and_opens() -> None:
         (AAPL.key, True), (AAPL.key, False), (AAPL.key, True),
     ]  # fmt: skip
     closes, opens = at("2026-11-18 10:05"), at("2026-11-18 10:15")
-    # Its own answers are on their way for a moment; an end that was announced is not waited for.
+    # Its answer is slow just then: an end that was announced is not waited for.
     assert abs(told[1].at_ns - closes) < NS_PER_SECOND // 10
     assert 0 <= told[2].at_ns - opens < NS_PER_SECOND // 5
 
@@ -283,7 +284,7 @@ async def test_an_announced_end_that_does_not_come_is_taken_back() -> None:
             "next_open": "2026-11-19T09:30:00-05:00",
         }  # fmt: skip
 
-    async with scripted(AAPL) as (script, venue):
+    async with scripted(AAPL) as (script, venue), asyncio.timeout(60.0):
         script.answer("GET /v2/clock", 200, clock_at("12:59:50", "13:00:00"))
         moves = venue.sessions()
         assert (await anext(moves)).is_open
