@@ -21,11 +21,11 @@ from neuratrade.rehearsal.alpaca_calendar import Calendar, around_the_clock
 from neuratrade.rehearsal.alpaca_market import AlpacaMarketRest
 from neuratrade.rehearsal.alpaca_market_streams import AlpacaMarketStreams
 from neuratrade.rehearsal.alpaca_means import Means
-from neuratrade.rehearsal.alpaca_native import Legs, exit_of, legs_of
+from neuratrade.rehearsal.alpaca_native import Legs, exit_of, leg_ticket, legs_of
 from neuratrade.rehearsal.alpaca_orders import SIMPLE, check, check_penny, number, shares_of, ticket_of
 from neuratrade.rehearsal.alpaca_stream import Listener, TradeUpdates
 from neuratrade.rehearsal.alpaca_views import OrderViews
-from neuratrade.rehearsal.attached import Attachments, Leg, Tie
+from neuratrade.rehearsal.attached import Attachments, Tie
 from neuratrade.rehearsal.faults import Act, Troubles
 from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.orders import Reason, Rejected, SimOrder, Ticket
@@ -138,7 +138,7 @@ class AlpacaSimulator(Simulator):
         held = self.means.held(self.engine.contracts[ticket.symbol])
         if not held or (held > 0) is (ticket.side is Side.BUY):
             raise invalid("oco orders must be exit orders")
-        tickets = [_leg_ticket(ticket, leg) for leg in (target, stop) if leg is not None]
+        tickets = [leg_ticket(ticket, leg) for leg in (target, stop) if leg is not None]
         family = self.attached.place_tied(tickets, Tie.REDUCES, self.place)
         return self.attached.legs(family)[0]
 
@@ -266,18 +266,6 @@ class AlpacaSimulator(Simulator):
             lambda: listener.was_heard and not listener.is_known,
         )
         return socket
-
-
-def _leg_ticket(ticket: Ticket, leg: Leg) -> Ticket:
-    """A leg of an exit without an entry; the target bears the client id it was asked for by."""
-    client_id = ticket.client_id if leg.stop_price is None else f"~{ticket.client_id}"
-    return msgspec.structs.replace(
-        ticket,
-        client_id=client_id,
-        order_type=leg.order_type,
-        limit_price=leg.limit_price,
-        stop_price=leg.stop_price,
-    )
 
 
 def _is_nested(request: web.Request) -> bool:

@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import Quote
 from neuratrade.core.model.orders import OrderType, Side
 from neuratrade.rehearsal.alpaca_answers import invalid
 from neuratrade.rehearsal.alpaca_orders import CENT, check_penny, collared, number
 from neuratrade.rehearsal.attached import Exit, Leg, Opens, Tie
+from neuratrade.rehearsal.orders import Ticket
 
 Legs = tuple[Leg | None, Leg | None]
 """Take-profit and stop-loss."""
@@ -41,7 +44,7 @@ def legs_of(contract: Instrument, body: Mapping[str, Any], quote: Quote | None) 
         check_penny("price of a leg", price)
     leaves = Side(body["side"]) if name == "oco" else Side(body["side"]).opposite
     _check_levels(leaves, target, stop, _bases(body, target, quote))
-    takes_profit = None if target is None else Leg(OrderType.LIMIT, limit_price=target, takes_profit=False)
+    takes_profit = None if target is None else Leg(OrderType.LIMIT, limit_price=target)
     return takes_profit, None if stop is None else _stop_leg(contract, leaves, stop, limit)
 
 
@@ -49,6 +52,18 @@ def exit_of(legs: Legs) -> Exit:
     """What an entry has attached by this."""
     there = tuple(leg for leg in legs if leg is not None)
     return Exit(there, Opens.FULL_FILL, Tie.REDUCES if len(there) > 1 else Tie.NONE, ends_together=True)
+
+
+def leg_ticket(ticket: Ticket, leg: Leg) -> Ticket:
+    """A leg of an exit without an entry; the target bears the client id it was asked for by."""
+    client_id = ticket.client_id if leg.stop_price is None else f"~{ticket.client_id}"
+    return replace(
+        ticket,
+        client_id=client_id,
+        order_type=leg.order_type,
+        limit_price=leg.limit_price,
+        stop_price=leg.stop_price,
+    )
 
 
 def _stop_leg(contract: Instrument, leaves: Side, stop: Decimal, limit: Decimal | None) -> Leg:

@@ -1,15 +1,11 @@
 """Alpaca as a venue: orders by REST, what became of them by the `trade_updates` stream.
 
 It has no dead man's switch and no way to ask what a key may do, so its permissions stay unverified. Stops
-cannot be changed in place (`terms.py`). It refuses an order that could meet one of the account's own on the
-other side, and a stop without a limit opposite to whatever rests: so what is left of an entry is ended
-before anything that protects or leaves is sent. Without that, a position that is filled in part could not be
-guarded at all.
+cannot be changed in place (`terms.py`), and what is left of an entry is ended before what protects is sent
+(`way.py`).
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from decimal import Decimal
 from typing import TypeGuard
 
@@ -21,13 +17,13 @@ from neuratrade.core.model.commands import CancelOrder, LookUpOrder
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.events import VenueSnapshot
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
-from neuratrade.core.model.orders import Fill, OrderRequest, Side
+from neuratrade.core.model.orders import Fill
 from neuratrade.feeds.clock import Clock
 from neuratrade.venues.alpaca.books import NAME, Books, end_of, is_reached
 from neuratrade.venues.alpaca.hours import WireClock, sessions
-from neuratrade.venues.alpaca.market_assets import WireAsset
 from neuratrade.venues.alpaca.rest import Doubtful, Keys, Missing, Rest
 from neuratrade.venues.alpaca.terms import BUDGET, terms_of
+from neuratrade.venues.alpaca.way import Way
 from neuratrade.venues.alpaca.wire import (
     ENDED,
     Activity,
@@ -42,25 +38,19 @@ from neuratrade.venues.alpaca.wire import (
 from neuratrade.venues.hosts import check_trading_host
 from neuratrade.venues.keys import KeyCheck, admit
 from neuratrade.venues.limiter import Limiter, Urgency
-from neuratrade.venues.port import Cleared, StreamOpened, TooManyRequests, VenueRefused, request_of
+from neuratrade.venues.port import Cleared, StreamOpened, VenueRefused, request_of
 
 PAPER = "https://paper-api.alpaca.markets"
 PROBE_S = 10.0
 """How often a silent stream is asked whether it still stands."""
 PAGE = 100
 OPEN_ORDERS = {"status": "open", "limit": "500", "nested": "false"}
-MAKES_WAY_S = 2.0
-"""How long what protects waits for the end of an entry; after that it goes, and may be refused."""
-LOOK_AGAIN_S = 0.2
-
-NO_PROOF = (Doubtful, Missing, TooManyRequests, VenueRefused, msgspec.DecodeError)
 
 _order = msgspec.json.Decoder(WireOrder)
 _orders = msgspec.json.Decoder(list[WireOrder])
 _activities = msgspec.json.Decoder(list[Activity])
 _positions = msgspec.json.Decoder(list[WirePosition])
 _account = msgspec.json.Decoder(WireAccount)
-_asset = msgspec.json.Decoder(WireAsset)
 _clock = msgspec.json.Decoder(WireClock)
 _frame = msgspec.json.Decoder(Frame)
 _update = msgspec.json.Decoder(Update)
@@ -95,8 +85,7 @@ class AlpacaVenue:
         self._clock = clock
         self._rest = Rest(base, keys, Limiter(BUDGET, clock))
         self._stream_url = base.replace("http", "ws", 1) + "/stream"
-        self._leaving: set[str] = set()
-        self._lent: dict[str, bool] = {}
+        self._way = Way(self._rest, self._books, clock)
 
     async def __aenter__(self) -> "AlpacaVenue":
         await self._rest.__aenter__()
@@ -112,11 +101,7 @@ class AlpacaVenue:
         request = request_of(order)
         contract = self._books.contract_of(request.instrument)
         body = order_body(request, contract)
-        if request.role.reduces:
-            self._leaving.add(request.client_order_id)
-            await self._make_way(request, contract)
-        elif request.side is Side.SELL and contract.kind is InstrumentKind.EQUITY:
-            await self._check_lent(contract)
+        await self._way.clear(request, contract)
         urgency = Urgency.PROTECT if request.role.reduces else Urgency.OPEN
         raw = await self._rest.call("POST", "/v2/orders", body=body, urgency=urgency)
         taken = self._books.learn(_order.decode(raw))
@@ -268,49 +253,8 @@ class AlpacaVenue:
         return found[::-1]
 
     async def _fill_of_activity(self, activity: Activity) -> Fill:
-        order = self._books.orders.get(activity.order_id) or await self._by_id(activity.order_id)
+        order = self._books.orders.get(activity.order_id) or await self._way.look_at(activity.order_id)
         return self._books.fill_of(order, activity)
-
-    async def _by_id(self, venue_order_id: str, urgency: Urgency = Urgency.ASK) -> WireOrder:
-        path = f"/v2/orders/{venue_order_id}"
-        return self._books.learn(await self._rest.read(_order, path, urgency=urgency))
-
-    async def _make_way(self, request: OrderRequest, contract: Instrument) -> None:
-        """Ends entries of ours that the venue would not have opposite to an order that protects or leaves."""
-        entries = [
-            item
-            for item in self._books.in_the_way(request, contract.asset)
-            if item.client_order_id not in self._leaving
-        ]
-        if not entries:
-            return
-        ends = asyncio.gather(*(self._end(item) for item in entries))
-        enough = asyncio.ensure_future(self._clock.sleep(MAKES_WAY_S))
-        try:
-            await asyncio.wait((ends, enough), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (ends, enough):
-                task.cancel()
-            await asyncio.gather(ends, enough, return_exceptions=True)
-
-    async def _end(self, entry: WireOrder) -> None:
-        """Cancels an entry and looks at it until it is over, without end."""
-        with suppress(*NO_PROOF):
-            await self._rest.call("DELETE", f"/v2/orders/{entry.id}", urgency=Urgency.PROTECT)
-        while True:
-            with suppress(*NO_PROOF):
-                await self._by_id(entry.id, Urgency.PROTECT)
-            if self._books.orders[entry.id].status in ENDED:
-                return
-            await self._clock.sleep(LOOK_AGAIN_S)
-
-    async def _check_lent(self, contract: Instrument) -> None:
-        """Raises VenueRefused for a short sale of what is not easy to borrow: a recall would end it."""
-        if contract.asset not in self._lent:
-            asset = await self._rest.read(_asset, f"/v2/assets/{contract.asset}", urgency=Urgency.OPEN)
-            self._lent[contract.asset] = asset.shortable and asset.easy_to_borrow
-        if not self._lent[contract.asset]:
-            raise VenueRefused(f"not sent: {contract.asset} is not easy to borrow at Alpaca")
 
 
 def _is_amount(number: Decimal | None) -> TypeGuard[Decimal]:
