@@ -29,8 +29,12 @@ class SimAccount:
         self.positions: dict[str, Holding] = {}
 
     def locked(self, orders: Iterable[SimOrder], contracts: Mapping[str, Instrument]) -> dict[str, Decimal]:
-        """What open orders hold back, by currency: base of sales, quote of purchases of what is owned."""
+        """What open orders hold back, by currency: base of sales, quote of purchases of what is owned.
+
+        Of the legs of one exit only the largest counts.
+        """
         held: dict[str, Decimal] = {}
+        largest: dict[tuple[str, str], Decimal] = {}
         for order in orders:
             contract = contracts[order.ticket.symbol]
             if contract.is_derivative:
@@ -40,6 +44,11 @@ class SimAccount:
             else:
                 price = order.limit_price or order.stop_price or ZERO
                 currency, amount = contract.quote, order.remaining * price
+            if order.ticket.group:
+                leg = (order.ticket.group, currency)
+                amount, counted = max(amount, largest.get(leg, ZERO)), largest.get(leg, ZERO)
+                largest[leg] = amount
+                amount -= counted
             held[currency] = held.get(currency, ZERO) + amount
         return held
 

@@ -1,97 +1,88 @@
 """Alpaca's trading API on loopback: REST orders, positions and account, and the `trade_updates` stream.
 
 Words, statuses and codes are those of the vendor's documentation and of its own client, which passes here
-unmodified. Crypto knows simple orders only, of three types and two times in force, as at the venue.
+unmodified. Crypto knows simple orders only, of three types and two times in force. Stocks keep to sessions,
+may be sold short, and know orders with exits attached.
 """
 
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 
 import msgspec
 from aiohttp import web
 
-from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
-from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.core.model.orders import OrderType, Side, TimeInForce
+from neuratrade.core.model.market import NS_PER_SECOND, Quote
+from neuratrade.core.model.orders import Side, TimeInForce
+from neuratrade.rehearsal.alpaca_account import AlpacaAccount
+from neuratrade.rehearsal.alpaca_answers import Json, answer, body_of, invalid, uuid_of, worded
+from neuratrade.rehearsal.alpaca_calendar import Calendar, around_the_clock
 from neuratrade.rehearsal.alpaca_market import AlpacaMarketRest
 from neuratrade.rehearsal.alpaca_market_streams import AlpacaMarketStreams
+from neuratrade.rehearsal.alpaca_means import Means
+from neuratrade.rehearsal.alpaca_native import Legs, exit_of, leg_ticket, legs_of
+from neuratrade.rehearsal.alpaca_orders import SIMPLE, check, check_penny, number, shares_of, ticket_of
+from neuratrade.rehearsal.alpaca_stream import Listener, TradeUpdates
+from neuratrade.rehearsal.alpaca_views import OrderViews
+from neuratrade.rehearsal.attached import Attachments, Tie
 from neuratrade.rehearsal.faults import Act, Troubles
 from neuratrade.rehearsal.matching import MatchingEngine
-from neuratrade.rehearsal.orders import (
-    Change,
-    ChangeKind,
-    Execution,
-    Reason,
-    Rejected,
-    SimOrder,
-    Status,
-    Ticket,
-)
-from neuratrade.rehearsal.server import Frame, Handler, Hub, Simulator
+from neuratrade.rehearsal.orders import Reason, Rejected, SimOrder, Ticket
+from neuratrade.rehearsal.server import Handler, Hub, Simulator
 from neuratrade.rehearsal.tape import Tape
 
 KEY, SECRET = "REHEARSAL-KEY", "rehearsal-secret"
-SPACE = uuid.UUID("6f1e3a52-0d5c-4f0e-9c7a-5a1c2f0b7d11")
-TYPES = {
-    "market": OrderType.MARKET,
-    "limit": OrderType.LIMIT,
-    "stop": OrderType.STOP,
-    "stop_limit": OrderType.STOP_LIMIT,
-}
-LONGEST_ID = 128
-CRYPTO_TYPES = ("market", "limit", "stop_limit")
-EVENTS = {
-    ChangeKind.ACCEPTED: "new",
-    ChangeKind.CANCELLED: "canceled",
-    ChangeKind.EXPIRED: "canceled",
-}
-CODES = {
-    Reason.DUPLICATE: (422, 40010001, "client_order_id must be unique"),
-    Reason.UNKNOWN_SYMBOL: (422, 42210000, "asset not found"),
-    Reason.BALANCE: (403, 40310000, "insufficient balance"),
-    Reason.MINIMUM: (403, 40310000, "cost basis must be >= minimal amount of order 1"),
-    Reason.UNKNOWN_ORDER: (404, 40410000, "order not found"),
-}
-OTHER = (422, 42210000, "unprocessable")
-
-Json = dict[str, Any]
 
 
 class AlpacaSimulator(Simulator):
-    """The venue for one account. contracts of kind SPOT are its crypto, EQUITY its stocks."""
+    """The venue for one account. contracts of kind SPOT are its crypto, EQUITY its stocks.
+
+    calendar: when stocks are traded, always where None; the engine's `Rules.trades` has to be its `trades`.
+    means: what the account may trade.
+    """
 
     name = "alpaca"
 
-    def __init__(self, engine: MatchingEngine, troubles: Troubles, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        engine: MatchingEngine,
+        troubles: Troubles,
+        now_ns: Callable[[], int],
+        calendar: Calendar | None = None,
+    ) -> None:
         super().__init__(engine, troubles, now_ns)
         self.hub = Hub(troubles)
+        self.calendar = calendar or Calendar(around_the_clock)
+        self.means = Means(engine)
+        self.attached = Attachments(engine)
+        self.account = AlpacaAccount(engine, self.means)
+        self.views = OrderViews(engine, self.attached, self._trades)
+        self._updates = TradeUpdates(engine, self.views, self.hub)
         self.tape = Tape(engine, troubles, now_ns)
         self.market = AlpacaMarketRest(engine, self.tape, lambda: self.now_ns, _known)
         self.market_streams = AlpacaMarketStreams(engine, self.tape, troubles, (KEY, SECRET))
         self._symbols = {item.asset: item for item in engine.contracts.values()}
-        self._by_uuid: dict[str, int] = {}
-        self._forces: dict[str, str] = {}
-        engine.listen(self._on_change)
+        engine.watch(self._on_quote)
 
     def routes(self) -> list[web.RouteDef]:
         """Trading endpoints of version 2, its stream, and all that is public."""
+        account = self.account
         return [
-            web.post("/v2/orders", _known(self._submit)),
-            web.get("/v2/orders", _known(self._orders)),
-            web.delete("/v2/orders", _known(self._cancel_all)),
-            web.get("/v2/orders:by_client_order_id", _known(self._by_client_id)),
-            web.get("/v2/orders/{id}", _known(self._order)),
-            web.delete("/v2/orders/{id}", _known(self._cancel)),
-            web.get("/v2/account", _known(self._account)),
-            web.get("/v2/positions", _known(self._positions)),
-            web.get("/v2/account/activities/FILL", _known(self._fills)),
-            web.get("/v2/assets", _known(self._assets)),
-            web.get("/v2/assets/{symbol:.+}", _known(self._asset)),
+            web.post("/v2/orders", _taken(self._submit)),
+            web.get("/v2/orders", _taken(self._orders)),
+            web.delete("/v2/orders", _taken(self._cancel_all)),
+            web.get("/v2/orders:by_client_order_id", _taken(self._by_client_id)),
+            web.get("/v2/orders/{id}", _taken(self._order)),
+            web.patch("/v2/orders/{id}", _taken(self._replace)),
+            web.delete("/v2/orders/{id}", _taken(self._cancel)),
+            web.get("/v2/account", _known(account.account)),
+            web.get("/v2/positions", _known(account.positions)),
+            web.get("/v2/account/activities/FILL", _known(account.fills)),
+            web.get("/v2/assets", _known(account.assets)),
+            web.get("/v2/assets/{symbol:.+}", _known(account.asset)),
             web.get("/v2/clock", _known(self._clock)),
+            web.get("/v2/calendar", _known(self._days)),
             web.get("/stream", self._stream),
             *self.market.routes(),
             *self.market_streams.routes(),
@@ -111,399 +102,194 @@ class AlpacaSimulator(Simulator):
         """The body of the vendor's front door."""
         reset = {"X-RateLimit-Reset": str(self.now_ns // NS_PER_SECOND + 1)} if status == 429 else {}
         words = {429: "too many requests.", 503: "service unavailable"}.get(status, "internal server error")
-        return _json({"code": status * 100_000, "message": words}, status, reset)
+        return answer({"code": status * 100_000, "message": words}, status, reset)
+
+    def arrived(self, request: web.Request, body: str) -> None:
+        """Whatever is asked is asked after all that time has brought about."""
+        self._keep_hours()
+
+    def order_json(self, order: SimOrder) -> Json:
+        """An order in the vendor's form."""
+        return self.views.order(order)
 
     # orders
 
     async def _submit(self, request: web.Request) -> web.Response:
-        try:
-            body = msgspec.json.decode(await request.read(), type=Json)
-        except msgspec.DecodeError:
-            return _json({"code": 40010000, "message": "request body format is invalid"}, 400)
+        body = await body_of(request)
         contract = self._symbols.get(body.get("symbol", ""))
         if contract is None:
-            return _refusal(Rejected(Reason.UNKNOWN_SYMBOL))
-        problem = _problem(contract, body)
-        if problem:
-            return _json({"code": 42210000, "message": problem}, 422)
-        ticket = _ticket(contract, body)
-        self._forces.setdefault(ticket.client_id, body["time_in_force"])
-        try:
-            order = self.place(ticket)
-        except Rejected as rejected:
-            return _refusal(rejected)
-        return _json(self.order_json(order))
+            raise Rejected(Reason.UNKNOWN_SYMBOL)
+        check(contract, body)
+        is_complex = body.get("order_class", "") not in SIMPLE
+        legs = legs_of(contract, body, self.engine.quotes.get(contract.key)) if is_complex else None
+        ticket = ticket_of(contract, body, self.calendar.end_of_day(self._now_ns()))
+        if self.engine.find(ticket.client_id) is None:
+            self.means.check(ticket, is_complex=is_complex)
+            self.views.forces[ticket.client_id] = body["time_in_force"]
+            self.views.classes[ticket.client_id] = body.get("order_class") or ""
+        order = self.place(ticket) if legs is None else self._place_group(body["order_class"], ticket, legs)
+        if ticket.time_in_force is TimeInForce.IOC and not self._trades(contract):
+            # Nobody is there to take it at once.
+            self.engine.cancel(order.order_id)
+        return answer(self.views.order(order, nested=True))
+
+    def _place_group(self, order_class: str, ticket: Ticket, legs: Legs) -> SimOrder:
+        target, stop = legs
+        if order_class != "oco":
+            return self.attached.place(ticket, exit_of(legs), self.place)
+        held = self.means.held(self.engine.contracts[ticket.symbol])
+        if not held or (held > 0) is (ticket.side is Side.BUY):
+            raise invalid("oco orders must be exit orders")
+        tickets = [leg_ticket(ticket, leg) for leg in (target, stop) if leg is not None]
+        family = self.attached.place_tied(tickets, Tie.REDUCES, self.place)
+        return self.attached.legs(family)[0]
 
     async def _orders(self, request: web.Request) -> web.Response:
-        wanted = request.query.get("status", "open")
+        wanted, nested = request.query.get("status", "open"), _is_nested(request)
         found = [
             order
             for order in self.engine.orders.values()
-            if wanted == "all" or order.is_live is (wanted == "open")
+            if wanted == "all" or self.views.is_open(order) is (wanted == "open")
         ]
         found.sort(key=lambda order: order.created_ns, reverse=request.query.get("direction") != "asc")
         limit = int(request.query.get("limit", 50))
-        return _json([self.order_json(order) for order in found[:limit]])
+        return answer([self.views.order(order, nested=nested) for order in found[:limit]])
 
     async def _by_client_id(self, request: web.Request) -> web.Response:
         order = self.engine.find(request.query.get("client_order_id", ""))
-        return _refusal(Rejected(Reason.UNKNOWN_ORDER)) if order is None else _json(self.order_json(order))
+        if order is None:
+            raise Rejected(Reason.UNKNOWN_ORDER)
+        return answer(self.views.order(order))
 
     async def _order(self, request: web.Request) -> web.Response:
-        order = self._find(request)
-        return _refusal(Rejected(Reason.UNKNOWN_ORDER)) if order is None else _json(self.order_json(order))
+        return answer(self.views.order(self._find(request), nested=_is_nested(request)))
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        order = self._find(request)
-        if order is None:
-            return _refusal(Rejected(Reason.UNKNOWN_ORDER))
-        if not order.is_live:
-            return _json({"code": 42210000, "message": f'order is already in "{_status(order)}" state'}, 422)
-        self.engine.cancel(order.order_id)
+        self.engine.cancel(self._find_live(request).order_id)
         return web.Response(status=204)
 
     async def _cancel_all(self, request: web.Request) -> web.Response:
-        ended = [self.engine.cancel(order.order_id) for order in self.engine.open_orders()]
-        return _json([{"id": uuid_of(order.order_id), "status": 200} for order in ended], 207)
+        ended = [order.order_id for order in self.engine.open_orders() if self.views.is_open(order)]
+        for number_ in ended:
+            # The end of one may have been that of others.
+            if self.engine.orders[number_].is_live:
+                self.engine.cancel(number_)
+        return answer([{"id": uuid_of(number_), "status": 200} for number_ in ended], 207)
 
-    def _find(self, request: web.Request) -> SimOrder | None:
-        number = self._by_uuid.get(request.match_info["id"])
-        return None if number is None else self.engine.orders[number]
-
-    # the account
-
-    async def _account(self, request: web.Request) -> web.Response:
-        cash = self.engine.account.balances.get("USD", ZERO)
-        worth = cash + sum((self._worth(item) for item in self._symbols.values()), ZERO)
-        return _json(
-            {
-                "id": uuid_of(0),
-                "account_number": "REHEARSAL",
-                "status": "ACTIVE",
-                "crypto_status": "ACTIVE",
-                "currency": "USD",
-                "cash": _text(cash),
-                "equity": _text(worth),
-                "last_equity": _text(worth),
-                "portfolio_value": _text(worth),
-                "buying_power": _text(self.engine.free("USD")),
-                "non_marginable_buying_power": _text(self.engine.free("USD")),
-                "trading_blocked": False,
-                "transfers_blocked": False,
-                "account_blocked": False,
-                "trade_suspended_by_user": False,
-                "shorting_enabled": False,
-                "multiplier": "1",
-                "created_at": moment(self.now_ns),
-            }
+    async def _replace(self, request: web.Request) -> web.Response:
+        """Another order in place of one: of what is left of it, where no quantity is given."""
+        body, old = await body_of(request), self._find_live(request)
+        contract = self.engine.contracts[old.ticket.symbol]
+        if contract.kind is not InstrumentKind.EQUITY or self.attached.family(old.order_id) is not None:
+            raise invalid("not rehearsed: only simple orders of stocks are replaced here")
+        if old.order_id in self.views.waiting:
+            raise invalid(f'order is already in "{self.views.status(old)}" state')
+        changed = {name: number(body, name) for name in ("limit_price", "stop_price")}
+        shares = shares_of(contract, body)
+        if not {*body} & {"qty", "time_in_force", "limit_price", "stop_price"}:
+            raise invalid("order parameters are not changed")
+        for field in ("limit_price", "stop_price"):
+            check_penny(field, changed[field])
+        force = body.get("time_in_force") or self.views.forces[old.ticket.client_id]
+        fresh = msgspec.structs.replace(
+            old.ticket,
+            client_id=body.get("client_order_id") or str(uuid.uuid4()),
+            quantity=shares or old.remaining,
+            limit_price=changed["limit_price"] or old.limit_price,
+            stop_price=changed["stop_price"] or old.stop_price,
+            expires_ns=self.calendar.end_of_day(self._now_ns()) if force == "day" else None,
         )
+        self.means.check(fresh, without=old)
+        self.engine.check(fresh)
+        self.views.forces[fresh.client_id] = force
+        self.views.replaced_by[old.order_id] = None
+        self.engine.cancel(old.order_id)
+        order = self.engine.place(fresh)
+        self.views.replaced_by[old.order_id], self.views.replaces[order.order_id] = (
+            order.order_id, old.order_id,
+        )  # fmt: skip
+        return answer(self.views.order(order))
 
-    def _worth(self, contract: Instrument) -> Decimal:
-        quote = self.engine.quotes.get(contract.key)
-        held = self.engine.account.balances.get(contract.base, ZERO)
-        return ZERO if quote is None or quote.bid is None else held * quote.bid
+    def _find(self, request: web.Request) -> SimOrder:
+        wanted = request.match_info["id"]
+        for order in self.engine.orders.values():
+            if uuid_of(order.order_id) == wanted:
+                return order
+        raise Rejected(Reason.UNKNOWN_ORDER)
 
-    async def _positions(self, request: web.Request) -> web.Response:
-        locked = self.engine.account.locked(self.engine.open_orders(), self.engine.contracts)
-        found = []
-        for contract in self._symbols.values():
-            held = self.engine.account.balances.get(contract.base, ZERO)
-            if held:
-                free = held - locked.get(contract.base, ZERO)
-                found.append(_position(contract, held, free, self._worth(contract)))
-        return _json(found)
+    def _find_live(self, request: web.Request) -> SimOrder:
+        order = self._find(request)
+        if not order.is_live:
+            raise invalid(f'order is already in "{self.views.status(order)}" state')
+        return order
 
-    async def _fills(self, request: web.Request) -> web.Response:
-        """The newest first, `page_size` of them from behind the one named by `page_token`."""
-        found = [self._activity(item) for item in reversed(self.engine.executions)]
-        token = request.query.get("page_token")
-        first = next((place + 1 for place, item in enumerate(found) if item["id"] == token), 0)
-        return _json(found[first : first + int(request.query.get("page_size", 100))])
+    # hours
 
-    def _activity(self, done: Execution) -> Json:
-        order = self.engine.orders[done.order_id]
-        at = datetime.fromtimestamp(done.at_ns / NS_PER_SECOND, UTC)
-        whole = done.total >= order.quantity
-        return {
-            "id": f"{at:%Y%m%d%H%M%S}{at.microsecond // 1000:03d}::{uuid_of(done.number)}",
-            "activity_type": "FILL",
-            "transaction_time": moment(done.at_ns),
-            "type": "fill" if whole else "partial_fill",
-            "price": _text(done.price),
-            "qty": _text(done.quantity),
-            "side": done.side.value,
-            "symbol": self.engine.contracts[done.symbol].asset,
-            "leaves_qty": _text(order.quantity - done.total),
-            "order_id": uuid_of(done.order_id),
-            "cum_qty": _text(done.total),
-            "order_status": "filled" if whole else "partially_filled",
-        }
+    def _trades(self, contract: Instrument) -> bool:
+        return self.calendar.trades(contract, self._now_ns())
 
-    async def _asset(self, request: web.Request) -> web.Response:
-        contract = self._symbols.get(request.match_info["symbol"])
-        if contract is None:
-            return _json({"code": 40410000, "message": "asset not found"}, 404)
-        return _json(_asset(contract))
+    def _on_quote(self, _quote: Quote) -> None:
+        self._keep_hours()
 
-    async def _assets(self, request: web.Request) -> web.Response:
-        wanted = request.query.get("asset_class", "us_equity")
-        return _json([_asset(item) for item in self._symbols.values() if _class(item) == wanted])
+    def _keep_hours(self) -> None:
+        """Ends what was for the day, with what is attached to it; hands on what waited for the session."""
+        self.engine.expire()
+        for order in self.engine.open_orders():
+            family = self.attached.family(order.order_id)
+            entry = None if family is None or family.entry_id is None else self.engine.orders[family.entry_id]
+            ends_ns = None if entry is None else entry.ticket.expires_ns
+            if order.is_live and ends_ns is not None and self._now_ns() >= ends_ns:
+                self.engine.lapse(order.order_id)
+        for number_ in sorted(self.views.waiting):
+            order = self.engine.orders[number_]
+            if not order.is_live or self._trades(self.engine.contracts[order.ticket.symbol]):
+                self.views.waiting.discard(number_)
+                if order.is_live:
+                    self._updates.tell_new(order, self._now_ns())
 
     async def _clock(self, _request: web.Request) -> web.Response:
-        now = moment(self.now_ns)
-        return _json({"timestamp": now, "is_open": True, "next_open": now, "next_close": now})
+        return answer(self.calendar.clock_json(self.now_ns))
+
+    async def _days(self, request: web.Request) -> web.Response:
+        today = datetime.fromtimestamp(self.now_ns // NS_PER_SECOND, UTC).date().isoformat()
+        first, last = (request.query.get(name) or today for name in ("start", "end"))
+        return answer(self.calendar.days_json(_date(first), _date(last)))
 
     # the stream
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        session = _Session()
+        listener = Listener((KEY, SECRET))
         await self.hub.serve(
-            socket, session.hear, lambda: session.listens, lambda: session.was_heard and not session.is_known
+            socket,
+            listener.hear,
+            lambda: listener.listens,
+            lambda: listener.was_heard and not listener.is_known,
         )
         return socket
 
-    def _on_change(self, change: Change) -> None:
-        order, done = change.order, change.execution
-        self._by_uuid[uuid_of(order.order_id)] = order.order_id
-        event = (
-            ("fill" if order.status is Status.FILLED else "partial_fill") if done else EVENTS.get(change.kind)
-        )
-        if event is None:
-            return
-        data: Json = {"event": event, "timestamp": moment(change.at_ns), "order": self.order_json(order)}
-        if done is not None:
-            held = self.engine.account.balances.get(self.engine.contracts[done.symbol].base, ZERO)
-            data |= {
-                "execution_id": uuid_of(done.number),
-                "price": _text(done.price),
-                "qty": _text(done.quantity),
-                "position_qty": _text(held),
-            }
-        self.hub.tell(msgspec.json.encode({"stream": "trade_updates", "data": data}))
 
-    def order_json(self, order: SimOrder) -> Json:
-        """An order in the vendor's form."""
-        ticket, contract = order.ticket, self.engine.contracts[order.ticket.symbol]
-        ended = moment(order.updated_ns)
-        average = order.average_price
-        return {
-            "id": uuid_of(order.order_id),
-            "client_order_id": ticket.client_id,
-            "created_at": moment(order.created_ns),
-            "updated_at": ended,
-            "submitted_at": moment(order.created_ns),
-            "filled_at": ended if order.status is Status.FILLED else None,
-            "expired_at": None,
-            "canceled_at": ended if order.status in (Status.CANCELLED, Status.EXPIRED) else None,
-            "failed_at": None,
-            "replaced_at": None,
-            "replaced_by": None,
-            "replaces": None,
-            "asset_id": uuid_of(contract.asset),
-            "symbol": contract.asset,
-            "asset_class": _class(contract),
-            "notional": None,
-            "qty": _text(order.quantity),
-            "filled_qty": _text(order.filled),
-            "filled_avg_price": _text_or_none(average and round(average, 9)),
-            "order_class": "",
-            "order_type": ticket.order_type.value,
-            "type": ticket.order_type.value,
-            "side": ticket.side.value,
-            "time_in_force": self._forces.get(ticket.client_id, ticket.time_in_force.value),
-            "limit_price": _text_or_none(order.limit_price),
-            "stop_price": _text_or_none(order.stop_price),
-            "status": _status(order),
-            "extended_hours": False,
-            "legs": None,
-            "trail_percent": None,
-            "trail_price": None,
-            "hwm": None,
-        }
+def _is_nested(request: web.Request) -> bool:
+    return request.query.get("nested", "").lower() == "true"
 
 
-class _Session:
-    """What one connection was told: it hears updates only once it is known and listens."""
-
-    def __init__(self) -> None:
-        self.was_heard = False
-        self.is_known = False
-        self.listens = False
-
-    def hear(self, frame: Frame) -> Frame | None:
-        """The answer. Who is not known is told so, and that is all."""
-        said = msgspec.json.decode(frame, type=Json)
-        data = said.get("data", said)
-        self.was_heard = True
-        match said.get("action"):
-            case "authenticate" | "auth":
-                pairs = ((data.get("key_id"), data.get("secret_key")), (data.get("key"), data.get("secret")))
-                self.is_known = (KEY, SECRET) in pairs
-                status = "authorized" if self.is_known else "unauthorized"
-                return _frame("authorization", {"status": status, "action": "authenticate"})
-            case "listen" if self.is_known:
-                self.listens = "trade_updates" in data.get("streams", [])
-                return _frame("listening", {"streams": data.get("streams", [])})
-            case _:
-                return _frame("listening", {"error": "required stream listen"})
-
-
-def _frame(stream: str, data: Json) -> bytes:
-    return msgspec.json.encode({"stream": stream, "data": data})
-
-
-def _problem(contract: Instrument, body: Mapping[str, Any]) -> str:
-    """What the venue says to an order it does not know; empty where it takes it."""
-    kind, force = body.get("type", ""), body.get("time_in_force", "")
-    if kind not in TYPES:
-        return f"invalid order type: {kind}"
-    if body.get("side") not in ("buy", "sell"):
-        return f"invalid side: {body.get('side', '')}"
-    if len(str(body.get("client_order_id") or "")) > LONGEST_ID:
-        return f"client_order_id must be no more than {LONGEST_ID} characters"
-    if not all(_is_number(body.get(name)) for name in ("qty", "limit_price", "stop_price")):
-        return "cannot parse a number"
-    if contract.kind is InstrumentKind.SPOT:
-        if body.get("order_class", "") not in ("", "simple"):
-            return "crypto orders not allowed for advanced order_class: otoco"
-        if kind not in CRYPTO_TYPES:
-            return "invalid order type for crypto order"
-        if force not in ("gtc", "ioc"):
-            return "invalid crypto time_in_force"
-    elif force not in ("day", "gtc", "ioc"):
-        return "invalid time_in_force"
-    elif body.get("order_class", "") not in ("", "simple"):
-        # The venue takes these for stocks. Who leaves out their legs would teach that they protect.
-        return "not rehearsed: stocks know simple orders only here"
-    needed = {"limit": ("limit_price",), "stop": ("stop_price",), "stop_limit": ("stop_price", "limit_price")}
-    missing = [name for name in needed.get(kind, ()) if body.get(name) is None]
-    return f"{kind} orders require {missing[0].replace('_', ' ')}" if missing else ""
-
-
-def _is_number(value: object) -> bool:
-    """Whether the venue reads this as a number, nothing at all included."""
-    try:
-        return value is None or Decimal(str(value)).is_finite()
-    except InvalidOperation:
-        return False
-
-
-def _ticket(contract: Instrument, body: Mapping[str, Any]) -> Ticket:
-    def number(name: str) -> Decimal | None:
-        value = body.get(name)
-        return None if value is None else Decimal(str(value))
-
-    return Ticket(
-        client_id=body.get("client_order_id") or str(uuid.uuid4()),
-        symbol=contract.key,
-        side=Side(body["side"]),
-        order_type=TYPES[body["type"]],
-        quantity=number("qty") or ZERO,
-        limit_price=number("limit_price"),
-        stop_price=number("stop_price"),
-        time_in_force=TimeInForce.IOC if body["time_in_force"] == "ioc" else TimeInForce.GTC,
-    )
-
-
-def _status(order: SimOrder) -> str:
-    return {
-        Status.OPEN: "new",
-        Status.PARTIAL: "partially_filled",
-        Status.FILLED: "filled",
-        Status.CANCELLED: "canceled",
-        Status.EXPIRED: "canceled",
-    }[order.status]
-
-
-def _position(contract: Instrument, held: Decimal, free: Decimal, worth: Decimal) -> Json:
-    return {
-        "asset_id": uuid_of(contract.asset),
-        "symbol": contract.asset.replace("/", ""),
-        "exchange": "CRYPTO" if contract.kind is InstrumentKind.SPOT else "NASDAQ",
-        "asset_class": _class(contract),
-        "avg_entry_price": "0",
-        "qty": _text(held),
-        "qty_available": _text(free),
-        "side": "long" if held > 0 else "short",
-        "market_value": _text(worth),
-        "cost_basis": "0",
-        "unrealized_pl": "0",
-        "unrealized_plpc": "0",
-        "unrealized_intraday_pl": "0",
-        "unrealized_intraday_plpc": "0",
-        "current_price": _text(worth / held),
-        "lastday_price": "0",
-        "change_today": "0",
-    }
-
-
-def _asset(contract: Instrument) -> Json:
-    found: Json = {
-        "id": uuid_of(contract.asset),
-        "class": _class(contract),
-        "exchange": "CRYPTO" if contract.kind is InstrumentKind.SPOT else "NASDAQ",
-        "symbol": contract.asset,
-        "name": contract.asset,
-        "status": "active",
-        "tradable": True,
-        "marginable": False,
-        "shortable": False,
-        "easy_to_borrow": False,
-        "fractionable": True,
-    }
-    if contract.kind is InstrumentKind.SPOT:
-        found |= {
-            "min_order_size": _text(contract.min_quantity),
-            "min_trade_increment": _text(contract.lot),
-            "price_increment": _text(contract.tick),
-        }
-    return found
-
-
-def _class(contract: Instrument) -> str:
-    return "crypto" if contract.kind is InstrumentKind.SPOT else "us_equity"
+def _date(said: str) -> date:
+    return datetime.fromisoformat(said).date()
 
 
 def _known(handler: Handler) -> Handler:
     """Answers only who shows the keys of the account."""
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def answered(request: web.Request) -> web.StreamResponse:
         headers = request.headers
         if (headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY")) != (KEY, SECRET):
-            return _json({"code": 40110000, "message": "request is not authorized"}, 401)
+            return answer({"code": 40110000, "message": "request is not authorized"}, 401)
         return await handler(request)
 
-    return answer
+    return answered
 
 
-def _refusal(rejected: Rejected) -> web.Response:
-    status, code, words = CODES.get(rejected.reason, OTHER)
-    return _json({"code": code, "message": words if rejected.reason in CODES else str(rejected)}, status)
-
-
-def _json(found: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(found), status=status, content_type="application/json", headers=headers
-    )
-
-
-def _text(number: Decimal) -> str:
-    """As the venue writes it: never with an exponent."""
-    return format(number, "f")
-
-
-def _text_or_none(number: Decimal | None) -> str | None:
-    return None if number is None else _text(number)
-
-
-def uuid_of(what: object) -> str:
-    """The id the venue gives to something, always the same."""
-    return str(uuid.uuid5(SPACE, str(what)))
-
-
-def moment(at_ns: int) -> str:
-    """RFC 3339 with nanoseconds."""
-    at = datetime.fromtimestamp(at_ns // NS_PER_SECOND, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ns % NS_PER_SECOND:09d}Z"
+def _taken(handler: Handler) -> Handler:
+    """Answers only who shows the keys, refusals in the venue's words."""
+    return _known(worded(handler))

@@ -5,7 +5,7 @@ may risk, and every rule of protection, is as in a live desk.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -124,6 +124,11 @@ class Company:
             else:
                 self.desk.take(item)  # type: ignore[arg-type]
             await asyncio.sleep(0)
+
+    async def keep_hours(self, sessions: AsyncIterator[f.SessionMoved]) -> None:
+        """Tells the desk when its market opens and closes, for as long as it is let."""
+        async for moved in sessions:
+            self.inbound.put_control(moved)
 
     async def crash(self) -> None:
         """Ends as a killed process does: nothing is finished, nothing more is written."""

@@ -42,6 +42,8 @@ class ExecutionRows:
             case ChangeKind.CANCELLED:
                 why = "User requested"
                 return [{**self._sums(order, "canceled"), "cancel_reason": why, "reason": why}]
+            case ChangeKind.HELD:
+                return []
             case ChangeKind.EXPIRED:
                 return [{**self._sums(order, "expired"), "reason": "Order expired"}]
             case _:

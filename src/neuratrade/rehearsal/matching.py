@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
+
 from neuratrade.core.model.decimals import BASIS_POINTS, ONE, ZERO, floor_to, is_multiple
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import Quote
@@ -34,16 +36,21 @@ Listener = Callable[[Change], None]
 Watcher = Callable[[Quote], None]
 
 
+def _always(_contract: Instrument, _at_ns: int) -> bool:
+    return True
+
+
 class Rules(NamedTuple):
     """How one exchange differs from another.
 
     locks_sales: a second sale is refused while open ones hold all of the base (conditional ones included).
     refuses_crossed_stops: a stop that is reached already is refused instead of triggered.
-    lends: whether what is owned may be sold short.
+    lends: whether what is owned may be sold short and bought on credit; how far is for the simulator to say.
     locks_conditionals: whether an order that waits for its stop holds money back; where it does not, it is
     ended when its stop is reached and the money is gone.
     frees_client_ids: whether a client id may be used again once its order is over.
     fee_step: the books keep fees in such steps, rounded down; zero where they keep every digit.
+    trades: whether a contract is traded at a time; outside of it orders are taken, and all of them rest.
     """
 
     locks_sales: bool = True
@@ -52,6 +59,7 @@ class Rules(NamedTuple):
     locks_conditionals: bool = True
     frees_client_ids: bool = False
     fee_step: Decimal = ZERO
+    trades: Callable[[Instrument, int], bool] = _always
 
 
 class MatchingEngine:
@@ -74,6 +82,7 @@ class MatchingEngine:
         self.share = ONE
         self._now_ns = now_ns
         self._listeners: list[Listener] = []
+        self._followers: list[Listener] = []
         self._watchers: list[Watcher] = []
         self._numbers = 0
         self._taken: dict[tuple[str, Side, Decimal], Decimal] = {}
@@ -81,6 +90,10 @@ class MatchingEngine:
     def listen(self, listener: Listener) -> None:
         """Tells `listener` of every change from now on, in order."""
         self._listeners.append(listener)
+
+    def follow(self, follower: Listener) -> None:
+        """Calls `follower` once everybody was told of a change: it may place, change and end orders."""
+        self._followers.append(follower)
 
     def watch(self, watcher: Watcher) -> None:
         """Tells `watcher` of every quote from now on, once what rests has met it."""
@@ -99,16 +112,23 @@ class MatchingEngine:
         return None if number is None else self.orders[number]
 
     def open_orders(self, symbol: str | None = None) -> list[SimOrder]:
-        """Orders of which more can come."""
+        """Orders that work. Those that are held back are not among them."""
         return [
             order
             for order in self.orders.values()
-            if order.is_live and (symbol is None or order.ticket.symbol == symbol)
+            if order.is_live
+            and order.status is not Status.HELD
+            and (symbol is None or order.ticket.symbol == symbol)
         ]
 
-    def free(self, currency: str) -> Decimal:
-        """What may be spent of a currency."""
-        holding = [o for o in self.open_orders() if self.rules.locks_conditionals or not o.is_conditional]
+    def free(self, currency: str, group: str = "") -> Decimal:
+        """What may be spent of a currency. group: of an exit; what its other legs hold counts as free."""
+        holding = [
+            item
+            for item in self.open_orders()
+            if (self.rules.locks_conditionals or not item.is_conditional)
+            and not (group and item.ticket.group == group)
+        ]
         locked = self.account.locked(holding, self.contracts)
         return self.account.balances.get(currency, ZERO) - locked.get(currency, ZERO)
 
@@ -124,15 +144,47 @@ class MatchingEngine:
 
     def place(self, ticket: Ticket) -> SimOrder:
         """Takes an order. Raises Rejected, and then nothing happened."""
-        contract = self._check(ticket)
-        now_ns = self._now_ns()
-        order = SimOrder(
-            self.next_number(), ticket, ticket.quantity, ticket.limit_price, ticket.stop_price, now_ns, now_ns
-        )
-        self.orders[order.order_id] = order
-        self.by_client_id[ticket.client_id] = order.order_id
+        contract = self.check(ticket)
+        order = self._enter(ticket, Status.OPEN)
         self._tell(ChangeKind.ACCEPTED, order)
         self._try(order, contract)
+        return order
+
+    def hold(self, ticket: Ticket) -> SimOrder:
+        """Takes an order that is not to work yet: it is checked and holds money only once it is released."""
+        known = self.find(ticket.client_id)
+        if known is not None and (known.is_live or not self.rules.frees_client_ids):
+            raise Rejected(Reason.DUPLICATE, ticket.client_id)
+        order = self._enter(ticket, Status.HELD)
+        self._tell(ChangeKind.HELD, order)
+        return order
+
+    def release(self, order_id: int, quantity: Decimal) -> SimOrder:
+        """Lets a held order work, for `quantity`. Raises Rejected, and then it is held as before."""
+        order = self._live(order_id)
+        ticket = msgspec.structs.replace(order.ticket, quantity=quantity)
+        contract = self.check(ticket, is_known=True)
+        order.ticket, order.quantity, order.status = ticket, quantity, Status.OPEN
+        order.updated_ns = self._now_ns()
+        self._tell(ChangeKind.ACCEPTED, order)
+        self._try(order, contract)
+        return order
+
+    def lapse(self, order_id: int) -> SimOrder:
+        """Ends an order by the exchange's own rule. Raises Rejected where there is none that works."""
+        order = self._live(order_id)
+        self._end(order, Status.EXPIRED, ChangeKind.EXPIRED)
+        return order
+
+    def resize(self, order_id: int, by: Decimal) -> SimOrder:
+        """Makes a working order larger or smaller by the exchange's own rule; one with nothing left ends."""
+        order = self._live(order_id)
+        order.quantity += by
+        order.updated_ns = self._now_ns()
+        if order.remaining <= 0:
+            self._end(order, Status.CANCELLED, ChangeKind.CANCELLED)
+        else:
+            self._tell(ChangeKind.AMENDED, order)
         return order
 
     def cancel(self, order_id: int) -> SimOrder:
@@ -190,11 +242,12 @@ class MatchingEngine:
 
     # rules
 
-    def _check(self, ticket: Ticket) -> Instrument:
+    def check(self, ticket: Ticket, *, is_known: bool = False) -> Instrument:
+        """The contract of an order that would be taken now. Raises Rejected. is_known: it is held already."""
         contract = self.contracts.get(ticket.symbol)
         if contract is None:
             raise Rejected(Reason.UNKNOWN_SYMBOL, ticket.symbol)
-        known = self.find(ticket.client_id)
+        known = None if is_known else self.find(ticket.client_id)
         if known is not None and (known.is_live or not self.rules.frees_client_ids):
             raise Rejected(Reason.DUPLICATE, ticket.client_id)
         self._check_grid(contract, ticket.quantity, ticket.limit_price, ticket.stop_price)
@@ -210,9 +263,23 @@ class MatchingEngine:
         if self._lacks(contract, ticket, price):
             raise Rejected(Reason.BALANCE)
         watched = ticket.stop_price is not None and self.rules.refuses_crossed_stops
-        if watched and quote is not None and self._is_reached(ticket.side, ticket.stop_price, quote):
+        if watched and quote is not None and self._is_reached(ticket, ticket.stop_price, quote):
             raise Rejected(Reason.WOULD_TRIGGER)
+        if ticket.post_only and quote is not None:
+            other = quote.ask if ticket.side is Side.BUY else quote.bid
+            if other is not None and self._admits(ticket.limit_price, ticket.side, other):
+                raise Rejected(Reason.WOULD_TAKE)
         return contract
+
+    def _enter(self, ticket: Ticket, status: Status) -> SimOrder:
+        now_ns = self._now_ns()
+        order = SimOrder(
+            self.next_number(), ticket, ticket.quantity, ticket.limit_price, ticket.stop_price, now_ns, now_ns
+        )
+        order.status = status
+        self.orders[order.order_id] = order
+        self.by_client_id[ticket.client_id] = order.order_id
+        return order
 
     def _check_grid(
         self, contract: Instrument, quantity: Decimal, limit: Decimal | None, stop: Decimal | None
@@ -225,17 +292,19 @@ class MatchingEngine:
 
     def _lacks(self, contract: Instrument, ticket: Ticket, price: Decimal) -> bool:
         """Whether money is missing. price: of a new order, zero for one whose terms count already."""
-        asked = ticket.quantity if price else ZERO
+        asked, group = (ticket.quantity, ticket.group) if price else (ZERO, "")
         if contract.is_derivative:
             if ticket.reduce_only or not price:
                 return False
             needed = contract.notional(asked, price) * contract.initial_margin
             return needed > self.account.balances.get(contract.quote, ZERO) - self.margin()
-        if ticket.side is Side.BUY:
-            return asked * price > self.free(contract.quote)
-        if self.rules.lends or not self.rules.locks_sales:
+        if self.rules.lends:
             return False
-        return asked > self.free(contract.base)
+        if ticket.side is Side.BUY:
+            return asked * price > self.free(contract.quote, group)
+        if not self.rules.locks_sales:
+            return False
+        return asked > self.free(contract.base, group)
 
     def _lacks_margin(
         self, contract: Instrument, order: SimOrder, quantity: Decimal, price: Decimal | None
@@ -249,9 +318,11 @@ class MatchingEngine:
     # fills
 
     def _try(self, order: SimOrder, contract: Instrument) -> None:
+        if not self.rules.trades(contract, self._now_ns()):
+            return
         quote = self.quotes.get(contract.key)
         if order.is_conditional:
-            if quote is None or not self._is_reached(order.ticket.side, order.stop_price, quote):
+            if quote is None or not self._is_reached(order.ticket, order.stop_price, quote):
                 return
             order.triggered = True
             if not self.rules.locks_conditionals and self._lacks(contract, order.ticket, ZERO):
@@ -279,7 +350,7 @@ class MatchingEngine:
         size *= self.share
         for depth in range(1 if order.resting else MOST_LEVELS):
             price = best + contract.tick * depth * order.ticket.side.sign
-            if not order.is_live or not self._admits(order, price):
+            if not order.is_live or not self._admits(order.limit_price, order.ticket.side, price):
                 return
             paid = order.limit_price if order.resting and order.limit_price is not None else price
             level_of = (contract.key, order.ticket.side, price)
@@ -292,16 +363,14 @@ class MatchingEngine:
                 self._taken[level_of] = self._taken.get(level_of, ZERO) + quantity
                 self._fill(order, contract, quantity, paid, maker=order.resting)
 
-    def _admits(self, order: SimOrder, price: Decimal) -> bool:
-        limit = order.limit_price
-        return limit is None or (price <= limit if order.ticket.side is Side.BUY else price >= limit)
+    def _admits(self, limit: Decimal | None, side: Side, price: Decimal) -> bool:
+        return limit is None or (price <= limit if side is Side.BUY else price >= limit)
 
-    def _is_reached(self, side: Side, stop: Decimal | None, quote: Quote) -> bool:
-        if stop is None:
+    def _is_reached(self, ticket: Ticket, stop: Decimal | None, quote: Quote) -> bool:
+        price = quote.ask if ticket.side is Side.BUY else quote.bid
+        if stop is None or price is None:
             return False
-        if side is Side.BUY:
-            return quote.ask is not None and quote.ask >= stop
-        return quote.bid is not None and quote.bid <= stop
+        return price >= stop if (ticket.side is Side.BUY) is not ticket.takes_profit else price <= stop
 
     def _fill(
         self, order: SimOrder, contract: Instrument, quantity: Decimal, price: Decimal, *, maker: bool
@@ -347,5 +416,5 @@ class MatchingEngine:
     def _tell(self, kind: ChangeKind, order: SimOrder, execution: Execution | None = None) -> None:
         # A copy: what is told late still tells how it stood.
         change = Change(kind, copy.copy(order), self._now_ns(), execution)
-        for listener in self._listeners:
+        for listener in (*self._listeners, *self._followers):
             listener(change)

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     BALANCE = "insufficient balance"
     WOULD_TRIGGER = "the stop would trigger at once"
     NOT_REDUCING = "a reduce-only order would not reduce"
+    WOULD_TAKE = "a maker's order would take"
     NO_MARKET = "no market"
     PLANNED = "refused by the plan of this rehearsal"
 
@@ -38,7 +39,11 @@ class Rejected(Exception):
 
 
 class Ticket(msgspec.Struct, frozen=True):
-    """An order as it is asked for. symbol: key of the contract. quantity: base units or contracts."""
+    """An order as it is asked for. symbol: key of the contract. quantity: base units or contracts.
+
+    takes_profit: its stop is reached from the side that gains. post_only: refused where it would take.
+    group: orders of one group are legs of one exit, and only the largest of them holds money; empty: alone.
+    """
 
     client_id: str
     symbol: str
@@ -50,11 +55,15 @@ class Ticket(msgspec.Struct, frozen=True):
     time_in_force: TimeInForce = TimeInForce.GTC
     expires_ns: int | None = None
     reduce_only: bool = False
+    takes_profit: bool = False
+    post_only: bool = False
+    group: str = ""
 
 
 class Status(StrEnum):
-    """Where an order stands."""
+    """Where an order stands. HELD: known at the exchange, but nothing works yet."""
 
+    HELD = "held"
     OPEN = "open"
     PARTIAL = "partial"
     FILLED = "filled"
@@ -128,6 +137,7 @@ class SimOrder(msgspec.Struct):
 class ChangeKind(StrEnum):
     """What a private stream tells of."""
 
+    HELD = "held"
     ACCEPTED = "accepted"
     TRIGGERED = "triggered"
     TRADED = "traded"

@@ -147,7 +147,7 @@ class _Play:
             self._exchange,
             stage.contract,
             self._clock.now_ns,
-            lambda: not self._troubles.is_on(FaultKind.MAINTENANCE),
+            self._takes_orders,
             self._dust,
         )
         self._last_dust = Decimal(0)
@@ -218,6 +218,8 @@ class _Play:
             prices = Prices(self._stage, simulators[-1], self._clock, self._heard, self._notes.append)
             streams = company.desk.streams(self._notes.append).values()
             work = [company.serve(), prices.serve(company), *streams]
+            if self._stage.sessions is not None:
+                work.append(company.keep_hours(self._stage.sessions(venue)))
             tasks = [asyncio.create_task(item) for item in work]
             company.begin()
             crash = asyncio.create_task(self._crashed.wait())
@@ -260,6 +262,11 @@ class _Play:
                 number += 1
                 intent = _intent(self._stage, dice, number, price, clock.now_ns())
                 company.judge(e.IntentArrived(intent, clock.now_ns()))
+
+    def _takes_orders(self) -> bool:
+        """Whether the exchange does, for a market that is open: what is bare in a closed one is gap risk."""
+        rules, now_ns = self._exchange.rules, self._clock.now_ns()
+        return rules.trades(self._stage.contract, now_ns) and not self._troubles.is_on(FaultKind.MAINTENANCE)
 
     def _dust(self) -> Decimal:
         """What the desk counts as dust, or did before it went down."""

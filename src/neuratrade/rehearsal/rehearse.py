@@ -163,7 +163,8 @@ def _stage(name: str) -> Stage:
 
 def _play(venue: str, seed: int, kinds: Sequence[FaultKind] | None) -> Outcome:
     stage = _stage(venue)
-    return play(stage, seed, stretch(_bars, stage.contract, seed, WARM_MINUTES + PLAY_MINUTES), kinds)
+    bars = stretch(_bars, stage.contract, seed, WARM_MINUTES + PLAY_MINUTES)
+    return play(stage, seed, stage.told(bars, seed), kinds)
 
 
 def _count(report: Report, outcome: Outcome) -> None:

@@ -4,14 +4,16 @@ Adding a venue is one entry in `STAGES`: `venue` makes what takes orders, `marke
 somebody else tells prices, `data` makes a simulator of that one too; it has faults of its own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from msgspec.structs import replace
 
+from neuratrade.core.model.facts import SessionMoved
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
+from neuratrade.core.model.market import Bar
 from neuratrade.core.model.venue_rules import VenueRules
 from neuratrade.feeds.clock import Clock
 from neuratrade.feeds.live.source import MarketSource
@@ -33,7 +35,8 @@ class Stage:
     """One venue on stage. contract: what is traded. balances: what the account begins with.
 
     beside: what else is told of and never traded: a contract that falls silent is only known for silent where
-    another goes on. data: who tells prices, where that is not the venue itself.
+    another goes on. data: who tells prices, where that is not the venue itself. told: makes recorded bars
+    those of its market, by a seed. sessions: when that is open, as the venue tells.
     """
 
     name: str
@@ -47,6 +50,8 @@ class Stage:
     matching: Rules = field(default_factory=Rules)
     beside: Instrument | None = None
     data: MakeSimulator | None = None
+    told: Callable[[Sequence[Bar], int], list[Bar]] = lambda bars, _: list(bars)
+    sessions: Callable[[Venue], AsyncIterator[SessionMoved]] | None = None
 
     @property
     def contracts(self) -> tuple[Instrument, ...]:
@@ -60,11 +65,8 @@ def beside(contract: Instrument, base: str = "ETH") -> Instrument:
 
 
 def _alpaca() -> Stage:
-    from neuratrade.rehearsal.alpaca import KEY, SECRET, AlpacaSimulator
-    from neuratrade.venues.alpaca.market import AlpacaMarket
-    from neuratrade.venues.alpaca.market_hosts import loopback
-    from neuratrade.venues.alpaca.rest import Keys
-    from neuratrade.venues.alpaca.venue import RULES, AlpacaVenue
+    from neuratrade.rehearsal.alpaca import AlpacaSimulator
+    from neuratrade.venues.alpaca.terms import COINS
 
     contract = Instrument(
         "BTC/USD",
@@ -81,22 +83,60 @@ def _alpaca() -> Stage:
         fee_in_base=True,
     )
 
-    def venue(
-        simulator: Simulator, account_id: str, contracts: Sequence[Instrument], clock: Clock
-    ) -> AbstractAsyncContextManager[Venue]:
-        # The key of a rehearsal opens nothing.
-        keys = Keys(KEY, SECRET)
-        return AlpacaVenue(account_id, contracts, keys, clock, simulator.base, allow_unverified=True)
-
-    def market(
-        simulator: Simulator, _: Sequence[Instrument], clock: Clock
-    ) -> AbstractAsyncContextManager[MarketSource]:
-        return AlpacaMarket(clock, Keys(KEY, SECRET), hosts=loopback(simulator.base))
-
     balances = {"USD": Decimal(100_000)}
     return Stage(
-        "alpaca", contract, balances, "USD", RULES, AlpacaSimulator, venue, market, beside=beside(contract)
+        "alpaca",
+        contract,
+        balances,
+        "USD",
+        COINS.rules,
+        AlpacaSimulator,
+        _alpaca_venue,
+        _alpaca_market,
+        beside=beside(contract),
     )
+
+
+def _alpaca_stocks() -> Stage:
+    from neuratrade.rehearsal.alpaca_stocks import RULES, SPY, session_of, sessions, simulator
+    from neuratrade.venues.alpaca.terms import STOCKS
+
+    return Stage(
+        "alpaca_stocks",
+        SPY,
+        {"USD": Decimal(100_000)},
+        "USD",
+        STOCKS.rules,
+        simulator,
+        _alpaca_venue,
+        _alpaca_market,
+        RULES,
+        told=session_of,
+        sessions=sessions,
+    )
+
+
+def _alpaca_market(
+    simulator: Simulator, _: Sequence[Instrument], clock: Clock
+) -> AbstractAsyncContextManager[MarketSource]:
+    from neuratrade.rehearsal.alpaca import KEY, SECRET
+    from neuratrade.venues.alpaca.market import AlpacaMarket
+    from neuratrade.venues.alpaca.market_hosts import loopback
+    from neuratrade.venues.alpaca.rest import Keys
+
+    return AlpacaMarket(clock, Keys(KEY, SECRET), hosts=loopback(simulator.base))
+
+
+def _alpaca_venue(
+    simulator: Simulator, account_id: str, contracts: Sequence[Instrument], clock: Clock
+) -> AbstractAsyncContextManager[Venue]:
+    from neuratrade.rehearsal.alpaca import KEY, SECRET
+    from neuratrade.venues.alpaca.rest import Keys
+    from neuratrade.venues.alpaca.venue import AlpacaVenue
+
+    # The key of a rehearsal opens nothing.
+    keys = Keys(KEY, SECRET)
+    return AlpacaVenue(account_id, contracts, keys, clock, simulator.base, allow_unverified=True)
 
 
 def _exchange(
@@ -207,6 +247,7 @@ def _okx() -> Stage:
 
 STAGES: dict[str, Callable[[], Stage]] = {
     "alpaca": _alpaca,
+    "alpaca_stocks": _alpaca_stocks,
     "binance": _binance,
     "binanceusdm": _binanceusdm,
     "kraken": _kraken,

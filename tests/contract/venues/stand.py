@@ -47,7 +47,8 @@ from tests.unit.hands.test_sender import ENVELOPE
 
 D = Decimal
 ACCOUNT = "main"
-BEGIN_NS = 1_795_000_020 * NS_PER_SECOND
+BEGIN_NS = 1_795_014_420 * NS_PER_SECOND
+"""A Wednesday, 10:07 in New York: markets that close are open."""
 LATER_S = 120.0
 """When plans of faults begin: the adapter is open then, and every budget is whole again."""
 SETTLES_S = 3.0
@@ -136,7 +137,7 @@ class Stand:
         assert self._simulator is not None, "nothing stands for the paper venue: it is itself"
         return self._simulator
 
-    def quote(self, bid: str, ask: str, size: str = "10") -> None:
+    def quote(self, bid: str, ask: str, size: str = "1000") -> None:
         """The market stands at these prices."""
         now_ns = self.clock.now_ns()
         self._move(Quote(self.contract.key, now_ns, D(bid), D(ask), D(size), D(size)))
@@ -311,7 +312,7 @@ async def _simulated(
     listed = [stage.contract]
     if not stage.contract.is_derivative:
         # Where holdings are listed by market, one has to be listed for a holding that is not ours.
-        other = stage.contract.asset.replace("BTC", "DOGE")
+        other = stage.contract.asset.replace(stage.contract.base, "DOGE")
         listed.append(msgspec.structs.replace(stage.contract, asset=other, base="DOGE"))
     engine = MatchingEngine(listed, stage.balances, clock.now_ns, stage.matching)
     simulator = await stack.enter_async_context(stage.simulator(engine, troubles, clock.now_ns))

@@ -9,8 +9,7 @@ import pytest
 from neuratrade.core.model.orders import OrderType, TimeInForce
 from neuratrade.core.model.venue_rules import PAPER_RULES, VenueRules
 from neuratrade.rehearsal.stages import STAGES
-from neuratrade.venues.alpaca.venue import CAPABILITIES as OF_ALPACA
-from neuratrade.venues.alpaca.venue import RULES as RULES_OF_ALPACA
+from neuratrade.venues.alpaca.terms import COINS, STOCKS
 from neuratrade.venues.ccxt.dialects import DIALECTS, dialect_of
 from neuratrade.venues.paper.venue import CAPABILITIES as OF_PAPER
 from neuratrade.venues.port import Capabilities, DeadMan, NativeExit
@@ -20,6 +19,7 @@ KNOWN = "| |"
 COLUMNS = {
     "paper": "paper",
     "Alpaca (crypto)": "alpaca",
+    "Alpaca (stocks)": "alpaca_stocks",
     "Binance spot": "binance",
     "Binance USD-M": "binanceusdm",
     "Kraken spot": "kraken",
@@ -30,12 +30,14 @@ COLUMNS = {
 
 def capabilities(name: str) -> Capabilities:
     """What an adapter says of its venue."""
-    return {"paper": OF_PAPER, "alpaca": OF_ALPACA}.get(name) or dialect_of(name).capabilities
+    known = {"paper": OF_PAPER, "alpaca": COINS.capabilities, "alpaca_stocks": STOCKS.capabilities}
+    return known.get(name) or dialect_of(name).capabilities
 
 
 def rules(name: str) -> VenueRules:
     """How brackets are kept at a venue."""
-    return {"paper": PAPER_RULES, "alpaca": RULES_OF_ALPACA}.get(name) or dialect_of(name).rules
+    known = {"paper": PAPER_RULES, "alpaca": COINS.rules, "alpaca_stocks": STOCKS.rules}
+    return known.get(name) or dialect_of(name).rules
 
 
 def rate(able: Capabilities) -> str:

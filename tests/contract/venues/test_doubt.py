@@ -57,9 +57,9 @@ async def test_an_order_whose_answer_is_lost_is_found_by_our_id_and_is_there_onc
     name: str, leg: str, fault: str
 ) -> None:
     async with on_stand(name, AFTER[fault], UNHEARD) as stand:
-        await stand.own("1")
+        await stand.own("100")
         request = (
-            stand.protective("it", "0.5") if leg == "stop" else stand.order("it", Side.BUY, "0.5", limit="99")
+            stand.protective("it", "50") if leg == "stop" else stand.order("it", Side.BUY, "50", limit="99")
         )
         coid = request.client_order_id
         await stand.trouble()
@@ -73,7 +73,7 @@ async def test_an_order_whose_answer_is_lost_is_found_by_our_id_and_is_there_onc
         stand.quote("94.5", "94.6")
         stand.quote("94.5", "94.6")
         await stand.settled()
-        assert traded(fills_in(await stand.look_up(coid))) == D("0.5")
+        assert traded(fills_in(await stand.look_up(coid))) == D("50")
         assert (there(stand, coid), stand.simulator.submissions[coid]) == (1, 1)
         assert stand.simulator.troubles.met[AFTER[fault].kind.value] == 1
 
@@ -85,7 +85,7 @@ async def test_an_order_that_never_arrived_is_not_sent_again_and_looking_finds_n
     name: str, fault: str
 ) -> None:
     async with on_stand(name, BEFORE[fault], UNHEARD) as stand:
-        request = stand.order("it", Side.BUY, "0.5", limit="99")
+        request = stand.order("it", Side.BUY, "50", limit="99")
         await stand.trouble()
         await submitted_in_doubt(stand, request)
         await asyncio.sleep(2 * PATIENCE_S)
@@ -99,11 +99,11 @@ async def test_an_order_that_never_arrived_is_not_sent_again_and_looking_finds_n
 @warped
 async def test_an_id_that_is_taken_proves_that_the_order_is_there_not_that_it_was_refused(name: str) -> None:
     async with on_stand(name) as stand, stand.listening():
-        request = stand.order("it", Side.BUY, "0.5", limit="99")
+        request = stand.order("it", Side.BUY, "50", limit="99")
         coid = request.client_order_id
         await stand.submit(request)
         await stand.settled()
-        stand.quote("98.5", "98.6", size="0.2")
+        stand.quote("98.5", "98.6", size="20")
         stand.quote("99.5", "99.6")
         await stand.settled()
         if name == "paper":
@@ -116,11 +116,11 @@ async def test_an_id_that_is_taken_proves_that_the_order_is_there_not_that_it_wa
         assert not any(isinstance(item, f.OrderRejected) for item in (*told, *stand.about(coid)))
         seen = await stand.venue.snapshot("main")
         assert seen.plain is not None
-        assert [(item.client_order_id, item.filled) for item in seen.plain] == [(coid, D("0.2"))]
+        assert [(item.client_order_id, item.filled) for item in seen.plain] == [(coid, D("20"))]
         stand.quote("98.5", "98.6")
         stand.quote("98.5", "98.6")
         await stand.settled()
-        assert traded(stand.fills(coid)) == D("0.5")
+        assert traded(stand.fills(coid)) == D("50")
 
 
 CANCELS = {
@@ -136,7 +136,7 @@ async def test_a_cancel_whose_answer_is_lost_is_no_refusal_and_is_proven_by_look
     name: str, fault: str
 ) -> None:
     async with on_stand(name, CANCELS[fault], UNHEARD) as stand:
-        request = stand.order("it", Side.BUY, "0.5", limit="99")
+        request = stand.order("it", Side.BUY, "50", limit="99")
         await stand.submit(request)
         await stand.trouble()
         with pytest.raises(Exception) as caught:  # noqa: PT011 - what it may not be is asked right here

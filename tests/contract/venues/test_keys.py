@@ -18,7 +18,7 @@ from tests.contract.rehearsal.binance_world import BTC, binance, place_of
 from tests.contract.venues.stand import VENUES, on_all_venues, on_stand, warped
 
 WORDS = "allow_unverified=True"
-ASKED = [name for name in VENUES if name not in ("paper", "alpaca")]
+ASKED = [name for name in VENUES if name not in ("paper", "alpaca", "alpaca_stocks")]
 
 
 def withdrawing(simulator: Simulator) -> None:

@@ -23,12 +23,14 @@ CENT = Decimal("0.01")
 
 
 class WireAsset(msgspec.Struct, frozen=True, rename={"kind": "class"}):
-    """An asset. The three amounts are told for crypto alone."""
+    """An asset. The three amounts are told for crypto alone, what is lent for stocks."""
 
     symbol: str
     kind: str
     status: str = "active"
     tradable: bool = True
+    shortable: bool = False
+    easy_to_borrow: bool = False
     min_order_size: Decimal | None = None
     min_trade_increment: Decimal | None = None
     price_increment: Decimal | None = None

@@ -64,9 +64,7 @@ class DataRest:
     def __init__(self, hosts: DataHosts, keys: Keys | None, feed: str, clock: Clock) -> None:
         self._hosts = hosts
         self._has_keys = keys is not None
-        self._headers = (
-            {} if keys is None else {"APCA-API-KEY-ID": keys.key_id, "APCA-API-SECRET-KEY": keys.secret}
-        )
+        self._headers = {} if keys is None else keys.headers
         self._feed = feed
         self._limiter = Limiter(BUDGET, clock)
         self._session: aiohttp.ClientSession | None = None

@@ -40,6 +40,11 @@ class Keys(msgspec.Struct, frozen=True):
     key_id: str
     secret: str
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request bears."""
+        return {"APCA-API-KEY-ID": self.key_id, "APCA-API-SECRET-KEY": self.secret}
+
     def __repr__(self) -> str:
         """Without what is secret."""
         return "Keys(…)"
@@ -55,7 +60,7 @@ class Rest:
     def __init__(self, base: str, keys: Keys, limiter: Limiter) -> None:
         self._base = base
         self._limiter = limiter
-        self._headers = {"APCA-API-KEY-ID": keys.key_id, "APCA-API-SECRET-KEY": keys.secret}
+        self._headers = keys.headers
         self.requests = 0
         self._session: aiohttp.ClientSession | None = None
 

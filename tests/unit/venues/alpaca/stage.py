@@ -17,8 +17,9 @@ from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import Quote
 from neuratrade.core.model.orders import OrderRequest, OrderRole, OrderType, Side
 from neuratrade.rehearsal.alpaca import KEY, SECRET, AlpacaSimulator
+from neuratrade.rehearsal.alpaca_calendar import Calendar
 from neuratrade.rehearsal.faults import Act, Fault, Troubles
-from neuratrade.rehearsal.matching import MatchingEngine
+from neuratrade.rehearsal.matching import MatchingEngine, Rules
 from neuratrade.rehearsal.warp import WarpClock, WarpLoop
 from neuratrade.venues.alpaca.rest import Keys
 from neuratrade.venues.alpaca.venue import AlpacaVenue
@@ -81,8 +82,14 @@ def cancel(name: str = "order-1") -> CancelOrder:
 class ListeningSimulator(AlpacaSimulator):
     """The simulator, which keeps what it was sent: method and path of each request, and bodies of orders."""
 
-    def __init__(self, engine: MatchingEngine, troubles: Troubles, now_ns: Callable[[], int]) -> None:
-        super().__init__(engine, troubles, now_ns)
+    def __init__(
+        self,
+        engine: MatchingEngine,
+        troubles: Troubles,
+        now_ns: Callable[[], int],
+        calendar: Calendar | None = None,
+    ) -> None:
+        super().__init__(engine, troubles, now_ns, calendar)
         self.asked: list[str] = []
         self.bodies: list[bytes] = []
 
@@ -147,16 +154,24 @@ async def on_stage(
     balances: Mapping[str, Decimal] | None = None,
     keys: Keys = KEYS,
     contracts: Sequence[Instrument] = (BTC, ETH),
+    traded: Instrument = BTC,
+    calendar: Calendar | None = None,
+    begin_ns: int = BEGIN_NS,
 ) -> AsyncIterator[Stage]:
-    """A simulator with a BTC market of 100 to 101, and an adapter that trades BTC there."""
+    """A simulator with a market of 100 to 101 for the first contract, and an adapter that trades one there.
+
+    calendar: of a margin account; coins where None.
+    """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, WarpLoop)
-    clock = WarpClock(loop, BEGIN_NS)
-    troubles = Troubles(plan, clock.now_ns, BEGIN_NS)
-    engine = MatchingEngine(contracts, {"USD": D(100_000)} if balances is None else balances, clock.now_ns)
+    clock = WarpClock(loop, begin_ns)
+    troubles = Troubles(plan, clock.now_ns, begin_ns)
+    rules = None if calendar is None else Rules(lends=True, trades=calendar.trades)
+    money = {"USD": D(100_000)} if balances is None else balances
+    engine = MatchingEngine(contracts, money, clock.now_ns, rules)
     async with (
-        ListeningSimulator(engine, troubles, clock.now_ns) as simulator,
-        AlpacaVenue(ACCOUNT, [BTC], keys, clock, simulator.base, allow_unverified=True) as venue,
+        ListeningSimulator(engine, troubles, clock.now_ns, calendar) as simulator,
+        AlpacaVenue(ACCOUNT, [traded], keys, clock, simulator.base, allow_unverified=True) as venue,
     ):
         stage = Stage(engine, simulator, venue)
         stage.quote("100", "101", contract=contracts[0])
@@ -214,8 +229,8 @@ async def _say(socket: web.WebSocketResponse, frame: str | bytes) -> None:
 
 
 @asynccontextmanager
-async def scripted() -> AsyncIterator[tuple[Script, AlpacaVenue]]:
-    """A venue by script, and an adapter that trades BTC there."""
+async def scripted(traded: Instrument = BTC) -> AsyncIterator[tuple[Script, AlpacaVenue]]:
+    """A venue by script, and an adapter that trades one contract there."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, WarpLoop)
     script = Script()
@@ -227,7 +242,7 @@ async def scripted() -> AsyncIterator[tuple[Script, AlpacaVenue]]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         base = f"http://127.0.0.1:{runner.addresses[0][1]}"
         clock = WarpClock(loop, BEGIN_NS)
-        async with AlpacaVenue(ACCOUNT, [BTC], KEYS, clock, base, allow_unverified=True) as venue:
+        async with AlpacaVenue(ACCOUNT, [traded], KEYS, clock, base, allow_unverified=True) as venue:
             yield script, venue
     finally:
         await runner.cleanup()

@@ -10,7 +10,7 @@ from neuratrade.core.model import facts as f
 from neuratrade.core.model.orders import Side, TimeInForce
 from neuratrade.rehearsal.faults import Act, Fault, FaultKind
 from neuratrade.venues.alpaca.rest import Keys
-from neuratrade.venues.alpaca.venue import CAPABILITIES, RULES
+from neuratrade.venues.alpaca.terms import COINS, STOCKS
 from neuratrade.venues.port import VenueRefused
 from tests.unit.rehearsal.exchange import ETH, D, warped
 from tests.unit.venues.alpaca.stage import (
@@ -160,7 +160,7 @@ async def test_a_stop_without_a_limit_is_not_even_sent() -> None:
         with pytest.raises(VenueRefused, match="not sent"):
             await stage.venue.submit(cleared(order(Side.BUY, "1", stop="110")))
         assert stage.simulator.requests == 0
-    assert not RULES.stop_market
+    assert not COINS.rules.stop_market
 
 
 @warped
@@ -170,8 +170,9 @@ async def test_terms_are_not_changed_in_place() -> None:
         with pytest.raises(VenueRefused, match="not sent"):
             await stage.venue.amend(LIMIT, D(1), D(90))
         assert stage.simulator.requests == 1
-    assert not CAPABILITIES.amends
-    assert not RULES.amends_stops
+    for terms in (COINS, STOCKS):
+        assert not terms.capabilities.amends
+        assert not terms.rules.amends_stops
 
 
 # ends
@@ -192,7 +193,7 @@ async def test_a_cancel_proves_nothing_by_itself_and_the_end_comes_by_the_stream
 async def test_an_order_from_before_a_restart_is_cancelled_by_its_own_name() -> None:
     async with on_stage() as stage:
         await stage.venue.submit(LIMIT)
-        stage.venue._ids.clear()
+        stage.venue._books.ids.clear()
         await stage.venue.cancel(cancel())
         assert not stage.engine.open_orders()
 

@@ -138,7 +138,6 @@ def test_a_list_of_executions_that_does_not_fit_the_order_is_asked_for_again(lis
     [
         ("filled", f.OrderCancelled),
         ("canceled", f.OrderCancelled),
-        ("done_for_day", f.OrderCancelled),
         ("replaced", f.OrderCancelled),
         ("expired", f.OrderExpired),
     ],
@@ -200,8 +199,8 @@ async def test_a_snapshot_shows_orders_holdings_money_and_what_is_not_ours() -> 
         stage.quote("200", "201", contract=AAPL)
         strange = Floor(ETH).ticket(Side.SELL, "1", limit="20", name="by hand")
         stage.engine.place(strange)
-        await stage.submit(buy("0.5", "plain", limit="90"), sell("1", "stop", stop="80", limit="79"))
-        await stage.submit(buy("0.1", "done"))
+        await stage.submit(buy("0.1", "done"), buy("0.5", "plain", limit="78"))
+        await stage.submit(sell("1", "stop", stop="80", limit="79"))
         seen = await stage.venue.snapshot("main")
     assert seen.plain is not None
     assert seen.conditional is not None

@@ -218,7 +218,7 @@ def test_an_execution_is_ours_with_or_without_the_slash(symbol: str) -> None:
         ("accepted", "accepted", f.OrderAccepted),
         ("rejected", "rejected", f.OrderRejected),
         ("expired", "expired", f.OrderExpired),
-        ("done_for_day", "done_for_day", f.OrderCancelled),
+        ("replaced", "replaced", f.OrderCancelled),
         ("canceled", "canceled", f.OrderCancelled),
     ],
 )
