@@ -60,7 +60,7 @@ class Tradovate(Simulator):
         self.tape = Tape(engine, troubles, now_ns)
         self.door = Door(credentials, troubles, clock)
         self.contracts = Contracts(engine.contracts.values(), year)
-        self.book = Book(engine, self.contracts, clock)
+        self.book = Book(engine, clock)
         self.risk = Risk(engine, self.book, self.contracts, self.hours, clock)
         self.orders = Orders(
             self.book, self.contracts, self.risk, self.hours, troubles, clock, self.submissions
