@@ -25,7 +25,7 @@ from neuratrade.rehearsal.tradovate_money import ACCOUNT_ID
 from neuratrade.rehearsal.tradovate_orders import Orders
 from neuratrade.rehearsal.tradovate_risk import Risk
 from neuratrade.rehearsal.tradovate_streams import TradovateStreams, read
-from neuratrade.rehearsal.tradovate_words import Said, TradovateError
+from neuratrade.rehearsal.tradovate_words import Said, TradovateError, not_found
 
 RULES = Rules(lends=True, ignores_client_ids=True, nets_margin=True)
 KEY = Credentials("rehearsal", "rehearsal-secret", "rehearsal-password")
@@ -122,7 +122,7 @@ class Tradovate(Simulator):
             or self.account.changes.get(endpoint)
         )
         if operation is None:
-            raise TradovateError(404, f"Not found: {endpoint}")
+            raise not_found(endpoint)
         try:
             return operation(asked)
         except (ValueError, TypeError, ArithmeticError) as error:
