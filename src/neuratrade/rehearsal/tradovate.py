@@ -30,6 +30,7 @@ from neuratrade.rehearsal.tradovate_words import Said, TradovateError, not_found
 RULES = Rules(lends=True, ignores_client_ids=True, nets_margin=True)
 KEY = Credentials("rehearsal", "rehearsal-secret", "rehearsal-password")
 """Name, API secret and password (`passphrase`) of a user that is none."""
+GETS = ("auth/renewaccesstoken", "auth/me")
 LOGIN = "auth/accesstokenrequest"
 SUBMITS = ("order/placeorder", "order/placeoso", "order/placeoco")
 CHANGES = ("order/modifyorder", "order/cancelorder", "order/liquidateposition", "order/liquidatepositions")
@@ -116,6 +117,7 @@ class Tradovate(Simulator):
         if endpoint == "auth/me":
             return self.door.me()
         self.engine.expire()
+        self.orders.settle()
         operation = (
             self.account.questions.get(endpoint)
             or self.orders.changes.get(endpoint)
@@ -134,6 +136,8 @@ class Tradovate(Simulator):
         endpoint = request.match_info["path"].strip("/").lower()
         try:
             self.door.count(endpoint)
+            if (request.method == "GET") is not (endpoint in GETS or endpoint in self.account.reads):
+                raise not_found(endpoint)
             asked: Said = dict(request.query) | read(await request.text())
             token = request.headers.get("Authorization", "").removeprefix("Bearer ")
             return _words(200, self.call(endpoint, asked, self.door.session_of(token)))

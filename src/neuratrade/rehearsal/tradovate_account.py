@@ -38,7 +38,7 @@ class Kind(NamedTuple):
 
 
 class Account:
-    """One account's answers, by endpoint."""
+    """One account's answers, by endpoint. reads: those that are asked by GET."""
 
     def __init__(
         self,
@@ -64,8 +64,10 @@ class Account:
             "contract/getproductfeeparams": self._fee_params,
             "order/dryrun": self._dry_run,
         }
+        posts = frozenset(self.questions)
         for name, kind in self.kinds.items():
             self._add(name, kind)
+        self.reads = frozenset(self.questions) - posts
         self.changes: dict[str, Callable[[Said], Said]] = {
             "useraccountautoliq/create": lambda body: risk.set(body, create=True),
             "useraccountautoliq/update": lambda body: risk.set(body, create=False),

@@ -1,6 +1,9 @@
 """The account at Tradovate on loopback: positions closed, money, contracts, limits of the venue, hours."""
 
 from datetime import date
+from decimal import Decimal
+
+import pytest
 
 from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_MINUTE
 from neuratrade.rehearsal.tradovate_hours import GlobexHours
@@ -16,6 +19,8 @@ from tests.contract.rehearsal.tradovate_world import (
     tradovate,
 )
 from tests.unit.rehearsal.exchange import warped
+
+D = Decimal
 
 
 @warped
@@ -105,6 +110,46 @@ async def test_a_daily_loss_limit_closes_everything_and_allows_only_closing_unti
         await world.login()
         world.quote("6890.00", "6890.25")
         assert (await world.order("Buy", 1))["orderId"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "bid", "closes"),
+    [
+        ({"weeklyLossAutoLiq": 1_000}, "6890.00", True),
+        ({"dailyProfitAutoLiq": 1_000}, "6911.00", True),
+        ({"weeklyProfitAutoLiq": 1_000}, "6911.00", True),
+        ({"trailingMaxDrawdown": 1_000}, "6890.00", True),
+        ({"dailyLossLiqOnly": 1_000}, "6890.00", False),
+    ],
+)
+def test_other_limits_close_or_only_stop_what_opens(limit: dict[str, int], bid: str, closes: bool) -> None:
+    @warped
+    async def play() -> None:
+        async with tradovate() as world:
+            row = {"accountId": 77, "asOwner": True, **limit}
+            said = await world.post("userAccountAutoLiq/updateUserAutoLiq", **row)
+            schema.check("userAccountAutoLiq", said["userAccountAutoLiq"])
+            await world.order("Buy", 2)
+            world.quote("6895.00", "6895.25")
+            assert await net(world) == 2
+            world.quote(bid, str(D(bid) + D("0.25")))
+            assert await net(world) == (0 if closes else 2)
+            assert (await world.order("Buy", 1))["failureReason"] == "LiquidationOnly"
+            if not closes:
+                await world.order("Sell", 2)
+                assert await net(world) == 0
+
+    play()
+
+
+@warped
+async def test_what_is_asked_by_the_wrong_verb_is_not_there() -> None:
+    async with tradovate() as world:
+        assert (await world.ask("GET", "order/placeorder"))[0] == 404
+        assert (await world.ask("POST", "order/list", {}))[0] == 404
+        assert (await world.ask("POST", "userAccountAutoLiq/create", {"accountId": 77, "noLimit": 1}))[
+            0
+        ] == 400
 
 
 @warped
