@@ -244,6 +244,7 @@ class Hub:
         topics: set[str] | None = None,
         idle: Frame | None = None,
         public: bool = False,
+        last: Callable[[], list[Frame]] = list,
     ) -> None:
         """Serves one connection until it ends or the plan cuts it.
 
@@ -251,6 +252,7 @@ class Hub:
         whether the venue ends it by itself, once what it was told is said. topics: what it is told of,
         everything where None; `hear` may change them. idle: what it is told while there is nothing to tell.
         public: whether it tells of the market, not of the account: faults of prices meet it then.
+        last: what it is told before the venue goes down or ends it by itself.
         """
         queue: asyncio.Queue[Frame] = asyncio.Queue()
         self._connections[queue] = _Connection(topics, listens, public)
@@ -260,6 +262,8 @@ class Hub:
         try:
             while not listening.done():
                 if self._is_cut(cut, cuts):
+                    for frame in last() if self._troubles.is_on(FaultKind.MAINTENANCE) else ():
+                        await send(socket, frame)
                     await socket.close(code=1011, message=b"going away")
                     return
                 if public and self._troubles.during(FaultKind.PRICES_LATE):
@@ -268,6 +272,8 @@ class Hub:
                     continue
                 await self._send_next(socket, queue, idle)
                 if is_over() and queue.empty():
+                    for frame in last():
+                        await send(socket, frame)
                     await socket.close(code=1008)
                     return
         except ConnectionError:
