@@ -150,7 +150,9 @@ def _stage(name: str) -> Stage:
 
 def _play(venue: str, seed: int, kinds: Sequence[FaultKind] | None) -> Outcome:
     stage = _stage(venue)
-    return play(stage, seed, stretch(_bars, stage.contract, seed, WARM_MINUTES + PLAY_MINUTES), kinds)
+    minutes = WARM_MINUTES + PLAY_MINUTES
+    bars = stretch(_bars, stage.contract, seed, minutes, stage.price_scale)
+    return play(stage, seed, bars, kinds)
 
 
 def _count(report: Report, outcome: Outcome) -> None:

@@ -24,7 +24,11 @@ MakeVenue = Callable[[Simulator, str, Sequence[Instrument], Clock], AbstractAsyn
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One venue on stage. contract: what is traded. balances: what the account begins with."""
+    """One venue on stage. contract: what is traded. balances: what the account begins with.
+
+    price_scale: by how much the prices of a recording are multiplied, to be such as the contract has.
+    limits: of the gate, where the defaults would let not even the smallest order pass.
+    """
 
     name: str
     contract: Instrument
@@ -34,6 +38,8 @@ class Stage:
     simulator: MakeSimulator
     venue: MakeVenue
     matching: Rules = field(default_factory=Rules)
+    price_scale: Decimal = Decimal(1)
+    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 def _alpaca() -> Stage:
@@ -152,10 +158,59 @@ def _okx() -> Stage:
     return _exchange(Okx, "okx", contract, RULES, REHEARSAL_KEY)
 
 
+def _tradovate() -> Stage:
+    from neuratrade.rehearsal.tradovate import KEY, RULES, Tradovate
+    from neuratrade.rehearsal.tradovate_hours import AlwaysOpen
+    from neuratrade.venues.tradovate.login import Credentials as Login
+    from neuratrade.venues.tradovate.venue import RULES as KEPT
+    from neuratrade.venues.tradovate.venue import TradovateVenue
+
+    contract = Instrument(
+        "ESZ6",
+        "tradovate",
+        InstrumentKind.FUTURE,
+        "ES",
+        "USD",
+        tick=Decimal("0.25"),
+        lot=Decimal(1),
+        min_quantity=Decimal(1),
+        min_notional=Decimal(0),
+        multiplier=Decimal(50),
+        commission=Decimal("2.25"),
+        initial_margin=Decimal("0.06"),
+        maintenance_margin=Decimal("0.055"),
+    )
+
+    def simulator(engine: MatchingEngine, troubles: Troubles, now_ns: Callable[[], int]) -> Simulator:
+        # The market of a play is a recording of one that never closes.
+        return Tradovate(engine, troubles, now_ns, hours=AlwaysOpen())
+
+    def venue(
+        simulator: Simulator, account_id: str, contracts: Sequence[Instrument], clock: Clock
+    ) -> AbstractAsyncContextManager[Venue]:
+        given = Login(KEY.key, KEY.passphrase, 1, KEY.secret, "rehearsal")
+        return TradovateVenue(account_id, contracts, given, clock, simulator.base, allow_unverified=True)
+
+    return Stage(
+        "tradovate",
+        contract,
+        {"USD": Decimal(2_000_000)},
+        "USD",
+        KEPT,
+        simulator,
+        venue,
+        RULES,
+        price_scale=Decimal("0.0625"),
+        # One contract is worth more than all that the defaults, made for coins, let be held.
+        limits={"order_usd": "4000000", "total_usd": "4000000"},
+    )
+
+
 STAGES: dict[str, Callable[[], Stage]] = {
     "alpaca": _alpaca,
     "binance": _binance,
     "binanceusdm": _binanceusdm,
     "kraken": _kraken,
     "okx": _okx,
+    "tradovate": _tradovate,
 }
