@@ -18,9 +18,10 @@ from neuratrade.rehearsal.server import Credentials, Simulator, wire
 from neuratrade.rehearsal.tape import Tape
 from neuratrade.rehearsal.tradovate_account import Account
 from neuratrade.rehearsal.tradovate_auth import Door, Session
-from neuratrade.rehearsal.tradovate_book import ACCOUNT_ID, Book
+from neuratrade.rehearsal.tradovate_book import Book
 from neuratrade.rehearsal.tradovate_contracts import Contracts
 from neuratrade.rehearsal.tradovate_hours import GlobexHours, Hours
+from neuratrade.rehearsal.tradovate_money import ACCOUNT_ID
 from neuratrade.rehearsal.tradovate_orders import Orders
 from neuratrade.rehearsal.tradovate_risk import Risk
 from neuratrade.rehearsal.tradovate_streams import TradovateStreams, read

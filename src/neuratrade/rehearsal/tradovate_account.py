@@ -12,13 +12,21 @@ from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.orders import Side
 from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.tradovate_auth import USER, USER_ID
-from neuratrade.rehearsal.tradovate_book import ACCOUNT, ACCOUNT_ID, Book
+from neuratrade.rehearsal.tradovate_book import ACCOUNT, Book
 from neuratrade.rehearsal.tradovate_contracts import Contracts
+from neuratrade.rehearsal.tradovate_money import ACCOUNT_ID
 from neuratrade.rehearsal.tradovate_risk import Risk
 from neuratrade.rehearsal.tradovate_terms import terms_of
-from neuratrade.rehearsal.tradovate_words import Failed, Said, TradovateError, day_of, stamp, violations
+from neuratrade.rehearsal.tradovate_words import USD, Failed, Said, TradovateError, day_of, stamp, violations
 
 MOST_SUGGESTED = 20
+NONE = {
+    "userProperty": "userProperties", "property": "properties", "fillPair": "fillPairs",
+    "spreadDefinition": "spreadDefinitions", "orderStrategy": "orderStrategies",
+    "orderStrategyLink": "orderStrategyLinks", "orderStrategyType": "orderStrategyTypes",
+    "userPlugin": "userPlugins", "contractGroup": "contractGroups",
+}  # fmt: skip
+"""Entities the venue synchronises of which this account has none."""
 
 
 class Kind(NamedTuple):
@@ -61,6 +69,9 @@ class Account:
         self.changes: dict[str, Callable[[Said], Said]] = {
             "useraccountautoliq/create": lambda body: risk.set(body, create=True),
             "useraccountautoliq/update": lambda body: risk.set(body, create=False),
+            "useraccountautoliq/updateuserautoliq": lambda body: {
+                "userAccountAutoLiq": risk.set(body, create=False)
+            },
         }
 
     def _kinds(self) -> dict[str, Kind]:
@@ -78,6 +89,8 @@ class Account:
             "cashBalance": Kind(of("cashBalance"), "accountId", "cashBalances"),
             "position": Kind(of("position"), "accountId", "positions"),
             "order": Kind(lambda: [o.row() for o in self._book.orders.values()], "accountId", "orders"),
+            "currency": Kind(lambda: [{"id": USD, "name": "USD", "symbol": "$"}], "", "currencies"),
+            "exchange": Kind(lambda: [{"id": 1, "name": "CME"}], "", "exchanges"),
             "contract": Kind(self._contracts.rows, "contractMaturityId", "contracts"),
             "contractMaturity": Kind(
                 lambda: self._contracts.maturities(self._now_ns()), "productId", "contractMaturities"
@@ -98,6 +111,8 @@ class Account:
             kind = self.kinds.get(name)
             if kind is not None:
                 said[kind.plural] = kind.rows()
+            elif name in NONE:
+                said[NONE[name]] = []
         return said
 
     def _add(self, name: str, kind: Kind) -> None:
@@ -165,16 +180,16 @@ class Account:
         if asked.get("accountId") != ACCOUNT_ID:
             return {"errorText": "Account not found"}
         book, margin = self._book, self._risk.margin_row()
-        total = book.realised - book.fees + book.open_profit
+        total = book.money.realised - book.money.fees + book.money.open_profit
         return {
-            "totalCashValue": book.cash,
+            "totalCashValue": book.money.cash,
             "totalPnL": total,
             "initialMargin": margin["initialMargin"],
             "maintenanceMargin": margin["maintenanceMargin"],
-            "netLiq": book.cash + book.open_profit,
-            "openPnL": book.open_profit,
-            "realizedPnL": book.realised,
-            "weekRealizedPnL": book.rows["cashBalance"][ACCOUNT_ID]["weekRealizedPnL"],
+            "netLiq": book.money.cash + book.money.open_profit,
+            "openPnL": book.money.open_profit,
+            "realizedPnL": book.money.realised,
+            "weekRealizedPnL": book.money.realised_in_all,
         }
 
     def _fee_params(self, asked: Said) -> Said:
@@ -202,7 +217,7 @@ class Account:
         if not isinstance(orders, list) or not orders or asked.get("accountId") != ACCOUNT_ID:
             raise violations(("required", "accountId and orders are required"))
         needed, fee, before = ZERO, ZERO, self._engine.margin()
-        excess = self._book.cash + self._book.open_profit - before
+        excess = self._book.money.cash + self._book.money.open_profit - before
         for body in orders:
             listed = self._contracts.listed.get(int(body.get("contractId", 0)))
             if listed is None or listed.instrument is None:
@@ -235,11 +250,11 @@ class Account:
             "initialMarginReq": before + needed,
             "initialFullMarginReq": before + needed,
             "openCollateralReq": ZERO,
-            "totalCash": self._book.cash,
-            "futuresOpenPnL": self._book.open_profit,
+            "totalCash": self._book.money.cash,
+            "futuresOpenPnL": self._book.money.open_profit,
             "optionsOpenPnL": ZERO,
             "riskCredit": ZERO,
-            "netLiqValue": self._book.cash + self._book.open_profit,
+            "netLiqValue": self._book.money.cash + self._book.money.open_profit,
             "futureCommAndFees": fee,
             "totalCashRequired": needed + fee,
             "excess": excess - needed - fee,

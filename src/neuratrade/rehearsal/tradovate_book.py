@@ -10,13 +10,12 @@ from typing import assert_never
 
 import msgspec
 
-from neuratrade.core.model.decimals import ZERO
 from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.orders import Change, ChangeKind, Execution, SimOrder
 from neuratrade.rehearsal.tradovate_contracts import Contracts
-from neuratrade.rehearsal.tradovate_words import USD, Said, day_of, fee_row, stamp, trade_date
+from neuratrade.rehearsal.tradovate_money import ACCOUNT_ID, Money
+from neuratrade.rehearsal.tradovate_words import Said, day_of, fee_row, stamp, trade_date
 
-ACCOUNT_ID = 77
 ACCOUNT = "DEMO77"
 FIRST_ORDER = 210_000
 KEPT = (
@@ -72,7 +71,7 @@ class Order(msgspec.Struct):
 class Book:
     """All entities of one account that come and go. tell: of each change, with its entity type and event.
 
-    engine: what fills its orders.
+    engine: what fills its orders. money: what the account has.
     """
 
     def __init__(self, engine: MatchingEngine, contracts: Contracts, now_ns: Callable[[], int]) -> None:
@@ -85,37 +84,9 @@ class Book:
         self._entering: Order | None = None
         self._by_engine: dict[int, Order] = {}
         self._last = FIRST_ORDER
-        self._begin = self.cash
-        self._realised: dict[str, Decimal] = {}
+        self.money = Money(engine, now_ns)
         engine.listen(self._hear)
-        self._money("Created")
-
-    @property
-    def cash(self) -> Decimal:
-        """Money of the account without what is open."""
-        return sum(self.engine.account.balances.values(), ZERO)
-
-    @property
-    def realised(self) -> Decimal:
-        """What positions brought on this trade date, before fees."""
-        return self._realised.get(str(day_of(self._now_ns())), ZERO)
-
-    @property
-    def fees(self) -> Decimal:
-        """What was paid in fees on this trade date."""
-        today = day_of(self._now_ns())
-        return sum((done.fee for done in self.engine.executions if day_of(done.at_ns) == today), ZERO)
-
-    @property
-    def open_profit(self) -> Decimal:
-        """What positions would bring now."""
-        total = ZERO
-        for key, holding in self.engine.account.positions.items():
-            quote, contract = self.engine.quotes.get(key), self.engine.contracts[key]
-            mark = None if quote is None else quote.mid
-            if mark is not None:
-                total += (mark - holding.entry_price) * holding.quantity * contract.multiplier
-        return total
+        self._put("cashBalance", self.money.row())
 
     def next_id(self) -> int:
         """A number for an entity."""
@@ -244,12 +215,12 @@ class Book:
         }
         self._put("fill", fill)
         self._put("fillFee", fee_row(done))
-        day = str(day_of(done.at_ns))
-        self._realised.setdefault(day, ZERO)
-        before = sum((row["amount"] for row in self.rows["cashBalance"].values()), ZERO)
-        self._realised[day] += self.cash - before + done.fee
-        self._position(order, done)
-        self._money("Updated")
+        self.money.take(done)
+        rows = self.rows["position"]
+        known = next((row for row in rows.values() if row["contractId"] == order.contract_id), None)
+        position = self.money.position(done, order.contract_id, known)
+        self._put("position", position, "Updated" if known else "Created")
+        self._put("cashBalance", self.money.row(), "Updated")
 
     def _execution(
         self,
@@ -282,49 +253,6 @@ class Book:
             row |= {"lastQty": done.quantity, "lastPx": done.price, "execRefId": str(done.number)}
             row |= {"cumQty": done.total}
         self._put("executionReport", row)
-
-    def _position(self, order: Order, done: Execution) -> None:
-        number = ACCOUNT_ID * 1_000_000 + order.contract_id % 1_000_000
-        day = trade_date(day_of(done.at_ns))
-        known = self.rows["position"].get(number)
-        row: Said = known or {
-            "id": number,
-            "accountId": ACCOUNT_ID,
-            "contractId": order.contract_id,
-            "prevPos": 0,
-            "prevPrice": ZERO,
-        }
-        if known is None or known["tradeDate"] != day:
-            row |= {"bought": 0, "boughtValue": ZERO, "sold": 0, "soldValue": ZERO}
-            if known is not None:
-                row |= {"prevPos": known["netPos"], "prevPrice": known["netPrice"]}
-        holding = self.engine.account.positions[done.symbol]
-        name = "bought" if order.action == "Buy" else "sold"
-        row = {
-            **row,
-            "timestamp": stamp(done.at_ns),
-            "tradeDate": day,
-            "netPos": holding.quantity,
-            "netPrice": holding.entry_price,
-            name: row[name] + done.quantity,
-            f"{name}Value": row[f"{name}Value"] + done.quantity * done.price,
-        }
-        self._put("position", row, "Updated" if known else "Created")
-
-    def _money(self, event: str) -> None:
-        now_ns = self._now_ns()
-        row = {
-            "id": ACCOUNT_ID,
-            "accountId": ACCOUNT_ID,
-            "timestamp": stamp(now_ns),
-            "tradeDate": trade_date(day_of(now_ns)),
-            "currencyId": USD,
-            "amount": self.cash,
-            "realizedPnL": self.realised,
-            "weekRealizedPnL": sum(self._realised.values(), ZERO),
-            "amountSOD": self._begin,
-        }
-        self._put("cashBalance", row, event)
 
     def _put(self, name: str, row: Said, event: str = "Created") -> None:
         self.rows[name][int(row["id"])] = row

@@ -152,6 +152,7 @@ def contract_row(item: Listed) -> Said:
         "id": item.number,
         "name": item.name,
         "contractMaturityId": item.number - FIRST_CONTRACT + FIRST_MATURITY,
+        "timestamp": f"{item.year - 2}-01-01T00:00:00.000Z",
     }
 
 

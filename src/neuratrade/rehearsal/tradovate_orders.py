@@ -10,10 +10,11 @@ from collections.abc import Callable
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.rehearsal.faults import Troubles
 from neuratrade.rehearsal.orders import Rejected, Ticket
-from neuratrade.rehearsal.tradovate_book import ACCOUNT, ACCOUNT_ID, Book, Order
+from neuratrade.rehearsal.tradovate_book import ACCOUNT, Book, Order
 from neuratrade.rehearsal.tradovate_contracts import Contracts, Listed
 from neuratrade.rehearsal.tradovate_hours import Hours
 from neuratrade.rehearsal.tradovate_links import Links
+from neuratrade.rehearsal.tradovate_money import ACCOUNT_ID
 from neuratrade.rehearsal.tradovate_risk import Risk
 from neuratrade.rehearsal.tradovate_terms import Terms, check, terms_of
 from neuratrade.rehearsal.tradovate_words import FAILURES, Failed, Said

@@ -9,15 +9,18 @@ from decimal import Decimal
 
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.rehearsal.matching import MatchingEngine
-from neuratrade.rehearsal.tradovate_book import ACCOUNT_ID, Book
+from neuratrade.rehearsal.tradovate_book import Book
 from neuratrade.rehearsal.tradovate_contracts import Contracts, Listed
 from neuratrade.rehearsal.tradovate_hours import Hours
+from neuratrade.rehearsal.tradovate_money import ACCOUNT_ID
 from neuratrade.rehearsal.tradovate_terms import Terms
 from neuratrade.rehearsal.tradovate_words import Failed, Said, day_of, stamp, violations
 
 LIMITS = (
     "changesLocked",
     "marginPercentageAlert",
+    "marginPercentageLiqOnly",
+    "marginPercentageAutoLiq",
     "dailyLossAlert",
     "dailyLossPercentageAlert",
     "dailyLossLiqOnly",
@@ -29,11 +32,12 @@ LIMITS = (
     "flattenTimestamp",
     "trailingMaxDrawdown",
     "trailingMaxDrawdownLimit",
+    "trailingMaxDrawdownMode",
     "dailyProfitAutoLiq",
     "weeklyProfitAutoLiq",
     "doNotUnlock",
 )
-Tell = Callable[[str, Said, str], None]
+NAMES = ("id", "accountId", "asOwner")
 
 
 class Risk:
@@ -91,6 +95,7 @@ class Risk:
             "totalUsedMargin": held,
             "fullInitialMargin": held,
             "positionMargin": held,
+            "totalUsedFullMargin": held,
         }
 
     def set(self, body: Said, *, create: bool) -> Said:
@@ -98,12 +103,13 @@ class Risk:
         number = body.get("accountId" if create else "id", body.get("accountId"))
         if number != ACCOUNT_ID:
             raise violations(("required", "accountId of this user"))
-        unknown = [name for name in body if name not in (*LIMITS, "id", "accountId")]
+        unknown = [name for name in body if name not in (*LIMITS, *NAMES)]
         if unknown:
             raise violations(*(("unknown", f"{name} is no limit") for name in unknown))
         before = {} if create else self.limits
         event = "Updated" if self.limits else "Created"
-        self.limits = {**before, **body, "id": ACCOUNT_ID}
+        given = {name: value for name, value in body.items() if name in LIMITS}
+        self.limits = {**before, **given, "id": ACCOUNT_ID}
         self._book.tell("userAccountAutoLiq", self.limits, event)
         self.watch()
         return self.limits
@@ -125,7 +131,7 @@ class Risk:
         most = self._number("dailyLossAutoLiq")
         if most is None or self.liquidate_only_since_ns is not None:
             return
-        if self._book.realised - self._book.fees + self._book.open_profit > -most:
+        if self._book.money.realised - self._book.money.fees + self._book.money.open_profit > -most:
             return
         self.liquidate_only_since_ns = self._now_ns()
         self._book.tell("accountRiskStatus", self.status(), "Updated")

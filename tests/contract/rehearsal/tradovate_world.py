@@ -1,4 +1,4 @@
-"""A simulated Tradovate in a test's hand: ES and GC, a clock, and a client of sockets that knows no more than framing."""
+"""A simulated Tradovate in a test's hand: ES and GC, a clock, and a client of sockets that knows only framing."""
 
 import asyncio
 import json
