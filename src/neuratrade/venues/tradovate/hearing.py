@@ -54,7 +54,7 @@ class Hearing:
         self._reports: dict[int, WireCommandReport] = {}
         self._reasons: dict[int, str] = {}
         self._accepted: set[int] = set()
-        self._ended: set[int] = set()
+        self._ended: dict[int, Decimal] = {}
         self.unknown: Counter[str] = Counter()
 
     def is_settled(self, number: int) -> bool:
@@ -175,7 +175,9 @@ class Hearing:
         return self._tell(number, lambda coid: f.OrderAccepted(now_ns, coid, str(number)))
 
     def _end(self, number: int, state: str, filled: Decimal, reason: str) -> list[f.VenueEvent]:
-        self._ended.add(number)
+        if self._ended.get(number) == filled:
+            return []
+        self._ended[number] = filled
         now_ns, words = self._clock.now_ns(), self._reasons.get(number) or reason
         return self._tell(number, lambda coid: end_of(state, coid, filled, words, now_ns))
 

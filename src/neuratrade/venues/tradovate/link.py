@@ -22,8 +22,8 @@ from neuratrade.venues.tradovate.hosts import Hosts
 from neuratrade.venues.tradovate.login import Credentials, Login
 from neuratrade.venues.tradovate.session import Hear, Hostile, Note, Session, open_session
 
-BUDGET = Budget(requests=5000, seconds=3600.0, kept=2000)
-"""Requests an hour, all of them together; a minute allows as many, so the hour is what counts."""
+BUDGET = Budget(requests=800, seconds=600.0, kept=300)
+"""The venue allows 5,000 requests an hour, and 1,000 at once: this stays below both."""
 OPENING_COSTS = 2
 """Requests to bring a connection up: who asks, and what is to be told."""
 
