@@ -25,11 +25,12 @@ from neuratrade.rehearsal.tradovate_money import ACCOUNT_ID
 from neuratrade.rehearsal.tradovate_orders import Orders
 from neuratrade.rehearsal.tradovate_risk import Risk
 from neuratrade.rehearsal.tradovate_streams import TradovateStreams, read
-from neuratrade.rehearsal.tradovate_words import Said, TradovateError
+from neuratrade.rehearsal.tradovate_words import Said, TradovateError, not_found
 
 RULES = Rules(lends=True, ignores_client_ids=True, nets_margin=True)
 KEY = Credentials("rehearsal", "rehearsal-secret", "rehearsal-password")
 """Name, API secret and password (`passphrase`) of a user that is none."""
+GETS = ("auth/renewaccesstoken", "auth/me")
 LOGIN = "auth/accesstokenrequest"
 SUBMITS = ("order/placeorder", "order/placeoso", "order/placeoco")
 CHANGES = ("order/modifyorder", "order/cancelorder", "order/liquidateposition", "order/liquidatepositions")
@@ -60,7 +61,7 @@ class Tradovate(Simulator):
         self.tape = Tape(engine, troubles, now_ns)
         self.door = Door(credentials, troubles, clock)
         self.contracts = Contracts(engine.contracts.values(), year)
-        self.book = Book(engine, self.contracts, clock)
+        self.book = Book(engine, clock)
         self.risk = Risk(engine, self.book, self.contracts, self.hours, clock)
         self.orders = Orders(
             self.book, self.contracts, self.risk, self.hours, troubles, clock, self.submissions
@@ -116,13 +117,14 @@ class Tradovate(Simulator):
         if endpoint == "auth/me":
             return self.door.me()
         self.engine.expire()
+        self.orders.settle()
         operation = (
             self.account.questions.get(endpoint)
             or self.orders.changes.get(endpoint)
             or self.account.changes.get(endpoint)
         )
         if operation is None:
-            raise TradovateError(404, f"Not found: {endpoint}")
+            raise not_found(endpoint)
         try:
             return operation(asked)
         except (ValueError, TypeError, ArithmeticError) as error:
@@ -134,6 +136,8 @@ class Tradovate(Simulator):
         endpoint = request.match_info["path"].strip("/").lower()
         try:
             self.door.count(endpoint)
+            if (request.method == "GET") is not (endpoint in GETS or endpoint in self.account.reads):
+                raise not_found(endpoint)
             asked: Said = dict(request.query) | read(await request.text())
             token = request.headers.get("Authorization", "").removeprefix("Bearer ")
             return _words(200, self.call(endpoint, asked, self.door.session_of(token)))

@@ -17,7 +17,7 @@ from neuratrade.rehearsal.tradovate_contracts import Contracts
 from neuratrade.rehearsal.tradovate_money import ACCOUNT_ID
 from neuratrade.rehearsal.tradovate_risk import Risk
 from neuratrade.rehearsal.tradovate_terms import terms_of
-from neuratrade.rehearsal.tradovate_words import USD, Failed, Said, TradovateError, day_of, stamp, violations
+from neuratrade.rehearsal.tradovate_words import USD, Failed, Said, day_of, not_found, stamp, violations
 
 MOST_SUGGESTED = 20
 NONE = {
@@ -38,7 +38,7 @@ class Kind(NamedTuple):
 
 
 class Account:
-    """One account's answers, by endpoint."""
+    """One account's answers, by endpoint. reads: those that are asked by GET."""
 
     def __init__(
         self,
@@ -64,8 +64,10 @@ class Account:
             "contract/getproductfeeparams": self._fee_params,
             "order/dryrun": self._dry_run,
         }
+        posts = frozenset(self.questions)
         for name, kind in self.kinds.items():
             self._add(name, kind)
+        self.reads = frozenset(self.questions) - posts
         self.changes: dict[str, Callable[[Said], Said]] = {
             "useraccountautoliq/create": lambda body: risk.set(body, create=True),
             "useraccountautoliq/update": lambda body: risk.set(body, create=False),
@@ -122,13 +124,13 @@ class Account:
             number = _number(asked, "id")
             row = next((row for row in kind.rows() if row["id"] == number), None)
             if row is None:
-                raise TradovateError(404, f"Not found: {name} {number}")
+                raise not_found(f"{name} {number}")
             return row
 
         def find(asked: Said) -> object:
             row = next((row for row in kind.rows() if row.get("name") == asked.get("name")), None)
             if row is None:
-                raise TradovateError(404, f"Not found: {asked.get('name')}")
+                raise not_found(str(asked.get("name")))
             return row
 
         def suggest(asked: Said) -> object:

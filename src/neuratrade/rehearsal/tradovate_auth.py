@@ -140,6 +140,10 @@ class Door:
             "organizationName": "",
         }
 
+    def revoke(self, session: Session | None) -> None:
+        """Ends one session."""
+        self.sessions = {token: item for token, item in self.sessions.items() if item is not session}
+
     def forget(self) -> None:
         """Ends all sessions, as a venue does that starts anew."""
         self.sessions.clear()

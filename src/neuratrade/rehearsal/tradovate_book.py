@@ -12,7 +12,6 @@ import msgspec
 
 from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.orders import Change, ChangeKind, Execution, SimOrder
-from neuratrade.rehearsal.tradovate_contracts import Contracts
 from neuratrade.rehearsal.tradovate_money import ACCOUNT_ID, Money
 from neuratrade.rehearsal.tradovate_words import Said, day_of, fee_row, stamp, trade_date
 
@@ -74,12 +73,11 @@ class Book:
     engine: what fills its orders. money: what the account has.
     """
 
-    def __init__(self, engine: MatchingEngine, contracts: Contracts, now_ns: Callable[[], int]) -> None:
+    def __init__(self, engine: MatchingEngine, now_ns: Callable[[], int]) -> None:
         self.orders: dict[int, Order] = {}
         self.rows: dict[str, dict[int, Said]] = {name: {} for name in KEPT}
         self.tell: Tell = lambda *_: None
         self.engine = engine
-        self._contracts = contracts
         self._now_ns = now_ns
         self._entering: Order | None = None
         self._by_engine: dict[int, Order] = {}
@@ -152,7 +150,7 @@ class Book:
         """An order that was taken is refused after all."""
         order.status = "Rejected"
         self.report(order, status, reason, text)
-        self._execution(order, "Rejected", None, reason=reason, text=text)
+        self._execution(order, "Rejected", None, rejectReason=reason, text=text)
         self.tell("order", order.row(), "Updated")
 
     def sim(self, order: Order) -> SimOrder | None:

@@ -154,6 +154,10 @@ class Orders:
         self._book.add(order)
         return order, terms.ticket(client_id, instrument, action, self._hours.ends_ns(now_ns))
 
+    def settle(self) -> None:
+        """Does what the end of an order brings for others."""
+        self._links.settle()
+
     # changing
 
     def modify(self, body: Said) -> Said:

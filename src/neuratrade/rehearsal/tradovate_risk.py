@@ -2,6 +2,7 @@
 
 They are the only protection that outlives the desk. At a limit the venue closes all positions, cancels all
 orders and lets the account only liquidate until the next trade date, or for good where `doNotUnlock` is set.
+Its week is the time since the start here.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from neuratrade.rehearsal.tradovate_contracts import Contracts, Listed
 from neuratrade.rehearsal.tradovate_hours import Hours
 from neuratrade.rehearsal.tradovate_money import ACCOUNT_ID
 from neuratrade.rehearsal.tradovate_terms import Terms
-from neuratrade.rehearsal.tradovate_words import Failed, Said, day_of, stamp, violations
+from neuratrade.rehearsal.tradovate_words import Failed, Said, day_of, instant, stamp, violations
 
 LIMITS = (
     "changesLocked",
@@ -37,6 +38,14 @@ LIMITS = (
     "weeklyProfitAutoLiq",
     "doNotUnlock",
 )
+CLOSING = (
+    "dailyLossAutoLiq",
+    "dailyProfitAutoLiq",
+    "weeklyLossAutoLiq",
+    "weeklyProfitAutoLiq",
+    "trailingMaxDrawdown",
+)
+"""Those that close everything. What is a share of money or margin is kept and not acted upon."""
 NAMES = ("id", "accountId", "asOwner")
 
 
@@ -60,6 +69,7 @@ class Risk:
         self.liquidate_only_since_ns: int | None = None
         self.locked = False
         self.flatten: Callable[[Listed], int] = lambda _listed: 0
+        self._begin = self._highest = self._worth
 
     def status(self) -> Said:
         """The entity `accountRiskStatus`."""
@@ -127,16 +137,48 @@ class Risk:
             raise Failed("LiquidationOnly", "the account may only close what it holds")
 
     def watch(self) -> None:
-        """Liquidates where a limit is reached."""
-        most = self._number("dailyLossAutoLiq")
-        if most is None or self.liquidate_only_since_ns is not None:
+        """Liquidates where a limit is reached, or lets the account only liquidate where that is its limit."""
+        self._highest = max(self._highest, self._worth)
+        at = instant(self.limits["flattenTimestamp"]) if "flattenTimestamp" in self.limits else None
+        if at is not None and self._now_ns() >= at:
+            del self.limits["flattenTimestamp"]
+            self._flatten_all()
+        if self.liquidate_only_since_ns is not None:
             return
-        if self._book.money.realised - self._book.money.fees + self._book.money.open_profit > -most:
+        closes = any(self._is_reached(name) for name in CLOSING)
+        if not closes and not self._is_reached("dailyLossLiqOnly"):
             return
         self.liquidate_only_since_ns = self._now_ns()
         self._book.tell("accountRiskStatus", self.status(), "Updated")
+        if closes:
+            self._flatten_all()
+
+    def _flatten_all(self) -> None:
         for listed in self._contracts.listed.values():
             self.flatten(listed)
+
+    @property
+    def _worth(self) -> Decimal:
+        return self._book.money.cash + self._book.money.open_profit
+
+    def _is_reached(self, name: str) -> bool:
+        most = self._number(name)
+        if most is None:
+            return False
+        money = self._book.money
+        day = money.realised - money.fees + money.open_profit
+        week = self._worth - self._begin
+        match name:
+            case "dailyLossAutoLiq" | "dailyLossLiqOnly":
+                return day <= -most
+            case "dailyProfitAutoLiq":
+                return day >= most
+            case "weeklyLossAutoLiq":
+                return week <= -most
+            case "weeklyProfitAutoLiq":
+                return week >= most
+            case _:
+                return self._highest - self._worth >= most
 
     def _number(self, name: str) -> Decimal | None:
         value = self.limits.get(name)

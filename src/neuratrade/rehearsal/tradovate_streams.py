@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 BEAT = "[]"
 SILENT_S = 30
 """A client that says nothing for so long is gone."""
+MOST_SOCKETS = 50
+"""With one more, the session of the oldest is revoked."""
 SYNC_TOPIC = "props "
 TO_COME = 0.000_001
 
@@ -56,6 +58,7 @@ class TradovateStreams:
         self._venue = venue
         self.hub = Hub(venue.troubles)
         self.silent_s = SILENT_S
+        self.sockets: list[_Socket] = []
         self._count = 0
         venue.book.tell = self._tell
         venue.engine.watch(self._quoted)
@@ -68,6 +71,9 @@ class TradovateStreams:
         await response.send_str("o")
         self._count += 1
         socket = _Socket(self._count, venue.now_ns, request)
+        self.sockets.append(socket)
+        if len(self.sockets) > MOST_SOCKETS:
+            venue.door.revoke(self.sockets[0].session)
         try:
             await self.hub.serve(
                 response,
@@ -78,6 +84,7 @@ class TradovateStreams:
                 last=lambda: self._last(socket),
             )
         finally:
+            self.sockets.remove(socket)
             for call in socket.calls:
                 call.cancel()
         return response

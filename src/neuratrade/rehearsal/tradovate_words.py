@@ -60,6 +60,11 @@ def violations(*lines: tuple[str, str]) -> TradovateError:
     return TradovateError(400, {"violations": [{"constraint": a, "description": b} for a, b in lines]})
 
 
+def not_found(what: str) -> TradovateError:
+    """The answer to what is not there: its text is in quotes, as recorded from the venue."""
+    return TradovateError(404, f'"Not found: {what}"')
+
+
 def stamp(at_ns: int) -> str:
     """A time as the venue writes it."""
     whole, rest = divmod(at_ns, NS_PER_SECOND)

@@ -1,4 +1,4 @@
-"""A simulated Tradovate in a test's hand: ES and GC, a clock, and a client of sockets that knows only framing."""
+"""A simulated Tradovate in a test's hand: ES and GC, a clock, and a client that knows only framing."""
 
 import asyncio
 import json
@@ -16,15 +16,11 @@ from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.tradovate import KEY, RULES, Tradovate
 from neuratrade.rehearsal.tradovate_hours import Hours
 from neuratrade.rehearsal.warp import WarpClock, WarpLoop
+from tests.contract.rehearsal import tradovate_schema as schema
 
 D = Decimal
 BEGIN_NS = 1_795_446_000 * NS_PER_SECOND
 """Monday 2026-11-23, 15:00 UTC: 09:00 in Chicago."""
-ENTITIES = [
-    "user", "account", "accountRiskStatus", "marginSnapshot", "userAccountAutoLiq", "cashBalance", "position",
-    "order", "contract", "contractMaturity", "product", "command", "commandReport", "executionReport",
-    "orderVersion", "fill", "fillFee",
-]  # fmt: skip
 LOGIN = {
     "name": KEY.key, "password": KEY.passphrase, "appId": "neuratrade", "appVersion": "1",
     "deviceId": "rehearsal-device", "cid": 1, "sec": KEY.secret,
@@ -42,6 +38,7 @@ def future(asset: str, tick: str, multiplier: int, commission: str = "2.50") -> 
 
 ES = future("ESZ6", "0.25", 50)
 GC = future("GCZ6", "0.10", 100)
+ES_ID, GC_ID = 3_000_001, 3_000_005
 
 
 class World:
@@ -90,13 +87,24 @@ class World:
         """An order for ES unless `symbol` says otherwise."""
         return await self.post("order/placeorder", **terms(action, quantity, kind, **more))
 
-    async def line(self, token: str | None = None, *names: str) -> "Line":
-        """A socket, authorised, told of all entities unless names say which."""
+    async def bare(self, token: str | None = None) -> "Line":
+        """A socket that is authorised and told of nothing yet."""
+        line = await self.door()
+        assert (await line.ask("authorize", token or self.token))["s"] == 200
+        return line
+
+    async def door(self) -> "Line":
+        """A socket that is open."""
         line = Line(await self.http.ws_connect(f"{self.venue.ws_base}/v1/websocket"))
         self.lines.append(line)
-        await line.opened()
-        assert (await line.ask("authorize", token or self.token))["s"] == 200
-        await line.ask("user/syncrequest", {"splitResponses": False, "entityTypes": list(names) or ENTITIES})
+        await line.until(lambda: line.frames)
+        return line
+
+    async def line(self, token: str | None = None, *names: str) -> "Line":
+        """A socket that is told of all entities, unless names say which."""
+        line = await self.bare(token)
+        asked = list(names) or list(schema.ENTITIES)
+        await line.ask("user/syncrequest", {"splitResponses": False, "entityTypes": asked})
         return line
 
 
@@ -120,6 +128,12 @@ class Line:
                 await self.socket.send_str("[]")
 
     async def _listen(self) -> None:
+        try:
+            await self._frames()
+        finally:
+            self._came.set()
+
+    async def _frames(self) -> None:
         async for message in self.socket:
             text = str(message.data)
             self.frames.append(text)
@@ -127,20 +141,25 @@ class Line:
                 if "i" in item:
                     self.answers[item["i"]] = item
                 else:
+                    if item["e"] == "props":
+                        schema.check(item["d"]["entityType"], item["d"]["entity"])
                     self.events.append(item)
             self._came.set()
-        self._came.set()
 
     async def until(self, done: Any) -> None:
         """Waits until something is so, or the socket is closed."""
-        while not done() and not self.tasks[0].done():
+        while not done() and not self.is_over:
             self._came.clear()
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(3600):
                 await self._came.wait()
 
-    async def opened(self) -> None:
-        """Waits for the first frame."""
-        await self.until(lambda: self.frames)
+    @property
+    def is_over(self) -> bool:
+        """Whether the connection has ended. Raises what was wrong with a frame."""
+        listening = self.tasks[0]
+        if listening.done() and not listening.cancelled():
+            listening.result()
+        return listening.done()
 
     async def send(self, endpoint: str, body: Any = None, query: str = "") -> int:
         """Sends a request; its number."""
@@ -173,6 +192,32 @@ def terms(action: str, quantity: int, kind: str = "Market", **more: Any) -> dict
     } | more  # fmt: skip
 
 
+def bracket(action: str, quantity: int, kind: str = "Market", **more: Any) -> dict[str, Any]:
+    """The body of a purchase or sale with a target and a stop around it."""
+    exit_ = "Sell" if action == "Buy" else "Buy"
+    legs = {
+        "bracket1": {"action": exit_, "orderType": "Limit", "price": 6950, "clOrdId": "target"},
+        "bracket2": {"action": exit_, "orderType": "Stop", "stopPrice": 6880, "clOrdId": "stop"},
+    }
+    return terms(action, quantity, kind, **(legs | more))
+
+
+async def status(world: World, number: int) -> str:
+    """Where an order stands."""
+    return str((await world.get("order/item", id=number))["ordStatus"])
+
+
+async def net(world: World, contract: int = ES_ID) -> int:
+    """What is held of a contract."""
+    return sum(row["netPos"] for row in await world.get("position/list") if row["contractId"] == contract)
+
+
+async def reasons(world: World) -> list[tuple[str, str]]:
+    """What command reports said against orders."""
+    rows = await world.get("commandReport/list")
+    return [(row["commandStatus"], row["rejectReason"]) for row in rows if "rejectReason" in row]
+
+
 @asynccontextmanager
 async def tradovate(
     *plan: Fault,
@@ -196,6 +241,8 @@ async def tradovate(
             yield world
         finally:
             for line in world.lines:
+                # Raises what was wrong with a frame nobody waited for.
+                assert line.is_over in (True, False)
                 await line.socket.close()
                 for task in line.tasks:
                     task.cancel()
