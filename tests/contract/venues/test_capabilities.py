@@ -14,6 +14,8 @@ from neuratrade.venues.alpaca.venue import RULES as RULES_OF_ALPACA
 from neuratrade.venues.ccxt.dialects import DIALECTS, dialect_of
 from neuratrade.venues.paper.venue import CAPABILITIES as OF_PAPER
 from neuratrade.venues.port import Capabilities, DeadMan, NativeExit
+from neuratrade.venues.tradovate.venue import CAPABILITIES as OF_TRADOVATE
+from neuratrade.venues.tradovate.venue import RULES as RULES_OF_TRADOVATE
 
 TABLE = "| what the adapter says |"
 KNOWN = "| |"
@@ -24,18 +26,21 @@ COLUMNS = {
     "Binance USD-M": "binanceusdm",
     "Kraken spot": "kraken",
     "OKX spot": "okx",
+    "Tradovate": "tradovate",
     "others of ccxt": "an exchange nobody knows",
 }
 
 
 def capabilities(name: str) -> Capabilities:
     """What an adapter says of its venue."""
-    return {"paper": OF_PAPER, "alpaca": OF_ALPACA}.get(name) or dialect_of(name).capabilities
+    own = {"paper": OF_PAPER, "alpaca": OF_ALPACA, "tradovate": OF_TRADOVATE}
+    return own.get(name) or dialect_of(name).capabilities
 
 
 def rules(name: str) -> VenueRules:
     """How brackets are kept at a venue."""
-    return {"paper": PAPER_RULES, "alpaca": RULES_OF_ALPACA}.get(name) or dialect_of(name).rules
+    own = {"paper": PAPER_RULES, "alpaca": RULES_OF_ALPACA, "tradovate": RULES_OF_TRADOVATE}
+    return own.get(name) or dialect_of(name).rules
 
 
 def rate(able: Capabilities) -> str:

@@ -62,6 +62,11 @@ class Scene:
         self.notes: list[str] = []
         self.lost: Exception | None = None
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether the stream that was listened to was not lost."""
+        return self.lost is None
+
     def quote(self, bid: str, ask: str, size: int = 50) -> None:
         """The market stands at these prices."""
         now_ns = self.clock.now_ns()
