@@ -60,12 +60,7 @@ class Scene:
         self.clock = clock
         self.told: list[f.VenueEvent | StreamOpened] = []
         self.notes: list[str] = []
-        self.lost: Exception | None = None
-
-    @property
-    def is_heard(self) -> bool:
-        """Whether the stream that was listened to was not lost."""
-        return self.lost is None
+        self.losses: list[Exception] = []
 
     def quote(self, bid: str, ask: str, size: int = 50) -> None:
         """The market stands at these prices."""
@@ -110,7 +105,7 @@ class Scene:
             async for item in self.venue.events():
                 self.told.append(item)
         except Exception as error:
-            self.lost = error
+            self.losses.append(error)
             raise
 
     @asynccontextmanager
