@@ -79,7 +79,7 @@ class Hearing:
         coid = self._register.coid(number)
         if coid is None:
             return []
-        return [build(coid) for build in self._kept.pop(number, [])]
+        return _known(coid, self._kept.pop(number, []))
 
     def _read(self, entity: msgspec.Struct) -> list[f.VenueEvent]:
         match entity:
@@ -184,10 +184,16 @@ class Hearing:
     def _tell(self, number: int, build: Build) -> list[f.VenueEvent]:
         coid = self._register.coid(number)
         if coid is not None:
-            return [build(coid)]
+            return _known(coid, [build])
         self._kept.setdefault(number, []).append(build)
         self._doubt(number)
         return []
+
+
+def _known(coid: str, builds: list[Build]) -> list[f.VenueEvent]:
+    """Events of an order whose id is known. Of one that is not ours, executions alone are told."""
+    events = [build(coid) for build in builds]
+    return [event for event in events if coid or isinstance(event, f.OrderFilled)]
 
 
 def busted(fill: WireFill, coid: str, now_ns: int) -> f.VenueEvent:

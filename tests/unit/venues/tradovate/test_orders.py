@@ -272,3 +272,71 @@ async def test_a_caller_who_gives_up_takes_nobody_elses_connection_down() -> Non
         asked[0].cancel()
         await asyncio.gather(*asked[1:])
         assert scene.simulator.door.logins == 1
+
+
+def lagging(simulator: Tradovate) -> None:
+    """The list of an order's fills lacks the newest."""
+    ask = simulator.account.questions["fill/deps"]
+    simulator.account.questions["fill/deps"] = lambda asked: list(ask(asked))[:-1]  # type: ignore[call-overload]
+
+
+@warped
+async def test_a_filled_order_whose_fills_are_not_all_listed_is_not_believed() -> None:
+    async with on_stage(dress=lagging) as scene:
+        scene.quote("6000", "6000.25", size=1)
+        await scene.submit(order("it", Side.BUY, 2))
+        with pytest.raises(Doubtful, match="the order is filled, fills of 1 are listed"):
+            await scene.look_up("it")
+
+
+@warped
+async def test_an_end_whose_fills_fall_short_of_the_exchanges_own_count_is_not_believed() -> None:
+    async with on_stage(dress=lagging) as scene:
+        await scene.submit(order("it", Side.BUY, 2, limit="5990"))
+        scene.quote("5989", "5989.75", size=1)
+        scene.quote("6000", "6000.25")
+        await scene.cancel("it")
+        await asyncio.sleep(1.0)
+        with pytest.raises(Doubtful, match="1 of it are filled, fills of 0 are listed"):
+            await scene.look_up("it")
+
+
+@warped
+async def test_what_the_venue_closed_itself_is_told_as_such_and_as_no_order_of_ours() -> None:
+    async with on_stage() as scene, scene.listening():
+        await scene.submit(order("it", Side.BUY, 2))
+        await asyncio.sleep(1.0)
+        before = len(scene.told)
+        body = {"accountId": 77, "contractId": 3_000_001, "admin": True, "isAutomated": True}
+        scene.simulator.orders.liquidate(body)
+        await asyncio.sleep(2.0)
+        assert scene.told[before:] == []
+        seen = await scene.venue.snapshot("main")
+        assert [fill.client_order_id for fill in seen.fills] == ["it"]
+        assert [(fill.side, fill.quantity) for fill in seen.liquidations] == [(Side.SELL, D(2))]
+
+
+@warped
+async def test_the_newest_terms_of_an_order_hold_in_whichever_order_they_come() -> None:
+    async with on_stage() as scene:
+        await scene.submit(order("it", Side.SELL, 2, stop="5990"))
+        number = scene.venue._registered.number("it")
+        for version, level in ((900_002, 5980), (900_001, 5970)):
+            row = {"id": version, "orderId": number, "orderQty": 2, "orderType": "Stop", "stopPrice": level}
+            scene.prop("orderVersion", row)
+        await asyncio.sleep(0.2)
+        assert scene.venue._registered.versions[number or 0].stop_price == 5980
+
+
+@warped
+async def test_money_is_told_whole() -> None:
+    async with on_stage() as scene:
+        await scene.submit(order("it", Side.BUY, 2))
+        scene.quote("6010", "6010.25")
+        told = await scene.venue.money()
+        assert told.total_cash_value == D("4999995.50")
+        assert told.open_pnl is not None
+        assert told.open_pnl > 0
+        assert told.initial_margin is not None
+        assert told.initial_margin > 0
+        assert told.realised_pnl == 0
