@@ -100,7 +100,10 @@ class Tradovate(Simulator):
 
     def trouble_answer(self, status: int) -> web.Response:
         """Without a word where it is too much, else as what stands before the venue has it."""
-        return web.Response(status=status) if status == 429 else _words(status, "Service is unavailable")
+        if status != 429:
+            return _words(status, "Service is unavailable")
+        self.door.overload()
+        return web.Response(status=429)
 
     def way(self) -> float:
         """Seconds a message takes one way."""

@@ -63,7 +63,11 @@ class _Budget:
 
 
 class Door:
-    """Who may come in. credentials: name and password (`passphrase`), and the API secret (`secret`)."""
+    """Who may come in. credentials: name and password (`passphrase`), and the API secret (`secret`).
+
+    overload_s: for how long everything stops after an overload that the plan has; zero where one request is
+    refused and no more.
+    """
 
     def __init__(self, credentials: Credentials, troubles: Troubles, now_ns: Callable[[], int]) -> None:
         self.credentials = credentials
@@ -73,6 +77,7 @@ class Door:
         self.logins = 0
         self.renewals = 0
         self.stopped_until_ns = 0
+        self.overload_s = 0.0
         self._troubles = troubles
         self._now_ns = now_ns
         self._requests = _Budget(REQUESTS)
@@ -89,6 +94,12 @@ class Door:
         if not within or now_ns < self.stopped_until_ns:
             self.stopped_until_ns = now_ns + HOUR_NS
             raise TradovateError(429)
+
+    def overload(self) -> None:
+        """Stops everything as long as an overload of the plan does."""
+        until_ns = self._now_ns() + round(self.overload_s * NS_PER_SECOND)
+        if self.overload_s:
+            self.stopped_until_ns = max(self.stopped_until_ns, until_ns)
 
     def session_of(self, token: str) -> Session | None:
         """The session of a token (of either kind) that holds."""

@@ -191,6 +191,7 @@ class TradovateStreams:
     def _fail(self, socket: _Socket, fault: Fault, number: int) -> None:
         match fault.kind:
             case FaultKind.RATE_LIMITED | FaultKind.RATE_LIMITED_AFTER:
+                self._venue.door.overload()
                 self.hub.publish(_events([{"s": 429, "i": number}]), socket.own)
             case FaultKind.SERVER_ERROR | FaultKind.SERVER_ERROR_AFTER:
                 said = {"s": 500, "i": number, "d": "Internal server error"}

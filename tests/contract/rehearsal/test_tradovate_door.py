@@ -2,7 +2,8 @@
 
 import pytest
 
-from neuratrade.rehearsal.faults import Fault, FaultKind
+from neuratrade.core.model.market import NS_PER_SECOND
+from neuratrade.rehearsal.faults import Act, Fault, FaultKind
 from neuratrade.rehearsal.tradovate_auth import Penalty
 from tests.contract.rehearsal.tradovate_world import World, terms, tradovate
 from tests.unit.rehearsal.exchange import warped
@@ -84,7 +85,9 @@ async def test_a_renewed_session_goes_on_under_another_token_and_keeps_its_socke
         assert (await me(world, before), await me(world, world.token)) == (401, 200)
         await world.clock.sleep(70 * 60)
         assert (await line.ask("account/list"))["s"] == 200
-        # Over the socket as well.
+        # It is still one session: another does not end it.
+        await world.login()
+        assert (await line.ask("account/list"))["s"] == 200
         assert (await line.ask("auth/renewaccesstoken"))["d"]["userId"] == 5
 
 
@@ -97,7 +100,9 @@ async def test_a_third_session_ends_the_oldest_and_says_so_to_its_socket() -> No
         assert await me(world, first) == 200
         await world.login()
         assert await me(world, first) == 401
+        begin_ns = world.clock.now_ns()
         await line.until(lambda: line.is_over)
+        assert world.clock.now_ns() - begin_ns < 5 * NS_PER_SECOND
         assert line.events[-1] == {"e": "shutdown", "d": {"reasonCode": "ConnectionQuotaReached"}}
 
 
@@ -139,6 +144,24 @@ async def test_five_thousand_requests_an_hour_are_all_there_are_by_socket_too() 
         number = await line.send("account/list")
         await line.until(lambda: number in line.answers)
         assert line.answers[number] == {"s": 429, "i": number}
+
+
+@warped
+async def test_an_overload_of_the_plan_may_stop_everything_for_longer() -> None:
+    plan = [Fault(5.0, FaultKind.RATE_LIMITED, on=Act.ASK), Fault(200.0, FaultKind.RATE_LIMITED, on=Act.ASK)]
+    async with tradovate(*plan) as world:
+        world.venue.door.overload_s = 60.0
+        line = await world.bare()
+        await world.clock.sleep(5)
+        assert (await line.ask("account/list"))["s"] == 429
+        await world.clock.sleep(61)
+        assert (await line.ask("account/list"))["s"] == 200
+        await world.clock.sleep(200)
+        assert (await world.ask("GET", "account/list"))[0] == 429
+        assert (await line.ask("account/list"))["s"] == 429
+        await world.clock.sleep(61)
+        # Asked again before its time: an hour now.
+        assert (await line.ask("account/list"))["s"] == 429
 
 
 @warped

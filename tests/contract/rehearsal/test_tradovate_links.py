@@ -102,3 +102,11 @@ async def test_a_trailing_stop_follows_and_never_goes_back() -> None:
         assert refused["failureReason"] == "TrailingStopNonOrderQtyModify"
         world.quote("6910.00", "6910.25")
         assert (await status(world, number), await net(world)) == ("Filled", 0)
+
+
+@warped
+async def test_a_linked_order_works_on_when_the_other_is_cancelled() -> None:
+    async with tradovate() as world:
+        said = await world.post("order/placeoso", **bracket("Buy", 1))
+        await world.post("order/cancelorder", orderId=said["oso1Id"], isAutomated=True)
+        assert await status(world, said["oso2Id"]) == "Working"
