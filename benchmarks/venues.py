@@ -2,9 +2,9 @@
 
 Everything is on one loop in one process, in real time: the desk of the rehearsals, adapter, simulator. An
 order has arrived when the simulator has its last byte. The floor is a bare aiohttp POST of the same bytes to
-the same simulator, by turns with ours; what the row states is how much longer ours took. Orders are limit
-orders that nobody meets; each is withdrawn by the desk before the next. Few are sent where the venue allows
-few requests a minute, since the desk keeps to that.
+the same simulator (or a bare frame, where orders go over a socket), by turns with ours; what the row states
+is how much longer ours took. Orders are limit orders that nobody meets; each is withdrawn by the desk before
+the next. Few are sent where the venue allows few requests a minute, since the desk keeps to that.
 """
 
 import asyncio
@@ -53,7 +53,9 @@ class Arrivals:
         return self._next
 
     def _see(self, method: str, path: str, body: bytes) -> None:
-        if method == "POST" and self._next is not None and not self._next.done():
+        # Over a socket other requests carry bodies too, and may come in between.
+        is_order = method == "POST" or (method == "WS" and path.endswith("/order/placeorder"))
+        if is_order and self._next is not None and not self._next.done():
             self.last = (path, body)
             self._next.set_result(time.perf_counter_ns())
 
@@ -113,11 +115,24 @@ async def _one(company: Company, contract: Instrument, arrivals: Arrivals, now_n
 async def _bare(session: aiohttp.ClientSession, simulator: Simulator, arrivals: Arrivals) -> float:
     """Milliseconds from nothing but the bytes of that order to the venue."""
     path, body = arrivals.last
+    if path.endswith("/order/placeorder"):
+        return await _bare_frame(session, simulator, arrivals)
     arrived = arrivals.expect()
     began_ns = time.perf_counter_ns()
     async with session.post(f"{simulator.base}{path}", data=body) as answer:
         await answer.read()
     return (await arrived - began_ns) / NS_PER_MS
+
+
+async def _bare_frame(session: aiohttp.ClientSession, simulator: Simulator, arrivals: Arrivals) -> float:
+    """The same over a socket that stands. Nobody is logged in there, so nothing comes of it."""
+    path, body = arrivals.last
+    async with session.ws_connect(f"{simulator.ws_base}/v1/websocket") as socket:
+        await socket.receive()
+        arrived = arrivals.expect()
+        began_ns = time.perf_counter_ns()
+        await socket.send_str(f"{path[1:]}\n1\n\n{body.decode()}")
+        return (await arrived - began_ns) / NS_PER_MS
 
 
 async def _until(true: Callable[[], bool]) -> None:
@@ -130,7 +145,7 @@ def _rows(name: str, ours: list[float], bare: list[float]) -> list[Row]:
     cut, floor = quantiles(ours, n=100), quantiles(bare, n=100)
     return [
         {
-            "name": f"{name}: intent to order at its simulator, over a bare POST, p50 of {len(ours)}",
+            "name": f"{name}: intent to order at its simulator, over a bare request, p50 of {len(ours)}",
             "value": round(cut[49] - floor[49], 2),
             "unit": "ms",
             "target": TARGET_MS,
@@ -150,22 +165,30 @@ def _rows(name: str, ours: list[float], bare: list[float]) -> list[Row]:
     ]
 
 
+def _price(contract: Instrument) -> Decimal:
+    """At which a unit or a contract is worth `PRICE`."""
+    return PRICE / contract.multiplier
+
+
 def _quote(contract: Instrument, at_ns: int) -> Quote:
-    return Quote(contract.key, at_ns, PRICE, PRICE + contract.tick, Decimal(5), Decimal(5))
+    return Quote(
+        contract.key, at_ns, _price(contract), _price(contract) + contract.tick, Decimal(5), Decimal(5)
+    )
 
 
 def _history(contract: Instrument, now_ns: int) -> list[Bar]:
     first_ns = now_ns - now_ns % NS_PER_MINUTE - 60 * NS_PER_MINUTE
-    high, low = PRICE * Decimal("1.001"), PRICE * Decimal("0.999")
+    price = _price(contract)
+    high, low = price * Decimal("1.001"), price * Decimal("0.999")
     return [
         Bar(
             contract.key,
             NS_PER_MINUTE,
             first_ns + n * NS_PER_MINUTE,
-            PRICE,
+            price,
             high,
             low,
-            PRICE,
+            price,
             Decimal(10_000),
         )
         for n in range(60)
@@ -174,7 +197,7 @@ def _history(contract: Instrument, now_ns: int) -> list[Bar]:
 
 def _intent(contract: Instrument, number: int, now_ns: int) -> OpenIntent:
     """A limit order to buy a little below the market, withdrawn after 0.2 s."""
-    price = contract.round_price(PRICE * Decimal("0.9995"))
+    price = contract.round_price(_price(contract) * Decimal("0.9995"))
     return OpenIntent(
         intent_id=f"bench-{number}",
         account_id=ACCOUNT,

@@ -177,7 +177,7 @@ def state_of(facts: Iterable[f.Fact]) -> DeskState:
 
 
 def _started(stage: Stage, signer: Ed25519Signer, now_ns: int, *, fresh: bool) -> f.RunStarted:
-    limits = limits_of(LIFTED)
+    limits = limits_of({**LIFTED, **stage.limits})
     return f.RunStarted(
         at_ns=now_ns,
         run_id=RUN,

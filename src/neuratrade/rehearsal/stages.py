@@ -37,6 +37,7 @@ class Stage:
     beside: what else is told of and never traded: a contract that falls silent is only known for silent where
     another goes on. data: who tells prices, where that is not the venue itself. told: makes recorded bars
     those of its market, by a seed. sessions: when that is open, as the venue tells.
+    limits: of the gate, where the defaults would let not even the smallest order pass.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Stage:
     data: MakeSimulator | None = None
     told: Callable[[Sequence[Bar], int], list[Bar]] = lambda bars, _: list(bars)
     sessions: Callable[[Venue], AsyncIterator[SessionMoved]] | None = None
+    limits: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def contracts(self) -> tuple[Instrument, ...]:
@@ -245,6 +247,54 @@ def _okx() -> Stage:
     return _exchange(Okx, "okx", contract, RULES, REHEARSAL_KEY)
 
 
+def _tradovate() -> Stage:
+    from neuratrade.rehearsal.tradovate import KEY, RULES, Tradovate
+    from neuratrade.rehearsal.tradovate_hours import AlwaysOpen
+    from neuratrade.venues.tradovate.login import Credentials as Login
+    from neuratrade.venues.tradovate.venue import RULES as KEPT
+    from neuratrade.venues.tradovate.venue import TradovateVenue
+
+    contract = Instrument(
+        "ESZ6",
+        "tradovate",
+        InstrumentKind.FUTURE,
+        "ES",
+        "USD",
+        tick=Decimal("0.25"),
+        lot=Decimal(1),
+        min_quantity=Decimal(1),
+        min_notional=Decimal(0),
+        multiplier=Decimal(50),
+        commission=Decimal("2.25"),
+        initial_margin=Decimal("0.06"),
+        maintenance_margin=Decimal("0.055"),
+    )
+
+    def simulator(engine: MatchingEngine, troubles: Troubles, now_ns: Callable[[], int]) -> Simulator:
+        # The market of a play is a recording of one that never closes.
+        return Tradovate(engine, troubles, now_ns, hours=AlwaysOpen())
+
+    def venue(
+        simulator: Simulator, account_id: str, contracts: Sequence[Instrument], clock: Clock
+    ) -> AbstractAsyncContextManager[Venue]:
+        given = Login(KEY.key, KEY.passphrase, 1, KEY.secret, "rehearsal")
+        return TradovateVenue(account_id, contracts, given, clock, simulator.base, allow_unverified=True)
+
+    return Stage(
+        "tradovate",
+        contract,
+        {"USD": Decimal(2_000_000)},
+        "USD",
+        KEPT,
+        simulator,
+        venue,
+        RULES,
+        price_scale=Decimal("0.0625"),
+        # One contract is worth more than all that the defaults, made for coins, let be held.
+        limits={"order_usd": "4000000", "total_usd": "4000000"},
+    )
+
+
 STAGES: dict[str, Callable[[], Stage]] = {
     "alpaca": _alpaca,
     "alpaca_stocks": _alpaca_stocks,
@@ -252,4 +302,5 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "binanceusdm": _binanceusdm,
     "kraken": _kraken,
     "okx": _okx,
+    "tradovate": _tradovate,
 }

@@ -19,6 +19,7 @@ SANDBOXES = frozenset(
         "demo-fapi.binance.com",
         "api-testnet.bybit.com",
         "demo-futures.kraken.com",
+        "demo.tradovateapi.com",
     }
 )
 

@@ -43,6 +43,7 @@ from neuratrade.venues.paper.costs import PaperCosts
 from neuratrade.venues.paper.exchange import PaperExchange
 from neuratrade.venues.paper.venue import PaperVenue
 from neuratrade.venues.port import Cleared, StreamOpened, Venue, clear
+from tests.contract.venues.whole import FACTOR, Whole, quote_up, small, up
 from tests.unit.hands.test_sender import ENVELOPE
 
 D = Decimal
@@ -54,6 +55,10 @@ LATER_S = 120.0
 SETTLES_S = 3.0
 """By then all that happened was told."""
 VENUES = ("paper", *STAGES)
+WHOLE = ("tradovate",)
+"""Venues of whole contracts: see `whole.py`."""
+RICHER = 10
+"""How many times richer an account of whole contracts is here than in a play: the suite trades more."""
 NO_WIRE = {"paper": "the paper venue lives in memory: no request or answer of it is lost on a wire"}
 COIN = Instrument(
     "BTC/USDT", "paper", InstrumentKind.SPOT, "BTC", "USDT",
@@ -68,6 +73,7 @@ NEVER: tuple[bytes, ...] = (
     b"otoco",
 )
 NEVER += (b"orderList", b"order_class", b"close[", b"closePosition")
+NEVER += (b"placeoso", b"placeoco", b"startorderstrategy")
 """Words of dead man's switches and of native brackets."""
 Told = f.VenueEvent | StreamOpened
 
@@ -136,6 +142,10 @@ class Stand:
         """What stands for the venue."""
         assert self._simulator is not None, "nothing stands for the paper venue: it is itself"
         return self._simulator
+
+    def sent(self, request: OrderRequest) -> OrderRequest:
+        """An order as the venue gets it."""
+        return up(request) if self.name in WHOLE else request
 
     def quote(self, bid: str, ask: str, size: str = "1000") -> None:
         """The market stands at these prices."""
@@ -281,12 +291,14 @@ async def on_stand(
             stand = _on_paper(clock, foreign=foreign)
         else:
             stage = STAGES[name]()
-            balances = {**stage.balances, **({"DOGE": D(7)} if foreign else {})}
+            balances = {**stage.balances, **({"DOGE": D(7)} if foreign and name not in WHOLE else {})}
+            if name in WHOLE:
+                balances = {currency: amount * RICHER for currency, amount in balances.items()}
             stage = replace(stage, balances=balances)
             if allow_unverified:
                 stage = replace(stage, venue=_vouched(name))
             troubles = Troubles(plan, clock.now_ns, BEGIN_NS)
-            stand = await _simulated(stage, clock, troubles, stack, dress)
+            stand = await _simulated(stage, clock, troubles, stack, dress, foreign=foreign)
         stand.quote("100", "100.1")
         yield stand
         said = [(word, item) for item in stand.asked for word in NEVER if word in item.whole]
@@ -308,9 +320,13 @@ async def _simulated(
     troubles: Troubles,
     stack: AsyncExitStack,
     dress: Callable[[Simulator], None] | None,
+    *,
+    foreign: bool,
 ) -> Stand:
     listed = [stage.contract]
-    if not stage.contract.is_derivative:
+    if stage.name in WHOLE:
+        listed.append(msgspec.structs.replace(stage.contract, asset="DOGEZ6", base="DOGE"))
+    elif not stage.contract.is_derivative:
         # Where holdings are listed by market, one has to be listed for a holding that is not ours.
         other = stage.contract.asset.replace(stage.contract.base, "DOGE")
         listed.append(msgspec.structs.replace(stage.contract, asset=other, base="DOGE"))
@@ -320,8 +336,32 @@ async def _simulated(
     simulator.witness = lambda *request: asked.append(Asked(*request))
     if dress is not None:
         dress(simulator)
+    if foreign and stage.name in WHOLE:
+        _hold_another(simulator, listed[-1], clock)
     venue = await stack.enter_async_context(stage.venue(simulator, ACCOUNT, [stage.contract], clock))
+    if stage.name in WHOLE:
+        divided, contract = Whole(venue, cleared), small(stage.contract)
+        return Stand(
+            stage.name, contract, divided, clock, lambda q: engine.quote(quote_up(q)), simulator, asked
+        )
     return Stand(stage.name, stage.contract, venue, clock, engine.quote, simulator, asked)
+
+
+def _hold_another(simulator: Simulator, contract: Instrument, clock: WarpClock) -> None:
+    """Seven of another contract are held, which nobody here traded."""
+    simulator.engine.quote(Quote(contract.key, clock.now_ns(), D(1), D(1), D(1000), D(1000)))
+    venue: Any = simulator
+    venue.orders.place(
+        {
+            "action": "Buy",
+            "symbol": contract.asset,
+            "orderQty": int(7 * FACTOR),
+            "orderType": "Market",
+            "accountId": 77,
+            "accountSpec": "DEMO77",
+            "isAutomated": True,
+        }
+    )
 
 
 def _vouched(name: str) -> MakeVenue:

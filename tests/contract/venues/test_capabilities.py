@@ -13,6 +13,8 @@ from neuratrade.venues.alpaca.terms import COINS, STOCKS
 from neuratrade.venues.ccxt.dialects import DIALECTS, dialect_of
 from neuratrade.venues.paper.venue import CAPABILITIES as OF_PAPER
 from neuratrade.venues.port import Capabilities, DeadMan, NativeExit
+from neuratrade.venues.tradovate.venue import CAPABILITIES as OF_TRADOVATE
+from neuratrade.venues.tradovate.venue import RULES as RULES_OF_TRADOVATE
 
 TABLE = "| what the adapter says |"
 KNOWN = "| |"
@@ -24,19 +26,30 @@ COLUMNS = {
     "Binance USD-M": "binanceusdm",
     "Kraken spot": "kraken",
     "OKX spot": "okx",
+    "Tradovate": "tradovate",
     "others of ccxt": "an exchange nobody knows",
 }
 
 
 def capabilities(name: str) -> Capabilities:
     """What an adapter says of its venue."""
-    known = {"paper": OF_PAPER, "alpaca": COINS.capabilities, "alpaca_stocks": STOCKS.capabilities}
+    known = {
+        "paper": OF_PAPER,
+        "alpaca": COINS.capabilities,
+        "alpaca_stocks": STOCKS.capabilities,
+        "tradovate": OF_TRADOVATE,
+    }
     return known.get(name) or dialect_of(name).capabilities
 
 
 def rules(name: str) -> VenueRules:
     """How brackets are kept at a venue."""
-    known = {"paper": PAPER_RULES, "alpaca": COINS.rules, "alpaca_stocks": STOCKS.rules}
+    known = {
+        "paper": PAPER_RULES,
+        "alpaca": COINS.rules,
+        "alpaca_stocks": STOCKS.rules,
+        "tradovate": RULES_OF_TRADOVATE,
+    }
     return known.get(name) or dialect_of(name).rules
 
 

@@ -14,11 +14,12 @@ from neuratrade.venues.alpaca.venue import AlpacaVenue
 from neuratrade.venues.ccxt.exchange import Keys as CcxtKeys
 from neuratrade.venues.ccxt.venue import CcxtVenue
 from neuratrade.venues.keys import KeyCheck
+from neuratrade.venues.tradovate.venue import TradovateVenue
 from tests.contract.rehearsal.binance_world import BTC, binance, place_of
 from tests.contract.venues.stand import VENUES, on_all_venues, on_stand, warped
 
 WORDS = "allow_unverified=True"
-ASKED = [name for name in VENUES if name not in ("paper", "alpaca", "alpaca_stocks")]
+ASKED = [name for name in VENUES if name not in ("paper", "alpaca", "alpaca_stocks", "tradovate")]
 
 
 def withdrawing(simulator: Simulator) -> None:
@@ -98,7 +99,7 @@ def test_a_venue_that_cannot_be_asked_is_opened_only_where_somebody_vouches_for_
 
 def test_the_words_name_an_argument_that_is_there() -> None:
     argument = WORDS.partition("=")[0]
-    for adapter in (AlpacaVenue, CcxtVenue):
+    for adapter in (AlpacaVenue, CcxtVenue, TradovateVenue):
         assert inspect.signature(adapter).parameters[argument].default is False
 
 

@@ -1,11 +1,12 @@
 """The contract of every venue: what leaves is exact, and leaves in the order of its urgency."""
 
 import asyncio
+import json
 import re
 from decimal import Decimal
+from typing import Any
 from urllib.parse import parse_qsl
 
-import msgspec
 import pytest
 
 from neuratrade.core.model.errors import Refused
@@ -21,11 +22,15 @@ SUBMITS: tuple[str, ...] = (
     "/fapi/v1/algoOrder",
     "/AddOrder",
 )
-SUBMITS += ("/trade/order", "/trade/batch-orders", "/trade/order-algo")
+SUBMITS += ("/trade/order", "/trade/batch-orders", "/trade/order-algo", "/order/placeorder")
 EXPONENT = re.compile(r"[-+]?[\d.]+[eE][-+]?\d+")
-QUANTITY = ("qty", "quantity", "volume", "sz")
+QUANTITY = ("qty", "quantity", "volume", "sz", "orderQty")
 LIMIT = ("limit_price", "price", "px", "price2", "slOrdPx", "orderPx")
 STOP = ("stop_price", "stopPrice", "triggerPrice", "price", "slTriggerPx", "triggerPx")
+
+QUESTIONS = {"kraken": {"GET", "POST"}, "tradovate": {"WS"}}
+RESTS_S = {"tradovate": 3700.0}
+"""How long a venue wants to be left alone after it said "too many"."""
 
 
 def submissions(stand: Stand) -> list[Asked]:
@@ -33,7 +38,7 @@ def submissions(stand: Stand) -> list[Asked]:
     return [
         item
         for item in stand.asked
-        if item.method == "POST" and item.path.partition("?")[0].endswith(SUBMITS)
+        if item.method in ("POST", "WS") and item.path.partition("?")[0].endswith(SUBMITS)
     ]
 
 
@@ -41,7 +46,9 @@ def fields_of(asked: Asked) -> dict[str, object]:
     """What a request says, field by field, as it went over the wire."""
     body = asked.body.decode()
     if body[:1] in ("{", "["):
-        said = msgspec.json.decode(body)
+        # Where prices are JSON numbers, their text is what counts: a float would have lost it.
+        numbers: dict[str, Any] = {"parse_float": str, "parse_int": str} if asked.method == "WS" else {}
+        said = json.loads(body, **numbers)
         row = said[0] if isinstance(said, list) else said
         assert isinstance(row, dict)
         return row
@@ -72,9 +79,10 @@ async def test_numbers_leave_as_exact_text_without_exponent_or_float(name: str) 
             stand.asked.clear()
             await stand.submit(request)
             (asked,) = submissions(stand)
+            sent = stand.sent(request)
             said = fields_of(asked)
             assert not [field for field, text in said.items() if EXPONENT.fullmatch(str(text))]
-            wanted = {QUANTITY: request.quantity, LIMIT: request.limit_price, STOP: request.stop_price}
+            wanted = {QUANTITY: sent.quantity, LIMIT: sent.limit_price, STOP: sent.stop_price}
             for names, number in wanted.items():
                 if number is None:
                     continue
@@ -83,9 +91,9 @@ async def test_numbers_leave_as_exact_text_without_exponent_or_float(name: str) 
                 assert number in [Decimal(str(text)) for text in texts], (names, said)
             placed = stand.simulator.engine.find(request.client_order_id)
             assert placed is not None
-            assert placed.ticket.quantity == request.quantity
+            assert placed.ticket.quantity == sent.quantity
             assert (placed.ticket.limit_price, placed.ticket.stop_price) == (
-                request.limit_price, request.stop_price,
+                sent.limit_price, sent.stop_price,
             )  # fmt: skip
 
 
@@ -147,7 +155,7 @@ async def test_after_a_refusal_for_load_questions_wait_and_protection_does_not(n
         asked = asyncio.create_task(stand.venue.ping())
         await asyncio.wait_for(stand.submit(stand.protective("stop", "50")), 0.9)
         assert not asked.done()
-        await asyncio.wait_for(asked, 30.0)
+        await asyncio.wait_for(asked, RESTS_S.get(name, 30.0))
 
 
 @on_all_venues(but=NO_WIRE)
@@ -162,7 +170,7 @@ async def test_questions_change_nothing(name: str) -> None:
         assert stand.asked
         assert not submissions(stand)
         assert not stand.simulator.engine.orders
-        assert {item.method for item in stand.asked} <= ({"GET", "POST"} if name == "kraken" else {"GET"})
+        assert {item.method for item in stand.asked} <= QUESTIONS.get(name, {"GET"})
 
 
 @on_all_venues(but=NO_WIRE)
