@@ -1,8 +1,8 @@
 """What both of Barchart's protocols come down to: ticks of its own symbols, each with how late it is.
 
-A transport speaks one protocol over one connection and nothing else. It does not connect anew, maps no symbol,
-keeps no price, and invents no time: what the wire does not tell is None. What it cannot read never ends it; it
-is left out, counted by kind, and told once a kind.
+A transport speaks one protocol over one connection and nothing else. It does not connect anew, maps no
+symbol, keeps no price, and invents no time: what the wire does not tell is None. What it cannot read never
+ends it; it is left out, counted by kind, and told once a kind.
 """
 
 from collections import Counter
