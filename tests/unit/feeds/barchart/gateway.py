@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from decimal import Decimal
+from typing import TypeVar
 
 import pytest
 
@@ -20,6 +21,7 @@ from neuratrade.rehearsal.openfeed import PASSWORD, USERNAME, OpenfeedSimulator
 from neuratrade.rehearsal.warp import WarpClock, WarpLoop
 
 D = Decimal
+T = TypeVar("T")
 BEGIN_NS = 1_790_000_010 * NS_PER_SECOND
 """In September 2026."""
 
@@ -95,7 +97,7 @@ class Listener:
         except Exception as error:  # noqa: BLE001 - the test looks at it
             self.error = error
 
-    def of(self, kind: type) -> list[Tick]:
+    def of(self, kind: type[T]) -> list[T]:
         """What was told of a kind."""
         return [tick for tick in self.ticks if isinstance(tick, kind)]
 
