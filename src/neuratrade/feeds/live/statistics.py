@@ -5,6 +5,8 @@ cannot write it goes on. Whoever reads it is told when it was written, since a d
 one behind.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -52,6 +54,11 @@ class ConnectionReading(msgspec.Struct, frozen=True):
     def is_over(self) -> bool:
         """Whether nothing is connected anew."""
         return bool(self.ended)
+
+    @property
+    def reconnects(self) -> int:
+        """How often it stood anew."""
+        return max(0, self.opened - 1)
 
 
 class _Symbol:
@@ -108,6 +115,27 @@ def write_reading(path: Path, reading: ConnectionReading) -> None:
     new = path.with_name(f".{path.name}.new")
     new.write_bytes(msgspec.json.encode(reading))
     new.replace(path)
+
+
+class ReadingFile:
+    """Keeps the newest reading in a file. note: told the first time that fails; the feed goes on."""
+
+    def __init__(self, path: Path, note: Callable[[str], None]) -> None:
+        self._path = path
+        self._note = note
+        self._failed = False
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+    def __call__(self, reading: ConnectionReading) -> None:
+        try:
+            write_reading(self._path, reading)
+        except OSError as error:
+            if not self._failed:
+                self._note(f"{self._path}: the statistics of the feed cannot be written ({error.strerror})")
+            self._failed = True
+        else:
+            self._failed = False
 
 
 def read_reading(path: Path) -> ConnectionReading | None:
