@@ -6,13 +6,8 @@ from contextlib import aclosing, asynccontextmanager
 from decimal import Decimal
 from typing import TypeVar
 
-import pytest
-
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.market import NS_PER_SECOND, Quote, Trade
-
-pytest.importorskip("openfeed")
-
 from neuratrade.feeds.barchart.openfeed import Login, OpenfeedTransport, Service
 from neuratrade.feeds.barchart.transport import BarchartTransport, Tick
 from neuratrade.rehearsal.faults import Fault, Troubles

@@ -10,6 +10,7 @@ from neuratrade.feeds.barchart.hosts import check_url
 from neuratrade.feeds.barchart.openfeed import Login, Service
 from neuratrade.feeds.barchart.transport import UNKNOWN_DELAY, ClockTick, Opened, QuoteTick, TradeTick
 from neuratrade.rehearsal.faults import Fault, FaultKind
+from neuratrade.rehearsal.openfeed import framed
 from tests.unit.feeds.barchart.gateway import (
     BEGIN_NS,
     GC,
@@ -22,7 +23,6 @@ from tests.unit.feeds.barchart.gateway import (
 )
 from tests.unit.rehearsal.exchange import warped
 
-framed = pytest.importorskip("neuratrade.rehearsal.openfeed").framed
 PASSWORD = "a-password-nobody-may-read"
 
 
