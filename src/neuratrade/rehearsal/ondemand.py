@@ -23,7 +23,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class OnDemand:
-    """Two of its questions. code: what every answer says instead, None for what is due. mode: R, I or D."""
+    """Two of its questions. code: what every answer says instead, None for what is due. mode: R, I or D;
+    delay_ns: how long its minutes are kept back.
+    """
 
     def __init__(
         self,
@@ -35,6 +37,7 @@ class OnDemand:
     ) -> None:
         self.code: int | None = None
         self.mode = "R"
+        self.delay_ns = 0
         self.asked: list[str] = []
         self._engine = engine
         self._tape = tape
@@ -62,11 +65,11 @@ class OnDemand:
             return _answer(204, "Success, but no content to return.")
         begin, end = _local(query.get("startDate", "19700101")), _local(query.get("endDate", "21000101"))
         span_ns = int(query.get("interval", "1")) * NS_PER_MINUTE
-        now_ns = self._now_ns()
+        newest_ns = self._now_ns() - self.delay_ns
         bars = [
             bar
             for bar in self._tape.bars(key, span_ns)
-            if begin <= bar.open_ns < end and bar.volume and bar.open_ns <= now_ns
+            if begin <= bar.open_ns < end and bar.volume and bar.open_ns <= newest_ns
         ]
         if query.get("order") == "desc":
             bars.reverse()

@@ -4,8 +4,8 @@ Pieces are stamped with the time they are received, as everything that comes thr
 by the venue's times of its trades. What came too late to be the present is dropped and counted. Nothing here
 ends by itself: a venue that cannot be reached is tried for ever, and the desk is told that prices stalled.
 Where to connect anew would do harm, nothing is, and prices stay stalled: what is held is still watched.
-Prices that the venue tells late are none of the present either: they are counted, and their instrument is
-stalled.
+Prices that the venue tells late are none of the present either: they are counted, their instrument is
+stalled, and none of its minutes is told, so that its last price grows old and nothing is opened on it.
 """
 
 import asyncio
@@ -225,7 +225,7 @@ class LiveFeed:
     # what is told late
 
     async def _take_delayed(self, piece: Delayed, silence: Silence, now_ns: int) -> None:
-        """Nothing of it is a price; its minutes are asked for, since what is heard makes none."""
+        """Nothing of it is a price."""
         key, symbol = piece.instrument, self.statistics.symbols[piece.instrument]
         if piece.minutes is not None:
             silence.heard(key, now_ns)
@@ -280,6 +280,8 @@ class LiveFeed:
                 await self._queue.put(by_close[at_ns])
 
     async def _bars(self, minutes: Minutes, close_ns: int, source: MarketSource) -> list[Bar]:
+        if self._delayed.get(minutes.instrument.key):
+            return []
         try:
             async with asyncio.timeout(ASK_S):
                 return await minutes.ended_by(close_ns, source.history)

@@ -93,8 +93,9 @@ def print_feed(feed: Feed) -> None:
             console().print(feed.problem)
         return
     state = "open" if reading.is_open else "ended" if reading.is_over else "lost"
-    written = f"{feed.age_s:.0f} s ago" + ("" if feed.is_current else "; nobody tells more")
-    head = table(f"feed of {reading.venue}: {state}, {written}", "what", "value")
+    written = f"as of {feed.age_s:.0f} s ago" + ("" if feed.is_current else "; nobody tells more")
+    head = table("live feed", "what", "value")
+    head.add_row("connection", f"{reading.venue}: {state}, {written}")
     if reading.is_over:
         head.add_row("ended for good", reading.ended)
     head.add_row("messages", str(reading.pieces))

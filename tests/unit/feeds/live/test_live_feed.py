@@ -232,11 +232,14 @@ def test_an_instrument_of_which_nobody_knows_yet_whether_it_is_told_late_waits_f
     assert notes == []
 
 
-def test_while_delayed_the_minutes_are_those_that_the_venue_has() -> None:
-    each: list[Say] = [lambda _: Delayed(BTC.key, -1), wait(10.0)]
-    told, _, _ = heard(Script([opened, trade, *each * 20]), 100.0)
+def test_no_minute_is_told_while_delayed_and_those_of_meanwhile_as_the_venue_has_them() -> None:
+    late: list[Say] = [lambda _: Delayed(BTC.key, -1), wait(10.0)]
+    present: list[Say] = [trade, wait(10.0)]
+    told, _, _ = heard(Script([opened, *late * 20, *present * 10]), 300.0)
+    first = next(place for place, item in enumerate(told) if isinstance(item, list))
+    assert any(isinstance(item, Trade) for item in told[:first]), "none before a price of the present"
     closes = [bars[-1].close_ns for bars in of(list, told)]
-    assert closes[-2:] == [BEGIN_NS + 30 * S, BEGIN_NS + 90 * S], "also that in which nothing was heard"
+    assert closes == [closes[0] + n * M for n in range(len(closes))], "no gap"
 
 
 def test_a_connection_that_beats_is_kept_while_its_market_is_closed() -> None:
