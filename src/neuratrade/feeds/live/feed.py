@@ -227,6 +227,9 @@ class LiveFeed:
     async def _take_delayed(self, piece: Delayed, silence: Silence, now_ns: int) -> None:
         """Nothing of it is a price."""
         key, symbol = piece.instrument, self.statistics.symbols[piece.instrument]
+        if piece.minutes is None and self._delayed.get(key):
+            # A new connection has yet to show otherwise.
+            return
         if piece.minutes is not None:
             silence.heard(key, now_ns)
             symbol.delayed += 1

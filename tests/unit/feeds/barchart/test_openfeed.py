@@ -321,6 +321,73 @@ def test_trades_that_do_not_make_the_last_price_are_left_out(kind: str) -> None:
     play()
 
 
+@pytest.mark.parametrize("where", ["message", "book"])
+def test_quotes_of_one_participant_are_none_of_the_market(where: str) -> None:
+    @warped
+    async def play() -> None:
+        async with gateway() as world:
+            transport = world.transport()
+            async with listening(world, transport) as heard:
+                message = world.simulator._update("ESZ26")
+                message.marketUpdate.bbo.bidPrice = 58_000_000
+                (message.marketUpdate if where == "message" else message.marketUpdate.bbo).regional = True
+                before = len(heard.of(QuoteTick))
+                world.simulator.send(framed(message))
+                await world.clock.sleep(0.5)
+                assert len(heard.of(QuoteTick)) == before
+                assert transport.tally.unused["quotes and trades of one participant"] == 1
+
+    play()
+
+
+@warped
+async def test_a_side_that_is_not_told_is_gone_and_a_price_of_zero_with_a_size_is_a_price() -> None:
+    async with gateway() as world, listening(world, world.transport(), ("GCZ26",)) as heard:
+        message = world.simulator._update("GCZ26")
+        message.marketUpdate.bbo.offerQuantity = 4
+        world.simulator.send(framed(message))
+        await world.clock.sleep(0.5)
+        told = heard.of(QuoteTick)[-1]
+        assert (told.bid, told.bid_size, told.ask, told.ask_size) == (None, D(0), D(0), D(4))
+
+
+@warped
+async def test_a_book_that_is_cleared_has_no_side() -> None:
+    async with gateway() as world, listening(world, world.transport()) as heard:
+        world.quote("5800.25", "5800.50")
+        message = world.simulator._update("ESZ26")
+        message.marketUpdate.clearBook.reserved = 1
+        await world.clock.sleep(0.1)
+        world.simulator.send(framed(message))
+        await world.clock.sleep(0.5)
+        assert (heard.of(QuoteTick)[-1].bid, heard.of(QuoteTick)[-1].ask) == (None, None)
+
+
+@warped
+async def test_an_index_has_a_value_and_no_size() -> None:
+    async with gateway() as world, listening(world, world.transport()) as heard:
+        message = world.simulator._update("ESZ26")
+        message.marketUpdate.index.last = 187_500
+        world.simulator.send(framed(message))
+        await world.clock.sleep(0.5)
+        told = heard.of(TradeTick)[-1]
+        assert (told.price, told.size) == (D("18.75"), D(0))
+
+
+@warped
+async def test_sizes_have_denominators_of_their_own() -> None:
+    async with gateway() as world, listening(world, world.transport()) as heard:
+        definition = world.simulator._definition("ESZ26")
+        definition.instrumentDefinition.quantityDenominator = 100
+        definition.instrumentDefinition.bidOfferQuantityDenominator = 10
+        world.simulator.send(framed(definition))
+        world.quote("5800.25", "5800.50", size=7)
+        world.trade("5800.25", quantity=3)
+        await world.clock.sleep(0.5)
+        assert heard.of(QuoteTick)[-1].bid_size == D("0.7")
+        assert heard.of(TradeTick)[-1].size == D("0.03")
+
+
 @pytest.mark.parametrize(
     ("url", "allowed"),
     [

@@ -242,6 +242,14 @@ def test_no_minute_is_told_while_delayed_and_those_of_meanwhile_as_the_venue_has
     assert closes == [closes[0] + n * M for n in range(len(closes))], "no gap"
 
 
+def test_what_was_told_late_stays_so_on_a_new_connection_until_it_shows_otherwise() -> None:
+    late, unknown = (lambda _: Delayed(BTC.key, -1)), (lambda _: Delayed(BTC.key, None))
+    script = Script([unknown, opened, late, fails(OSError())], [unknown, opened, wait(600.0)])
+    told, _, feed = heard(script, 90.0)
+    assert of(list, told) == []
+    assert feed.statistics.symbols[BTC.key].delay_minutes == -1
+
+
 def test_a_connection_that_beats_is_kept_while_its_market_is_closed() -> None:
     each: list[Say] = [lambda _: Beat(), wait(10.0)]
     script = Script([opened, quote(), *each * 360])
