@@ -16,7 +16,7 @@ CUT_SHORT = "messages without an end"
 JUNK = "bytes that belong to no message"
 ENDLESS = "messages that are too long"
 
-# Where nothing matches, the message that begins there is not whole yet.
+# The last part takes all there is of a message that is not whole, so that no place is searched twice.
 _NEXT = re.compile(
     r"(?P<message>"
     r"\x01\#[0-9]{14}"  # the clock, whose length is known
@@ -27,7 +27,8 @@ _NEXT = re.compile(
     r")"
     r"|(?P<gap>[\r\n\x03]+)"
     r"|(?P<cut>\x01[^\x01\x03\n]*(?=[\x01\n])|%[^\x01\n]*(?=\x01))"
-    r"|(?P<junk>[^\x01\x03\r\n%+-][^\x01\n]*(?=[\x01\n]))",
+    r"|(?P<junk>[^\x01\x03\r\n%+-][^\x01\n]*(?=[\x01\n]))"
+    r"|(?P<open>.+)",
     re.DOTALL,
 )
 _END = re.compile(r"[\x01\n]")
@@ -73,10 +74,10 @@ def _cut(buffer: str, at: int, found: list[str]) -> int:
     """Finds messages from a place on; returns where one begins that is not whole, or is too long."""
     for match in _NEXT.finditer(buffer, at):
         end = match.end()
-        if match.start() != at or end - at > MOST_CHARACTERS:
+        kind = match.lastgroup
+        if kind == "open" or end - at > MOST_CHARACTERS:
             break
         at = end
-        kind = match.lastgroup
         if kind == "message":
             found.append(match[0])
         elif kind in _BROKEN:
