@@ -22,11 +22,11 @@ _NEXT = re.compile(
     r"\x01\#[0-9]{14}"  # the clock, whose length is known
     # After ETX: a time; the beginning of one and then something else; or none, as the next byte shows.
     r"|\x01[^\x01\x03\n]*\x03(?:" + NINE_BYTES + r"|\x14(?=.{8})|(?=[^\x14]))"
-    r"|%[^\x01\n]*(?=\n)"
-    r"|[+-][^\x01\n]*(?=[\x01\n])"
+    r"|%[^\x01\r\n]*(?=[\r\n])"
+    r"|[+-][^\x01\r\n]*(?=[\x01\r\n])"
     r")"
     r"|(?P<gap>[\r\n\x03]+)"
-    r"|(?P<cut>\x01[^\x01\x03\n]*(?=[\x01\n])|%[^\x01\n]*(?=\x01))"
+    r"|(?P<cut>\x01[^\x01\x03\n]*(?=[\x01\n])|%[^\x01\r\n]*(?=\x01))"
     r"|(?P<junk>[^\x01\x03\r\n%+-][^\x01\n]*(?=[\x01\n]))"
     r"|(?P<open>.+)",
     re.DOTALL,

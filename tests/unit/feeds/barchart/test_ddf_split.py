@@ -24,7 +24,7 @@ def in_pieces(text: str, cuts: random.Random, longest: int) -> list[str]:
 
 def test_a_stream_is_cut_alike_in_one_piece_and_in_any_other() -> None:
     dice, cuts = Dice(3), random.Random(3)
-    texts = [dice.message() for _ in range(3_000)]
+    texts = [dice.message() for _ in range(600)]
     for end in ("\n", "\r\n", "\n\n"):
         stream = "".join(text + end for text in texts)
         whole = Splitter().feed(stream)
@@ -36,7 +36,7 @@ def test_a_stream_is_cut_alike_in_one_piece_and_in_any_other() -> None:
 
 def test_messages_with_times_need_nothing_between_them() -> None:
     dice = Dice(4)
-    texts = [text for text in (dice.message() for _ in range(2_000)) if text[:2] in ("\x012", "\x01#")]
+    texts = [text for text in (dice.message() for _ in range(800)) if text[:2] in ("\x012", "\x01#")]
     stream = "".join(texts)
     assert Splitter().feed(stream + "\n") == texts
     assert in_pieces(stream + "\n", random.Random(4), 30) == texts
@@ -83,11 +83,11 @@ def test_half_a_time_is_not_filled_up_from_the_next_message() -> None:
 
 def test_what_never_ends_is_given_up_and_no_more_than_a_bound_is_kept() -> None:
     splitter = Splitter()
-    found: list[str] = []
+    found = splitter.feed("\x012ESZ6")
     for _ in range(100):
-        found += splitter.feed("\x012ESZ6" + "x" * 10_000 if not found else "x" * 10_000)
+        found += splitter.feed("x" * 10_000)
         assert len(splitter._rest) <= MOST_CHARACTERS
-    assert found == [Broken(ENDLESS), *[Broken(CUT_SHORT)] * (len(found) - 1)]
+    assert found == [Broken(ENDLESS)]
     assert splitter.feed(GOOD)[-1] == GOOD[:-1]
 
 

@@ -82,12 +82,12 @@ def test_it_is_counted_by_kind_told_once_and_costs_no_other_message(name: str) -
 def test_a_flood_that_never_ends_is_bounded_and_the_feed_is_there_behind_it() -> None:
     tally = Tally()
     reader = JerqReader({"ESZ6": "ESZ26"}, tally, lambda: NOW_NS)
-    for _ in range(1_000):
-        assert not reader.ticks(b"\x012ESZ6,7\x02AM10" if not tally.unreadable else b"9" * 4_096)
+    assert not reader.ticks(b"\x012ESZ6,7\x02AM10")
+    for _ in range(500):
         assert not reader.ticks(b"9" * 4_096)
         assert len(reader._splitter._rest) <= ddf_split.MOST_CHARACTERS
     assert len(reader.ticks(GOOD)) == 1
-    assert tally.unreadable[ddf_split.ENDLESS] >= 1
+    assert tally.unreadable == {ddf_split.ENDLESS: 1}
 
 
 def test_data_of_what_nobody_asked_for_is_counted_and_kept_nowhere() -> None:

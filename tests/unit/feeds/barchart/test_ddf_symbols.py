@@ -1,0 +1,34 @@
+"""Symbols of the wire and ours are the same contract, and nothing that is no symbol gets into a command."""
+
+import pytest
+
+from neuratrade.core.model.errors import UsageError
+from neuratrade.feeds.barchart.ddf_symbols import from_wire, to_wire, wire_names
+
+
+@pytest.mark.parametrize(
+    ("symbol", "wire"),
+    [("ESZ26", "ESZ6"), ("NQH27", "NQH7"), ("GCZ26", "GCZ6"), ("^XAUUSD", "^XAUUSD"), ("$VIX", "$VIX"), ("TSLA", "TSLA")],
+)  # fmt: skip
+def test_a_symbol_goes_to_the_wire_and_comes_back(symbol: str, wire: str) -> None:
+    assert to_wire(symbol, 2026) == wire
+    assert from_wire(wire, 2026) == symbol
+
+
+def test_a_digit_is_of_the_year_that_comes_next() -> None:
+    assert from_wire("ESH5", 2026) == "ESH35"
+    assert to_wire("ESH35", 2026) == "ESH5"
+
+
+@pytest.mark.parametrize(
+    "symbol", ["ES*0", "ESZ36", "ESZ25", "", "ESZ6=Ssc", "ES,NQ", "ES\r\nLOGOUT", "es z6", "É", "A" * 40]
+)
+def test_what_has_no_name_on_the_wire_is_refused(symbol: str) -> None:
+    with pytest.raises(UsageError):
+        to_wire(symbol, 2026)
+
+
+def test_two_symbols_never_share_a_name() -> None:
+    assert wire_names(["ESZ26", "$VIX", "ESZ26"], 2026) == {"ESZ6": "ESZ26", "$VIX": "$VIX"}
+    with pytest.raises(UsageError):
+        wire_names(["ESZ26", "ESZ6"], 2026)
