@@ -44,6 +44,8 @@ class Rules(NamedTuple):
     ended when its stop is reached and the money is gone.
     frees_client_ids: whether a client id may be used again once its order is over.
     fee_step: the books keep fees in such steps, rounded down; zero where they keep every digit.
+    ignores_client_ids: whether an order of a client id that is there already is one more order.
+    nets_margin: whether the part of an order that only closes a position needs no margin.
     """
 
     locks_sales: bool = True
@@ -52,6 +54,8 @@ class Rules(NamedTuple):
     locks_conditionals: bool = True
     frees_client_ids: bool = False
     fee_step: Decimal = ZERO
+    ignores_client_ids: bool = False
+    nets_margin: bool = False
 
 
 class MatchingEngine:
@@ -119,6 +123,22 @@ class MatchingEngine:
             contract = self.contracts[key]
             held += contract.notional(holding.quantity, holding.entry_price) * contract.initial_margin
         return held
+
+    def takeable(self, ticket: Ticket) -> Decimal:
+        """How much an order would find at once."""
+        quote, contract = self.quotes.get(ticket.symbol), self.contracts[ticket.symbol]
+        best = None if quote is None else quote.ask if ticket.side is Side.BUY else quote.bid
+        if quote is None or best is None:
+            return ZERO
+        size = (quote.ask_size if ticket.side is Side.BUY else quote.bid_size) * self.share
+        total = ZERO
+        for depth in range(MOST_LEVELS):
+            price = best + contract.tick * depth * ticket.side.sign
+            if ticket.limit_price is not None and (ticket.limit_price - price) * ticket.side.sign < 0:
+                break
+            taken = self._taken.get((contract.key, ticket.side, price), ZERO)
+            total += contract.round_quantity(max(size - taken, ZERO))
+        return total
 
     # requests
 
@@ -194,7 +214,7 @@ class MatchingEngine:
         contract = self.contracts.get(ticket.symbol)
         if contract is None:
             raise Rejected(Reason.UNKNOWN_SYMBOL, ticket.symbol)
-        known = self.find(ticket.client_id)
+        known = None if self.rules.ignores_client_ids else self.find(ticket.client_id)
         if known is not None and (known.is_live or not self.rules.frees_client_ids):
             raise Rejected(Reason.DUPLICATE, ticket.client_id)
         self._check_grid(contract, ticket.quantity, ticket.limit_price, ticket.stop_price)
@@ -229,7 +249,7 @@ class MatchingEngine:
         if contract.is_derivative:
             if ticket.reduce_only or not price:
                 return False
-            needed = contract.notional(asked, price) * contract.initial_margin
+            needed = contract.notional(self._opened(ticket, asked), price) * contract.initial_margin
             return needed > self.account.balances.get(contract.quote, ZERO) - self.margin()
         if ticket.side is Side.BUY:
             return asked * price > self.free(contract.quote)
@@ -243,8 +263,16 @@ class MatchingEngine:
         """Whether the margin is missing for what an order of a derivative would still open."""
         if not contract.is_derivative or order.ticket.reduce_only or price is None:
             return False
-        needed = contract.notional(quantity - order.filled, price) * contract.initial_margin
+        opened = self._opened(order.ticket, quantity - order.filled)
+        needed = contract.notional(opened, price) * contract.initial_margin
         return needed > self.account.balances.get(contract.quote, ZERO) - self.margin()
+
+    def _opened(self, ticket: Ticket, quantity: Decimal) -> Decimal:
+        """What of an order ties up margin."""
+        if not self.rules.nets_margin:
+            return quantity
+        closed = max(-self.account.position(ticket.symbol) * ticket.side.sign, ZERO)
+        return max(quantity - closed, ZERO)
 
     # fills
 

@@ -214,12 +214,14 @@ class Hub:
         *,
         topics: set[str] | None = None,
         idle: Frame | None = None,
+        last: Callable[[], list[Frame]] = list,
     ) -> None:
         """Serves one connection until it ends or the plan cuts it.
 
         hear: answers what the client says. listens: whether it is to be told what happens by now. is_over:
         whether the venue ends it by itself, once what it was told is said. topics: what it is told of,
         everything where None; `hear` may change them. idle: what it is told while there is nothing to tell.
+        last: what it is told before the venue goes down or ends it by itself.
         """
         queue: asyncio.Queue[Frame] = asyncio.Queue()
         self._connections[queue] = _Connection(topics, listens)
@@ -228,10 +230,14 @@ class Hub:
         try:
             while not listening.done():
                 if self._is_cut(cuts):
+                    for frame in last() if self._troubles.is_on(FaultKind.MAINTENANCE) else ():
+                        await send(socket, frame)
                     await socket.close(code=1011, message=b"going away")
                     return
                 await self._send_next(socket, queue, idle)
                 if is_over() and queue.empty():
+                    for frame in last():
+                        await send(socket, frame)
                     await socket.close(code=1008)
                     return
         except ConnectionError:
