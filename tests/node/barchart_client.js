@@ -11,7 +11,7 @@ for (const name of ['log', 'debug', 'info', 'warn', 'error', 'trace']) {
 
 const Connection = require('@barchart/marketdata-api-js/lib/connection/Connection');
 const Environment = require('@barchart/marketdata-api-js/lib/environment/EnvironmentForNode');
-const axios = require('axios');
+const axios = require(require.resolve('axios', { paths: [require.resolve('@barchart/marketdata-api-js/package.json')] }));
 
 // It asks the vendor for the names of exchanges, which it does without where nobody answers.
 axios.interceptors.request.use(() => Promise.reject(new Error('no network in a test')));
