@@ -1,5 +1,6 @@
 """A JERQ server with a market on it: ES and gold, quoted and traded."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -55,6 +56,15 @@ class JerqWorld:
     def trade(self, contract: Instrument, price: str, size: int) -> None:
         """Somebody trades."""
         self.server.tape.play(Trade(contract.key, time.time_ns(), D(price), D(size), aggressor_buy=True))
+
+
+async def heard(world: JerqWorld, *commands: str) -> None:
+    """Returns once a client said all of this. Raises AssertionError where it does not."""
+    for _ in range(1_000):
+        if set(commands) <= set(world.server.commands):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{commands} were not all said: {world.server.commands}")
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from neuratrade.feeds.barchart.transport import ClockTick, Opened, QuoteTick, Ti
 from neuratrade.feeds.clock import ManualClock, SystemClock
 from neuratrade.rehearsal.faults import Fault, FaultKind
 from neuratrade.rehearsal.jerq import PASSWORD, TOKEN, USER
-from tests.contract.rehearsal.jerq_world import ES, GC, JerqWorld, jerq
+from tests.contract.rehearsal.jerq_world import ES, GC, JerqWorld, heard, jerq
 
 D = Decimal
 LOGIN = JerqLogin(USER, PASSWORD)
@@ -63,7 +63,8 @@ async def test_snapshots_come_first_then_quotes_and_trades_to_the_last_digit(tor
     assert [tick.price for tick in trades if tick.symbol == "GCZ26"] == [
         D(f"4065.{i % 10}") for i in range(20)
     ]
-    for tick in (*quotes, *trades):
+    timed: list[QuoteTick | TradeTick] = [*quotes, *trades]
+    for tick in timed:
         assert tick.delay_minutes == 0
         assert tick.at_ns is not None
         assert abs(tick.at_ns - time.time_ns()) < 60 * 10**9
@@ -95,9 +96,7 @@ async def test_a_token_logs_in_too_and_leaving_is_said() -> None:
             await until(ticks, 2)
         assert world.server.logins == 1
         assert world.server.commands[:2] == ["GO ESZ6=Ssc", "GO _TIMESTAMP_"]
-        async with asyncio.timeout(5):
-            while "LOGOUT" not in world.server.commands:
-                await asyncio.sleep(0.01)
+        await heard(world, "LOGOUT")
 
 
 async def test_commands_hold_no_more_symbols_than_the_server_takes() -> None:

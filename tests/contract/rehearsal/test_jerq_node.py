@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from neuratrade.rehearsal.jerq import PASSWORD, USER
-from tests.contract.rehearsal.jerq_world import ES, JerqWorld, jerq
+from tests.contract.rehearsal.jerq_world import ES, JerqWorld, heard, jerq
 from tests.node import packages
 
 D = Decimal
@@ -19,8 +19,7 @@ TRADES = 200
 
 async def play(world: JerqWorld) -> None:
     """A market that moves once the client is there."""
-    while "GO _TIMESTAMP_" not in world.server.commands or len(world.server.commands) < 3:
-        await asyncio.sleep(0.01)
+    await heard(world, "GO _TIMESTAMP_", "GO ESZ6=Ssc", "GO ESZ6=Bb")
     for step in range(TRADES):
         price = f"{6900 + step % 7}.25"
         world.quote(ES, price, f"{6900 + step % 7}.50", step + 1, 9)

@@ -63,7 +63,8 @@ class Dice:
             depth = f"{dice.choice('0123456789A')}{dice.choice('0123456789A')}"
             return f"\x013{symbol},B\x02{unit}{code}{depth},{fields}\x03{ending}"
         record = dice.choice("222C") if kind != "6" else "2"
-        return f"\x01{record}{symbol},{kind}\x02{unit}{code}{dice.choice(('00', '10', '15'))}{fields}\x03{ending}"
+        delay = dice.choice(("00", "10", "15"))
+        return f"\x01{record}{symbol},{kind}\x02{unit}{code}{delay}{fields}\x03{ending}"
 
     def _fields(self, kind: str, unit: str) -> str:
         when = self._when()

@@ -1,4 +1,4 @@
-"""Our parser equals the vendor's own, on the recorded log and on 20,000 generated messages, value by value."""
+"""Our parser equals the vendor's own, value by value: on the recorded log, on 20,000 made messages."""
 
 import json
 from collections import Counter
@@ -57,7 +57,8 @@ def ours(text: str) -> dict[str, object] | None:
     try:
         message = parse(text)
     except Unreadable as error:
-        assert error.kind == UNKNOWN_ELEMENT, (error.kind, text)
+        if error.kind != UNKNOWN_ELEMENT:
+            raise
         return None
     return {"symbol": getattr(message, "symbol", None), **_head(message), **_words(message)}
 

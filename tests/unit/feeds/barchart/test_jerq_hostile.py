@@ -62,7 +62,9 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "an XML bomb": (b'%<!DOCTYPE a [<!ENTITY a "aaa">]><QUOTE symbol="&a;"/>\n', ddf_xml.BROKEN_XML),
     "XML of another kind": (b'%<SECRET symbol="ESZ6" basecode="A"/>\n', ddf_xml.UNKNOWN_XML),
     "a snapshot without a unit": (b'%<QUOTE symbol="ESZ6" bid="690050"/>\n', ddf_xml.INCOMPLETE),
-    "uneven sides": (b'%<BOOK symbol="ESZ6" basecode="A" bidprices="1,2" bidsizes="1"/>\n', ddf_xml.INCOMPLETE),
+    "uneven sides": (
+        b'%<BOOK symbol="ESZ6" basecode="A" bidprices="1,2" bidsizes="1"/>\n', ddf_xml.INCOMPLETE,
+    ),
 }  # fmt: skip
 
 
