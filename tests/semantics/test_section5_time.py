@@ -115,6 +115,7 @@ ALLOWED = {
     "rehearsal/binance_spot_market.py": "a venue of its own, on a loop whose time is the rehearsal's",
     "rehearsal/company.py": "lets other tasks run, for no time",
     "rehearsal/jerq.py": "a venue of its own, on a loop whose time is the rehearsal's",
+    "rehearsal/openfeed.py": "a venue of its own, on a loop whose time is the rehearsal's",
     "rehearsal/server.py": "a venue of its own, on a loop whose time is the rehearsal's",
     "rehearsal/warp.py": "the port on such a loop",
     "store/home.py": "the note of who holds a lock",

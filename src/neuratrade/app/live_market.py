@@ -25,6 +25,7 @@ ASK_S = 120.0
 """How long a venue may take to tell what is asked before the desk opens."""
 DEFAULTS = {
     "alpaca": ("BTC/USD", "ETH/USD"),
+    "barchart": ("ES", "NQ", "GC"),
     "binance": ("BTC/USDT", "ETH/USDT"),
     "binanceusdm": ("BTC/USDT:USDT", "ETH/USDT:USDT"),
     "kraken": ("BTC/USD", "ETH/USD"),
@@ -58,6 +59,10 @@ def source_of(venue: str, clock: Clock, *, host: str, note: Note) -> MakeSource:
     """Connects to a venue's public data. Raises UsageError for a venue that is not known."""
     if venue == "alpaca":
         return _alpaca(clock, host, note)
+    if venue == "barchart":
+        from neuratrade.app.barchart_market import barchart_source
+
+        return barchart_source(clock, host, note)
     from neuratrade.venues.ccxt.lazy import exchange_class
     from neuratrade.venues.ccxt.market import CcxtMarket
 

@@ -31,6 +31,7 @@ from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.clock import Clock, SystemClock
 from neuratrade.feeds.dataset import Dataset
 from neuratrade.feeds.live.feed import LiveFeed
+from neuratrade.feeds.live.statistics import ReadingFile
 from neuratrade.feeds.port import event_ns
 from neuratrade.feeds.replay import ReplayFeed
 from neuratrade.hands.door import Door
@@ -157,7 +158,8 @@ def _wire(
     watchers = (desk.keep_decision,)
     inbound = Inbound(conflates=isinstance(market, LiveMarket))
     if isinstance(market, LiveMarket):
-        desk.feed = LiveFeed(market.make, market.instruments, market.history, desk.note)
+        tell = ReadingFile(desk.home.feed_statistics, desk.note)
+        desk.feed = LiveFeed(market.make, market.instruments, market.history, desk.note, tell)
         desk.simulated = PaperDesk(engine, exchange, desk.recorder, sender, inbound, clock, watchers=watchers)
     else:
         markets = traded_markets(setup, market.dataset)

@@ -92,6 +92,11 @@ class Home(msgspec.Struct, frozen=True):
         return self.root / "HALT"
 
     @property
+    def feed_statistics(self) -> Path:
+        """What the live feed of the desk that runs here counted, as of a moment ago."""
+        return self.root / "feed.json"
+
+    @property
     def lock_file(self) -> Path:
         """What the holder of the home has locked."""
         return self.root / "desk.lock"

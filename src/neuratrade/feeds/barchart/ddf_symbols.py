@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable
 
 from neuratrade.core.model.errors import UsageError
+from neuratrade.feeds.barchart.symbols import FUTURE
 
-FARTHEST_YEARS = 9
-_FUTURE = re.compile(r"([A-Z][A-Z0-9]{0,2})([FGHJKMNQUVXZ])([0-9]{1,2})")
+YEARS = range(-1, 9)
+"""From the present one: those whose last digit tells them apart."""
 _NAME = re.compile(r"[A-Z0-9^$][A-Z0-9.^$|_/-]{0,31}")
 
 
@@ -21,31 +22,16 @@ def to_wire(symbol: str, year: int) -> str:
         raise UsageError(f"{symbol} is a rolling contract; name the contract itself, such as ESZ26")
     if not _NAME.fullmatch(symbol):
         raise UsageError(f"{symbol!r} is no symbol of Barchart's; they are such as ESZ26, ^XAUUSD, $VIX")
-    future = _FUTURE.fullmatch(symbol)
+    future = FUTURE.fullmatch(symbol)
     if future is None:
         return symbol
-    full = full_year(future[3], year)
-    if full > year + FARTHEST_YEARS or full < year:
+    root, month, digits = future.groups()
+    if len(digits) == 2 and int(digits) not in [(year + ahead) % 100 for ahead in YEARS]:
         raise UsageError(
-            f"{symbol} is not of the years {year} to {year + FARTHEST_YEARS}: Barchart's stream tells a year "
-            "by its last digit"
+            f"{symbol} is not of the years {year + YEARS[0]} to {year + YEARS[-1]}: Barchart's stream tells "
+            "a year by its last digit"
         )
-    return f"{future[1]}{future[2]}{full % 10}"
-
-
-def from_wire(symbol: str, year: int) -> str:
-    """A symbol of the wire with both digits of its year, ESZ6 as ESZ26. year: the present one."""
-    future = _FUTURE.fullmatch(symbol)
-    if future is None:
-        return symbol
-    return f"{future[1]}{future[2]}{full_year(future[3], year) % 100:02d}"
-
-
-def full_year(digits: str, year: int) -> int:
-    """The year of two digits, of this century; or of one digit, the next one from a year on."""
-    if len(digits) == 2:
-        return year - year % 100 + int(digits)
-    return year + (int(digits) - year) % 10
+    return f"{root}{month}{digits[-1]}"
 
 
 def wire_names(symbols: Iterable[str], year: int) -> dict[str, str]:

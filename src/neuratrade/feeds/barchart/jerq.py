@@ -3,7 +3,7 @@
 A connection that says nothing for ten seconds is over. JERQ wants five to fifteen seconds between two
 connections, since credentials are good for one at a time; whoever connects anew sooner waits here. A login
 that is refused is not tried again soon: each refusal doubles what is waited, from a minute to an hour.
-Credentials are shown to Barchart's own hosts over TLS, or to this machine, and to nobody in words.
+Credentials are sent over TLS, or to this machine, and no error or note repeats them.
 Source: lib/connection/Connection.js of the vendor's marketdata-api-js 6.3.2.
 """
 
@@ -14,14 +14,14 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
-from neuratrade.core.model.errors import Refused, Retryable, UsageError
+from neuratrade.core.model.errors import Retryable, UsageError
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.feeds.barchart.ddf_symbols import wire_names
+from neuratrade.feeds.barchart.hosts import check_url
 from neuratrade.feeds.barchart.jerq_reader import JerqReader
 from neuratrade.feeds.barchart.transport import Opened, Tally, Tick
 from neuratrade.feeds.clock import Clock
@@ -43,8 +43,6 @@ LARGEST_FRAME = 4 * 1024 * 1024
 SHOWN = 100
 """Characters of what the server said."""
 
-_HOST = "barchart.com"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SECRET = re.compile(r"[^\s\x00-\x20\x7f]+")
 
 
@@ -85,14 +83,10 @@ class JerqLogin(msgspec.Struct, frozen=True):
 def jerq_url(host: str) -> str:
     """The address of a host as Barchart issues it, such as qsws-us-e-02.aws.barchart.com.
 
-    Raises Refused for a host that would be shown the credentials and is not Barchart's, or without TLS.
+    Raises Refused for one that is neither encrypted nor on this machine.
     """
-    parts = urlsplit(host if "://" in host else f"wss://{host}")
-    name = parts.hostname or ""
-    local = name in _LOOPBACK and parts.scheme in ("ws", "wss")
-    if not local and not (parts.scheme == "wss" and (name == _HOST or name.endswith(f".{_HOST}"))):
-        raise Refused(f"{name!r} is no host of Barchart's over TLS (wss): credentials are not shown to it")
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/jerq"
+    url = host if "://" in host else f"wss://{host}"
+    return f"{check_url(url).rstrip('/')}/jerq"
 
 
 class JerqTransport:

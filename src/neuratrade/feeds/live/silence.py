@@ -35,9 +35,9 @@ class Silence:
         self._voices = {key: _Voice(at_ns) for key in keys}
 
     def opened(self, at_ns: int) -> None:
-        """A connection stands: nobody was silent before it did."""
+        """A connection stands: nobody was silent before it did, on it nobody was told as such."""
         for voice in self._voices.values():
-            voice.heard_ns = at_ns
+            voice.heard_ns, voice.told = at_ns, 0
 
     def heard(self, key: str, at_ns: int) -> bool:
         """An instrument spoke; whether it had been told as silent."""

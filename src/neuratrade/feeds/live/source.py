@@ -5,7 +5,7 @@ hides nothing: it does not connect anew by itself, fills no gaps and repeats not
 place, `LiveFeed`.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -25,7 +25,22 @@ class BookLost(msgspec.Struct, frozen=True):
     reason: str
 
 
-Piece = Quote | Trade | BookLost | SourceOpened
+class Delayed(msgspec.Struct, frozen=True):
+    """Prices of this instrument are none of the present, until the next quote or trade of it is told.
+
+    minutes: how late they are, -1 where nobody says, None while it is not known whether they are late. Told
+    for each piece that was left out for it, and before the stream stands where that is yet to be seen.
+    """
+
+    instrument: str
+    minutes: int | None
+
+
+class Beat(msgspec.Struct, frozen=True):
+    """The connection lives, though no instrument speaks. Told by venues that send one."""
+
+
+Piece = Quote | Trade | BookLost | SourceOpened | Delayed | Beat
 """What a source tells. `at_ns` is the venue's time of the event; that of the receipt where it gives none."""
 
 
@@ -35,6 +50,11 @@ class MarketSource(Protocol):
     @property
     def venue(self) -> str:
         """Name of the venue, as instruments have it."""
+        ...
+
+    @property
+    def unreadable(self) -> Mapping[str, int]:
+        """How often something came that could not be read, by kind."""
         ...
 
     async def instruments(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
@@ -51,7 +71,7 @@ class MarketSource(Protocol):
 
     def pieces(self, instruments: Sequence[Instrument]) -> AsyncGenerator[Piece]:
         """Connects, subscribes, tells `SourceOpened` and then what comes. Ends or raises when it is lost;
-        UsageError where the venue will never have it.
+        UsageError where the venue will never have it; Terminal where to connect anew would do harm.
 
         Silence of the whole connection is probed as the venue's protocol has it; silence of one symbol is for
         the reader to notice.

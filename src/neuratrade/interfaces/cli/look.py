@@ -6,6 +6,7 @@ from neuratrade.app.looking import home_in_use, look_at
 from neuratrade.core.engine.state import BracketState, DeskState
 from neuratrade.core.model.intent import Lane
 from neuratrade.core.risk.view import drawdown
+from neuratrade.interfaces.cli.look_feed import feed_document, print_feed, read_feed
 from neuratrade.interfaces.cli.output import console, money, number, percent, print_json, table, when
 
 
@@ -14,8 +15,10 @@ def show_status(*, as_json: bool) -> None:
     look = look_at(home_in_use())
     state = look.state
     used = limits_used(state)
+    feed = read_feed(look)
     if as_json:
-        print_json(_status_document(state, look.seq, running=look.running, used=used))
+        document = _status_document(state, look.seq, running=look.running, used=used)
+        print_json({**document, "feed": feed_document(feed)})
         return
     out = console()
     account = next(iter(state.accounts.values()), None)
@@ -43,6 +46,7 @@ def show_status(*, as_json: bool) -> None:
     for name, seen, limit in used:
         bars.add_row(name, number(seen), number(limit))
     out.print(bars)
+    print_feed(feed)
 
 
 def limits_used(state: DeskState) -> list[tuple[str, Decimal, Decimal]]:

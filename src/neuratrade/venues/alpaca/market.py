@@ -7,7 +7,7 @@ hosts only. Bars come from trades elsewhere, never from the stream, so that they
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from neuratrade.core.model.errors import UsageError
@@ -78,6 +78,11 @@ class AlpacaMarket:
     def left_out(self) -> Counter[str]:
         """How much was left out of the streams, by kind."""
         return self._reader.left_out
+
+    @property
+    def unreadable(self) -> Mapping[str, int]:
+        """The same."""
+        return dict(self._reader.left_out)
 
     async def instruments(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
         """What these symbols are, by the list of assets; without keys, by what is quoted.

@@ -63,6 +63,11 @@ class CcxtMarket:
         """How often something came since the stream was opened that could not be read, by what it was."""
         return dict(self._sink.hostile)
 
+    @property
+    def unreadable(self) -> Mapping[str, int]:
+        """The same."""
+        return self.hostile
+
     async def __aenter__(self) -> "CcxtMarket":
         await self._wire.__aenter__()
         try:

@@ -3,7 +3,10 @@
 import pytest
 
 from neuratrade.core.model.errors import UsageError
-from neuratrade.feeds.barchart.ddf_symbols import from_wire, to_wire, wire_names
+from neuratrade.feeds.barchart.ddf_symbols import to_wire, wire_names
+from neuratrade.feeds.barchart.symbols import barchart_symbol
+
+NOW_NS = 1_795_190_400 * 10**9
 
 
 @pytest.mark.parametrize(
@@ -12,16 +15,16 @@ from neuratrade.feeds.barchart.ddf_symbols import from_wire, to_wire, wire_names
 )  # fmt: skip
 def test_a_symbol_goes_to_the_wire_and_comes_back(symbol: str, wire: str) -> None:
     assert to_wire(symbol, 2026) == wire
-    assert from_wire(wire, 2026) == symbol
+    assert barchart_symbol(wire, NOW_NS) == symbol
 
 
-def test_a_digit_is_of_the_year_that_comes_next() -> None:
-    assert from_wire("ESH5", 2026) == "ESH35"
-    assert to_wire("ESH35", 2026) == "ESH5"
+def test_a_contract_that_expired_lately_keeps_its_year_and_others_are_of_the_next_ones() -> None:
+    assert (to_wire("ESH34", 2026), barchart_symbol("ESH4", NOW_NS)) == ("ESH4", "ESH34")
+    assert (to_wire("ESZ25", 2026), barchart_symbol("ESZ5", NOW_NS)) == ("ESZ5", "ESZ25")
 
 
 @pytest.mark.parametrize(
-    "symbol", ["ES*0", "ESZ36", "ESZ25", "", "ESZ6=Ssc", "ES,NQ", "ES\r\nLOGOUT", "es z6", "É", "A" * 40]
+    "symbol", ["ES*0", "ESZ35", "ESZ24", "", "ESZ6=Ssc", "ES,NQ", "ES\r\nLOGOUT", "es z6", "É", "A" * 40]
 )
 def test_what_has_no_name_on_the_wire_is_refused(symbol: str) -> None:
     with pytest.raises(UsageError):

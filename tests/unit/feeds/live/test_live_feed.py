@@ -3,17 +3,24 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
-from neuratrade.core.model.errors import UsageError
+from neuratrade.core.model.errors import Terminal, UsageError
 from neuratrade.core.model.events import FeedStalled
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND, Bar, Quote, Trade
 from neuratrade.feeds.clock import Clock
 from neuratrade.feeds.live.feed import LiveFeed
-from neuratrade.feeds.live.source import BookLost, Piece, SourceOpened
+from neuratrade.feeds.live.source import Beat, BookLost, Delayed, Piece, SourceOpened
+from neuratrade.feeds.live.statistics import (
+    ConnectionReading,
+    SymbolReading,
+    read_reading,
+    write_reading,
+)
 from neuratrade.feeds.port import Slice
 from neuratrade.rehearsal.warp import WarpClock, WarpLoop, run_warped
 from tests.unit.rehearsal.exchange import BTC
@@ -29,6 +36,7 @@ class Script:
     """A venue that tells what each of its connections is written to; then it is quiet."""
 
     venue = "script"
+    unreadable: ClassVar[dict[str, int]] = {"torn frames": 2}
 
     def __init__(self, *connections: Sequence[Say]) -> None:
         self.connections = list(connections)
@@ -90,7 +98,9 @@ def fails(error: Exception) -> Callable[[int], Exception]:
     return lambda _: error
 
 
-def heard(script: Script, seconds: float) -> tuple[list[Slice], list[str], LiveFeed]:
+def heard(
+    script: Script, seconds: float, tell: Callable[[ConnectionReading], None] = lambda _: None
+) -> tuple[list[Slice], list[str], LiveFeed]:
     """What a reader is told in so many seconds of the loop's time."""
     told: list[Slice] = []
     notes: list[str] = []
@@ -99,7 +109,7 @@ def heard(script: Script, seconds: float) -> tuple[list[Slice], list[str], LiveF
         loop = asyncio.get_running_loop()
         assert isinstance(loop, WarpLoop)
         script.clock = WarpClock(loop, BEGIN_NS)
-        feed = LiveFeed(lambda: script, [BTC], {}, notes.append)
+        feed = LiveFeed(lambda: script, [BTC], {}, notes.append, tell)
 
         async def read() -> None:
             async for piece in feed.stream(script.clock):
@@ -188,3 +198,87 @@ def test_a_reader_that_leaves_leaves_no_connection_behind() -> None:
     script = Script([opened, *[quote()] * 10_000])
     heard(script, 0.0)
     assert script.opened == script.closed
+
+
+def test_where_coming_back_would_do_harm_nothing_is_connected_anew_and_prices_stay_stalled() -> None:
+    with pytest.raises(Terminal, match="used elsewhere"):
+        heard(Script([fails(Terminal("used elsewhere"))]), 5.0)
+    script = Script([opened, quote(), wait(1.0), fails(Terminal("used elsewhere"))], [opened, quote()])
+    told, notes, feed = heard(script, 600.0)
+    assert script.opened == 1
+    assert [item.stalled for item in of(FeedStalled, told)] == [False, True]
+    assert feed.statistics.ended == "used elsewhere"
+    assert sum("used elsewhere" in note for note in notes) == 1
+
+
+def test_prices_told_late_are_never_prices_and_stall_their_instrument_until_one_is_of_the_present() -> None:
+    late: Say = lambda _: Delayed(BTC.key, 10)  # noqa: E731 - a line of the script
+    each: list[Say] = [late, wait(10.0)]
+    script = Script([opened, quote(), wait(1.0), *each * 60, quote(), wait(1.0)])
+    told, notes, feed = heard(script, 602.0)
+    assert [item.stalled for item in of(FeedStalled, told)] == [False, True, False]
+    assert len(of(Quote, told)) == 2
+    assert script.opened == 1, "who speaks late is not silent"
+    assert [note for note in notes if "delayed by 10 minutes" in note] == notes, "told once"
+    symbol = feed.statistics.symbols[BTC.key]
+    assert (symbol.delayed, symbol.pieces, symbol.delay_minutes) == (60, 2, 0)
+
+
+def test_an_instrument_of_which_nobody_knows_yet_whether_it_is_told_late_waits_for_its_first_price() -> None:
+    script = Script([lambda _: Delayed(BTC.key, None), opened, wait(1.0), quote(), wait(1.0)])
+    told, notes, _ = heard(script, 1.5)
+    assert [type(item) for item in told] == [FeedStalled, FeedStalled, Quote]
+    assert [item.stalled for item in of(FeedStalled, told)] == [True, False]
+    assert notes == []
+
+
+def test_no_minute_is_told_while_delayed_and_those_of_meanwhile_as_the_venue_has_them() -> None:
+    late: list[Say] = [lambda _: Delayed(BTC.key, -1), wait(10.0)]
+    present: list[Say] = [trade, wait(10.0)]
+    told, _, _ = heard(Script([opened, *late * 20, *present * 10]), 300.0)
+    first = next(place for place, item in enumerate(told) if isinstance(item, list))
+    assert any(isinstance(item, Trade) for item in told[:first]), "none before a price of the present"
+    closes = [bars[-1].close_ns for bars in of(list, told)]
+    assert closes == [closes[0] + n * M for n in range(len(closes))], "no gap"
+
+
+def test_a_connection_that_beats_is_kept_while_its_market_is_closed() -> None:
+    each: list[Say] = [lambda _: Beat(), wait(10.0)]
+    script = Script([opened, quote(), *each * 360])
+    told, _, _ = heard(script, 3600.0)
+    assert script.opened == 1
+    assert of(FeedStalled, told)[-1].stalled, "its prices are none of the present all the same"
+
+
+def test_a_closed_market_without_a_beat_is_not_connected_to_in_a_row() -> None:
+    script = Script(*[[opened] for _ in range(50)])
+    heard(script, 3600.0)
+    assert script.opened <= 30, "every two minutes at most"
+
+
+def test_the_statistics_tell_what_came_what_did_not_and_when() -> None:
+    readings: list[ConnectionReading] = []
+    script = Script(
+        [opened, quote(), quote(11.0), wait(4.0), lambda _: BookLost(BTC.key, "torn"), fails(OSError())],
+        [opened, wait(60.0)],
+    )
+    heard(script, 6.0, readings.append)
+    first, last = readings[0], readings[-1]
+    assert (first.is_open, first.symbols[0].is_stalled, first.pieces) == (False, True, 0)
+    assert (last.is_open, last.opened, last.lost, last.late, last.pieces, last.gaps) == (True, 2, 1, 1, 2, 1)
+    assert last.unreadable == {"torn frames": 2}
+    assert last.symbols[0].heard_ns == BEGIN_NS
+    assert last.written_ns == BEGIN_NS + 6 * S
+
+
+def test_statistics_are_written_whole_and_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "feed.json"
+    assert read_reading(path) is None
+    reading = ConnectionReading("x", 5, True, 1, 0, 0, 3, 0, "", {"a": 1}, (SymbolReading("A@x", 3),))
+    write_reading(path, reading)
+    write_reading(path, reading)
+    assert read_reading(path) == reading
+    assert [item.name for item in tmp_path.iterdir()] == ["feed.json"]
+    path.write_text("{")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_reading(path)
