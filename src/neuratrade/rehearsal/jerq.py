@@ -145,22 +145,23 @@ class JerqSimulator(Simulator):
         return words.element("QUOTE", told, self._sessions(listing, key, at_ns))
 
     def _sessions(self, listing: Listing, key: str, at_ns: int) -> str:
-        day, prints = self.tape.day(key), self.tape.prints(key)
+        prints = self.tape.prints(key)
         today: dict[str, object] = {
             "day": words.day_code(at_ns, listing.zone),
             "session": "G",
             "timestamp": words.digits(at_ns, listing.zone),
         }
-        if day is not None and prints:
-            last = prints[-1]
+        if prints:
+            # Of trades alone: the candles of a tape grow from quotes too.
+            prices, last = [item.price for item in prints], prints[-1]
             today |= {
-                "open": _coded(day.open, listing),
-                "high": _coded(day.high, listing),
-                "low": _coded(day.low, listing),
-                "last": _coded(day.last, listing),
+                "open": _coded(prices[0], listing),
+                "high": _coded(max(prices), listing),
+                "low": _coded(min(prices), listing),
+                "last": _coded(last.price, listing),
                 "tradesize": int(last.quantity),
-                "volume": int(day.volume),
-                "numtrades": day.trades,
+                "volume": int(sum((item.quantity for item in prints), ZERO)),
+                "numtrades": len(prints),
                 "tradetime": words.digits(last.at_ns - self._late_ns, listing.zone),
             }
         before = {"day": words.day_code(at_ns - NS_PER_DAY, listing.zone), "session": "G"}
