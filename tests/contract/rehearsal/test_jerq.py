@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from neuratrade.core.model.errors import Refused, Retryable, UsageError
-from neuratrade.feeds.barchart.jerq import JerqLogin, JerqTransport, jerq_url
+from neuratrade.feeds.barchart.jerq import LARGEST_FRAME, JerqLogin, JerqTransport, jerq_url
 from neuratrade.feeds.barchart.transport import ClockTick, Opened, QuoteTick, Tick, TradeTick
 from neuratrade.feeds.clock import ManualClock, SystemClock
 from neuratrade.rehearsal.faults import Fault, FaultKind
@@ -153,6 +153,15 @@ async def test_a_cut_connection_is_told() -> None:
     async with jerq([Fault(0.3, FaultKind.DISCONNECT)]) as world:
         with pytest.raises(Retryable, match="over"):
             await until(transport(world).ticks(("ESZ26",)), 99)
+
+
+async def test_a_frame_too_large_to_hold_ends_the_connection_and_not_the_desk() -> None:
+    async with jerq() as world:
+        async with aclosing(transport(world).ticks(("ESZ26",))) as ticks:
+            await until(ticks, 2)
+            world.server.tell(b"\x01" * (LARGEST_FRAME + 1), "S ESZ6")
+            with pytest.raises(Retryable):
+                await until(ticks, 99)
 
 
 async def test_between_two_connections_it_waits_as_long_as_the_server_wants() -> None:

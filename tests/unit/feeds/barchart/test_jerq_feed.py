@@ -1,8 +1,9 @@
-"""DDF behind a live feed of a desk: lost and found again, silent, torn, delayed, on a loop whose time jumps."""
+"""DDF behind the live feed of a desk: lost and found, silent, torn, delayed, where time jumps."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_two_minutes_of_prices_come_whole_and_in_order(torn: int | None) -> None
             for contract, tick in ((ES, D("0.25")), (GC, D("0.1"))):
                 prices = [trade.price for trade in world.trades(contract)]
                 assert len(prices) > 100
-                steps = {after - before for before, after in zip(prices, prices[1:], strict=False)}
+                steps = {after - before for before, after in pairwise(prices)}
                 assert steps == {tick}
 
     play()
