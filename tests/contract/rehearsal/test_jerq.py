@@ -156,12 +156,11 @@ async def test_a_cut_connection_is_told() -> None:
 
 
 async def test_a_frame_too_large_to_hold_ends_the_connection_and_not_the_desk() -> None:
-    async with jerq() as world:
-        async with aclosing(transport(world).ticks(("ESZ26",))) as ticks:
-            await until(ticks, 2)
-            world.server.tell(b"\x01" * (LARGEST_FRAME + 1), "S ESZ6")
-            with pytest.raises(Retryable):
-                await until(ticks, 99)
+    async with jerq() as world, aclosing(transport(world).ticks(("ESZ26",))) as ticks:
+        await until(ticks, 2)
+        world.server.tell(b"\x01" * (LARGEST_FRAME + 1), "S ESZ6")
+        with pytest.raises(Retryable):
+            await until(ticks, 99)
 
 
 async def test_between_two_connections_it_waits_as_long_as_the_server_wants() -> None:
