@@ -15,6 +15,7 @@ PARTS = (
     "feed_frames",
     "feed_ccxt",
     "feed_alpaca",
+    "feed_ddf",
 )
 
 Row = dict[str, Any]

@@ -114,6 +114,7 @@ ALLOWED = {
     "hands/strategy_guard.py": "counts the processor's time, not the wall's",
     "rehearsal/binance_spot_market.py": "a venue of its own, on a loop whose time is the rehearsal's",
     "rehearsal/company.py": "lets other tasks run, for no time",
+    "rehearsal/jerq.py": "a venue of its own, on a loop whose time is the rehearsal's",
     "rehearsal/openfeed.py": "a venue of its own, on a loop whose time is the rehearsal's",
     "rehearsal/server.py": "a venue of its own, on a loop whose time is the rehearsal's",
     "rehearsal/tradovate_streams.py": "a venue of its own, on a loop whose time is the rehearsal's",

@@ -19,12 +19,14 @@ from neuratrade.core.model.futures import (
     instrument_of,
 )
 from neuratrade.core.model.instrument import Instrument, InstrumentKind
+from neuratrade.feeds.barchart.jerq import JerqLogin, JerqTransport
 from neuratrade.feeds.barchart.market import NAME, BarchartMarket
 from neuratrade.feeds.barchart.ondemand import URL as ONDEMAND
 from neuratrade.feeds.barchart.ondemand import OnDemand
 from neuratrade.feeds.barchart.openfeed import URL as OPENFEED
 from neuratrade.feeds.barchart.openfeed import Login, OpenfeedTransport
 from neuratrade.feeds.barchart.symbols import SPELLED
+from neuratrade.feeds.barchart.transport import BarchartTransport
 from neuratrade.feeds.calendars import TradingCalendar, is_business_day
 from neuratrade.feeds.clock import Clock
 from neuratrade.feeds.live.feed import MakeSource
@@ -41,7 +43,8 @@ NEEDS_LOGIN = (
 
 
 def barchart_source(clock: Clock, host: str, note: Callable[[str], None]) -> MakeSource:
-    """Connects to Barchart with what the environment names. host: a simulator's `127.0.0.1:PORT` instead.
+    """Connects to Barchart with what the environment names: over JERQ where it names a host of that, else
+    over Openfeed. host: a simulator's `127.0.0.1:PORT` instead.
 
     Raises UsageError where no login is given, or Openfeed's message classes are not installed.
     """
@@ -54,9 +57,15 @@ def barchart_source(clock: Clock, host: str, note: Callable[[str], None]) -> Mak
         raise UsageError(NEEDS_LOGIN)
     apikey = os.environ.get("BARCHART_APIKEY", "")
     stream, rest = (f"ws://{host}/ws", f"http://{host}") if host else (OPENFEED, ONDEMAND)
+    jerq = os.environ.get("BARCHART_JERQ_HOST", "")
 
     def make() -> BarchartMarket:
-        transport = OpenfeedTransport(clock, login, url=stream, note=note)
+        transport: BarchartTransport
+        if jerq:
+            older = JerqLogin(login.username, login.password, login.jwt)
+            transport = JerqTransport(jerq, older, clock, note)
+        else:
+            transport = OpenfeedTransport(clock, login, url=stream, note=note)
         history = OnDemand(apikey, transport.tally, url=rest) if apikey else None
         return BarchartMarket(
             transport, clock, history=history, describe=lambda symbols: contracts_of(symbols, clock.now_ns())
