@@ -189,7 +189,7 @@ async def test_the_stream_tells_of_a_list_and_why_an_order_of_it_expired() -> No
             await exchange.cancel_order(
                 "", SYMBOL, {"clientOrderId": "target", "origClientOrderId": "target"}
             )
-            told = []
+            told: list[dict[str, Any]] = []
             while not told or told[-1].get("l") != "ALL_DONE":
                 frame = await asyncio.wait_for(socket.receive_str(), 5)
                 told.append(msgspec.json.decode(frame)["event"])
