@@ -81,13 +81,15 @@ class Exit(msgspec.Struct, frozen=True):
 class Family(msgspec.Struct):
     """Orders that belong together. group: its name at the engine; entry_id: None for a pair without one.
 
-    leg_ids: held, working and done, in order. refused: why a leg could not be placed, by its order.
+    came_of: the entry whose fill placed these legs, where every fill places its own. leg_ids: held, working
+    and done, in order. refused: why a leg could not be placed, by its order.
     """
 
     group: str
     tie: Tie
     entry_id: int | None = None
     exit: Exit | None = None
+    came_of: int | None = None
     leg_ids: list[int] = []
     refused: dict[int, Reason] = {}
     is_over: bool = False
@@ -214,6 +216,7 @@ class Attachments:
 
     def _open_anew(self, exit_: Exit, entry: Ticket, done: Execution) -> None:
         family = self.found(exit_.tie)
+        family.came_of = done.order_id
         for leg in exit_.legs:
             ticket = self._ticket(entry, exit_, leg, done.quantity, family.group)
             try:
