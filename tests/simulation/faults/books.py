@@ -58,6 +58,8 @@ class Books:
         venue = self._venue
         if venue.strikes(Fault.SNAPSHOT_LOST):
             venue.note_all(Fault.SNAPSHOT_LOST)
+            for order in venue.orders.values():
+                order.looked_in_vain()
             return
         first_ns = asked_ns + venue.latency_ns()
         second_ns = first_ns + venue.latency_ns()

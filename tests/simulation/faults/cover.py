@@ -18,6 +18,8 @@ from tests.simulation.faults.truth import ZERO, BrokenPromise
 from tests.simulation.faults.venue import FaultyVenue
 
 GRACE_NS = 1500 * NS_PER_MS
+LONGEST_LOOK_NS = 2 * NS_PER_SECOND
+"""More than this between two looks is a leap of the clock, not time that passed."""
 WORDS = (
     f.OrderAccepted,
     f.OrderFilled,
@@ -51,7 +53,7 @@ class Cover:
                 coid = fact.fill.client_order_id if isinstance(fact, f.OrderFilled) else fact.client_order_id
                 self._check_worked_at(state, coid)
             elif isinstance(fact, f.ProtectionChanged) and fact.protected:
-                self._note_covered(state, fact.bracket_id)
+                self._note_covered(state, facts, fact.bracket_id)
         if not self.starting and now_ns - self._looked_ns >= NS_PER_SECOND:
             self._check_cover(state, now_ns)
 
@@ -81,7 +83,9 @@ class Cover:
             )
 
     def _check_cover(self, state: DeskState, now_ns: int) -> None:
-        passed_ns = min(now_ns - self._looked_ns, 2 * NS_PER_SECOND)
+        passed_ns = min(now_ns - self._looked_ns, LONGEST_LOOK_NS)
+        # The clock leapt: what came due meanwhile is only about to be done.
+        leapt = now_ns - self._looked_ns > LONGEST_LOOK_NS
         self._looked_ns = now_ns
         for bracket_id in [key for key in self._bare_ns if key not in state.brackets]:
             del self._bare_ns[bracket_id]
@@ -98,13 +102,20 @@ class Cover:
                 continue
             bare_ns = self._bare_ns.get(bracket_id, -passed_ns) + passed_ns
             self._bare_ns[bracket_id] = bare_ns
-            if bare_ns > PROTECT_TIMEOUT_NS + GRACE_NS:
+            if bare_ns > PROTECT_TIMEOUT_NS + GRACE_NS and not leapt:
                 raise BrokenPromise(f"2: {bracket_id} is bare for {bare_ns / 1e9:.1f} s and not leaving")
 
-    def _note_covered(self, state: DeskState, bracket_id: str) -> None:
-        """Cover that lasts less than a second is cover: what is bare after it is bare anew."""
+    def _note_covered(self, state: DeskState, facts: Sequence[f.Fact], bracket_id: str) -> None:
+        """Cover that lasts less than a second is cover: what is bare after it is bare anew.
+
+        So is the venue's word that it took a stop, though it refuses it a moment later: the desk gives up
+        after a few of those.
+        """
         bracket = state.brackets.get(bracket_id)
-        if bracket is not None and self._is_covered(state, bracket):
+        if bracket is None:
+            return
+        taken = {fact.client_order_id for fact in facts if isinstance(fact, f.OrderAccepted)}
+        if self._is_covered(state, bracket) or not taken.isdisjoint(bracket.stop_orders):
             self._bare_ns.pop(bracket_id, None)
 
     def _is_covered(self, state: DeskState, bracket: BracketState) -> bool:

@@ -11,7 +11,8 @@ from tests.simulation.faults.kinds import Fault
 
 ZERO = Decimal(0)
 
-EXCUSED_NS = 45 * NS_PER_SECOND
+LOOK_NS = 20 * NS_PER_SECOND
+EXCUSED_NS = 2 * LOOK_NS + 5 * NS_PER_SECOND
 """How long a word that never came excuses the desk: time for two looks at the venue's books, 20 s apart."""
 
 REQUEST, ARRIVAL = 0, -1
@@ -82,6 +83,10 @@ class Order:
         if self.live:
             return max(self.quantity, self.growing) - self.filled
         return self.quantity if not self.arrived and not self.end else ZERO
+
+    def looked_in_vain(self) -> None:
+        """The desk asked for the books and got no answer: what it does not know it may not know longer."""
+        self.withheld = {number: since_ns + LOOK_NS for number, since_ns in self.withheld.items()}
 
     def is_excused(self, now_ns: int) -> bool:
         """Whether the desk may still not know how it stands."""

@@ -5,8 +5,9 @@ from msgspec.structs import replace
 
 from neuratrade.core.engine.cover import PROTECT_TIMEOUT_NS
 from neuratrade.core.model import commands as c
+from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
-from neuratrade.core.model.intent import DefinedRisk, Direction, EntryType
+from neuratrade.core.model.intent import CloseIntent, DefinedRisk, Direction, EntryType
 from neuratrade.core.model.market import NS_PER_SECOND, Quote
 from neuratrade.core.model.orders import (
     Fill,
@@ -19,7 +20,7 @@ from neuratrade.core.model.orders import (
 )
 from neuratrade.core.model.venue_rules import PAPER_RULES
 from tests.simulation.hand import Hand
-from tests.simulation.world import BINARY, PERP, SPOT, D, intent
+from tests.simulation.world import BINARY, PERP, SPOT, D, fill_of, intent
 
 ENTRY, STOP, TARGET, EXIT = OrderRole.ENTRY, OrderRole.STOP, OrderRole.TARGET, OrderRole.EXIT
 
@@ -463,3 +464,21 @@ def test_what_stays_bare_is_looked_at_every_five_seconds_and_once_it_leaves_ever
     assert hand.state.timers["protect:a"] == hand.now_ns + 5 * NS_PER_SECOND
     hand.seconds(5)
     assert hand.state.timers["protect:a"] == hand.now_ns + 60 * NS_PER_SECOND
+
+
+def test_a_refused_cancel_says_nothing_of_an_enlargement_that_was_never_answered() -> None:
+    """The stop may be larger than its last known terms: no exit beside it until the venue stated its end."""
+    hand = Hand()
+    hand.propose(intent(quantity=2))
+    hand.accept(ENTRY)
+    hand.fill(ENTRY, 1, 100)
+    hand.accept(STOP)
+    hand.fill(ENTRY, 1, 100)
+    stop = hand.coid(STOP)
+    assert any(isinstance(item, c.AmendOrder) for item in hand.commands)
+    hand.step(e.IntentArrived(CloseIntent("close", "paper", "op", "a", "enough", hand.now_ns), hand.now_ns))
+    hand.step(f.RequestRejected(hand.now_ns, stop, "no such open order"))
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(hand.order(STOP).request, 1, 95, "t9", hand.now_ns)))
+    assert not [item for item in hand.commands if isinstance(item, c.SubmitOrder)]
+    hand.step(f.OrderCancelled(hand.now_ns, stop, "filled whole", D(2)))
+    assert not [item for item in hand.commands if isinstance(item, c.SubmitOrder)]

@@ -42,6 +42,12 @@ AT_IS_ALLOWED: tuple[tuple[str, Changes, Changes, Changes], ...] = (
         NOTHING,
     ),
     ("ttl", {"entry_expiry_ns": 0}, {"entry_expiry_ns": -1}, NOTHING),
+    (
+        "session",
+        {"instrument": instrument_with(flat_by_ns=NOW_NS + 15 * NS_PER_SECOND + 1)},
+        {"instrument": instrument_with(flat_by_ns=NOW_NS + 15 * NS_PER_SECOND)},
+        NOTHING,
+    ),
     ("stale_data", {"price_age_ns": 90 * NS_PER_SECOND}, {"price_age_ns": 90 * NS_PER_SECOND + 1}, NOTHING),
     (
         "conversion",

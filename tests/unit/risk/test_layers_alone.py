@@ -77,6 +77,11 @@ REFUSING = (
         "instrument", "price outside the contract's bounds", instrument=instrument_with(price_ceiling=104)
     ),
     of_view("session", "the market's session is closed", session_open=False),
+    of_view(
+        "session",
+        "the contract has to be flat before its entry would end",
+        instrument=instrument_with(flat_by_ns=NOW_NS + 15 * NS_PER_SECOND),
+    ),
     of_view("blacklist", "the operator excluded this asset", blacklisted=True),
     of_view("account", "the account is read-only by type", account=READ_ONLY),
     of_view(

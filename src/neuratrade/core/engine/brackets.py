@@ -30,7 +30,6 @@ MAX_STOP_REJECTS = 3
 
 def after_fill(turn: Turn, bracket: BracketState, order: OrderState) -> None:
     """Follows a fill: guards what was entered, goes on with what is being left."""
-    _keep_hold_timer(turn, bracket)
     go_on(turn, bracket)
     escalates = order.request.order_type is OrderType.STOP_LIMIT and order.is_live
     if escalates and bracket.bracket_id in turn.state.brackets:
@@ -41,6 +40,7 @@ def go_on(turn: Turn, bracket: BracketState) -> None:
     """Does what the bracket's state asks for next, whatever just happened to it; nothing once it closed."""
     if bracket.bracket_id not in turn.state.brackets:
         return
+    _keep_hold_timer(turn, bracket)
     end_outdated(turn, bracket)
     if bracket.phase is BracketPhase.EXITING:
         proceed(turn, bracket)
@@ -136,7 +136,15 @@ def watch(
 
 
 def _keep_hold_timer(turn: Turn, bracket: BracketState) -> None:
-    hold_ns, timer_id = bracket.intent.max_hold_ns, f"hold:{bracket.bracket_id}"
-    kept = timer_id in turn.state.timers or wish_to_leave(turn, bracket) is not None
-    if bracket.entered > 0 and hold_ns is not None and not kept:
-        turn.set_timer(timer_id, bracket.opened_ns + hold_ns)
+    """Sees to it that the bracket is left when its time is over, or its contract's."""
+    due_ns, timer_id = _leave_ns(turn, bracket), f"hold:{bracket.bracket_id}"
+    if bracket.entered <= 0 or due_ns is None or wish_to_leave(turn, bracket) is not None:
+        return
+    if turn.state.timers.get(timer_id) != due_ns:
+        turn.set_timer(timer_id, due_ns)
+
+
+def _leave_ns(turn: Turn, bracket: BracketState) -> int | None:
+    hold_ns, flat_by_ns = bracket.intent.max_hold_ns, turn.instrument_of(bracket).flat_by_ns
+    held_until_ns = None if hold_ns is None else bracket.opened_ns + hold_ns
+    return min((due for due in (held_until_ns, flat_by_ns) if due is not None), default=None)

@@ -39,7 +39,8 @@ class Instrument(msgspec.Struct, frozen=True):
     traded, each way, beside them. fee_in_base: buys pay their basis points in base.
     initial_margin: fraction of notional a derivative position ties up. maintenance_margin: fraction below
     which the venue closes it; None where it never does.
-    price_floor, price_ceiling: bounds a price must keep (binary outcomes: 0 and 1).
+    price_floor, price_ceiling: bounds a price must keep (binary outcomes: 0 and 1). flat_by_ns: when
+    nothing of it may be held any more, since it expires or is delivered; None where it does not end.
     """
 
     asset: str
@@ -60,6 +61,7 @@ class Instrument(msgspec.Struct, frozen=True):
     maintenance_margin: Decimal | None = None
     price_floor: Decimal = ZERO
     price_ceiling: Decimal | None = None
+    flat_by_ns: int | None = None
 
     @property
     def key(self) -> str:

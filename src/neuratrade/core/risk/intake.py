@@ -63,9 +63,16 @@ def instrument(case: Case) -> LayerReport:
 
 
 def session(case: Case) -> LayerReport:
-    """Refuses new exposure outside the instrument's trading session."""
+    """Refuses new exposure outside the instrument's trading session, and in a contract about to end."""
     if not case.view.session_open:
         return refuse("session", "the market's session is closed", "closed", "open")
+    contract = case.view.instrument
+    if contract is None or contract.flat_by_ns is None:
+        return OPEN_SESSION
+    left_ns, rest_ns = contract.flat_by_ns - case.view.now_ns, entry_rest_ns(case.intent)
+    if left_ns <= rest_ns:
+        why = "the contract has to be flat before its entry would end"
+        return refuse("session", why, seconds(left_ns), f"> {seconds(rest_ns)}")
     return OPEN_SESSION
 
 

@@ -123,9 +123,11 @@ def order_amended(state: DeskState, fact: f.OrderAmended) -> None:
 
 
 def request_rejected(state: DeskState, fact: f.RequestRejected) -> None:
-    """A cancel or amend did nothing."""
+    """A cancel or amend did nothing. A refused cancel says nothing of an amend that was never answered."""
     order = state.orders[fact.client_order_id]
-    order.asked, order.asked_most = "", ZERO
+    if order.asked == "amend" and not order.asked_twice:
+        order.asked_most = ZERO
+    order.asked = ""
     _fill_up(order)
 
 
