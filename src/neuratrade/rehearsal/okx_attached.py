@@ -1,14 +1,18 @@
-"""Stops and targets attached to an order at OKX: `attachAlgoOrds`, and the algo order that comes of them.
+"""Stops and targets that OKX ties: `attachAlgoOrds` of an order, and the algo order `oco` for a position.
 
-One algo order has both, in the matching engine it is a stop and a target that end each other. It is placed
-once the order is filled whole, or once its rest was cancelled, for what was filled: so OKX says since July
-2026 (announcement on order placement for attached TP/SL of 1 July; its API reference still speaks of the
-whole fill alone). Nothing works for a part while the rest of the order rests. That the fee is left out of the
-quantity is not said, so it is not: a purchase that paid its fee in coins has a stop for more than is there,
-which fails when it is reached. Refused here though OKX has it: split and limit targets, ratios, trailing.
+One algo order has both, in the matching engine it is a stop and a target that end each other. An attached one
+is placed once the order is filled whole, or once its rest was cancelled, for what was filled: so OKX says
+since July 2026 (announcement on order placement for attached TP/SL of 1 July; its API reference still speaks
+of the whole fill alone). Nothing works for a part while the rest of the order rests. That the fee is left out
+of the quantity is not said, so it is not: a purchase that paid its fee in coins has a stop for more than is
+there, which fails when it is reached. Refused here though OKX has it: split and limit targets, ratios,
+trailing.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
+
+import msgspec
 
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.orders import OrderType
@@ -17,7 +21,7 @@ from neuratrade.rehearsal.attached import Attachments, Exit, Family, Leg, Opens,
 from neuratrade.rehearsal.matching import MatchingEngine
 from neuratrade.rehearsal.okx_asked import Asked, client_id_of, decimal_of
 from neuratrade.rehearsal.okx_market import OkxError
-from neuratrade.rehearsal.orders import Change, ChangeKind, Rejected, SimOrder
+from neuratrade.rehearsal.orders import Change, ChangeKind, Rejected, SimOrder, Ticket
 from neuratrade.rehearsal.tape import plain
 
 KNOWN = {"attachAlgoClOrdId", "slTriggerPx", "slOrdPx", "slTriggerPxType", "tpTriggerPx", "tpOrdPx"}
@@ -52,11 +56,36 @@ class OkxAttached:
         tie = Tie.CANCELS if len(legs) > 1 else Tie.NONE
         return Exit(tuple(legs), Opens.FULL_FILL_OR_END, tie, reduces_only=contract.is_derivative)
 
+    def place_pair(self, asked: Asked, ticket: Ticket, hand_over: Callable[[Ticket], SimOrder]) -> SimOrder:
+        """Takes a stop and a target for a position, as one algo order. Raises Rejected or OkxError."""
+        said = {name: asked[name] for name in KNOWN if name in asked}
+        said["attachAlgoClOrdId"] = asked.get("algoClOrdId")
+        legs = self.exit_of([said], self._engine.contracts[ticket.symbol]).legs
+        if len(legs) < 2:
+            raise OkxError("50014", "Parameter tpTriggerPx can not be empty")
+        tickets = [
+            msgspec.structs.replace(
+                ticket,
+                client_id=leg.client_id or f"~{self._engine.next_number()}",
+                order_type=leg.order_type,
+                limit_price=leg.limit_price,
+                stop_price=leg.stop_price,
+                takes_profit=leg.takes_profit,
+            )
+            for leg in legs
+        ]
+        family = self.attachments.found(Tie.CANCELS)
+        self.attachments.place_tied(tickets, hand_over, family)
+        return self.attachments.legs(family)[0]
+
     def legs(self, order: SimOrder) -> list[SimOrder]:
-        """The stop and the target that an order is one of; empty for one that nobody attached."""
+        """The stop and the target that an order is one of; empty for one that is tied to nothing."""
         family = self.attachments.family(order)
-        is_leg = family is not None and order.order_id in family.leg_ids
-        return self.attachments.legs(family) if is_leg and family is not None else []
+        if family is None or not words.is_algo(order):
+            return []
+        known = self.attachments.legs(family)
+        # The stream hears of a leg before its family does.
+        return known if order.order_id in family.leg_ids else [*known, order]
 
     def face(self, order: SimOrder) -> SimOrder:
         """The one of a stop and its target that gives the algo order its ids."""
@@ -69,15 +98,17 @@ class OkxAttached:
 
     def kind(self, order: SimOrder) -> str:
         """`oco` for both, `conditional` for one."""
-        return "oco" if len(self.legs(order)) > 1 else "conditional"
+        family = self.attachments.family(order)
+        return "oco" if family is not None and family.tie is Tie.CANCELS else "conditional"
 
     def is_told(self, change: Change) -> bool:
         """Whether the stream has a frame for a change of an algo order, and not for its counterpart only."""
         order, legs = change.order, self.legs(change.order)
         if not order.was_placed:
             return False
-        if change.kind is ChangeKind.ACCEPTED:
-            return not legs or order.order_id == legs[-1].order_id
+        if change.kind is ChangeKind.ACCEPTED and legs:
+            is_whole = len(legs) == (2 if self.kind(order) == "oco" else 1)
+            return is_whole and order.order_id == legs[-1].order_id
         if change.kind in (ChangeKind.CANCELLED, ChangeKind.EXPIRED):
             return order.order_id == self.lead(order).order_id
         return True

@@ -2,7 +2,7 @@
 
 Orders that wait for a stop are algo orders with lists and ids of their own. They hold no money until they are
 triggered, and fail then if it is gone. Those attached to an order are in `okx_attached`. Refused here though
-OKX has it: take-profit and trailing algo orders, post-only and FOK, isolated margin, hedged positions.
+OKX has it: take-profits alone, trailing algo orders, post-only and FOK, isolated margin, hedged positions.
 """
 
 from collections.abc import Callable
@@ -89,6 +89,11 @@ class OkxOrders:
     def _place_algo(self, asked: Asked) -> SimOrder:
         contract = self._market.contract(str(asked.get("instId", "")))
         kind = str(asked.get("ordType"))
+        if kind == "oco":
+            tied = msgspec.structs.replace(
+                ticket_of(asked, contract, ""), quantity=decimal_of(asked, "sz") or ZERO
+            )
+            return self.attached.place_pair(asked, tied, self._hand_over)
         names = {"conditional": ("slTriggerPx", "slOrdPx"), "trigger": ("triggerPx", "orderPx")}.get(kind)
         if names is None or asked.get("tpTriggerPx"):
             raise OkxError("51000", "Parameter ordType error")

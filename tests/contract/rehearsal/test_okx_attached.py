@@ -119,6 +119,34 @@ async def test_the_stream_tells_of_the_algo_order_once() -> None:
         assert (told["info"]["ordType"], told["info"]["sz"], told["status"]) == ("oco", "0.5", "open")
 
 
+async def test_a_pair_for_a_position_is_one_algo_order_that_is_told_once_and_cancelled_whole() -> None:
+    async with venue_of() as (venue, exchange):
+        watched = asyncio.create_task(exchange.watch_orders("BTC/USDT", None, None, {"trigger": True}))
+        await bench.asked_for(venue.streams.hub, "orders-algo SPOT")
+        pair = {"stopLossPrice": 57000, "takeProfitPrice": 65000, "algoClOrdId": "pair1"}
+        made = await exchange.create_order("BTC/USDT", "oco", "sell", 0.5, None, pair)
+        (told,) = await bench.soon(watched)
+        assert (told["id"], told["info"]["ordType"], told["info"]["tpTriggerPx"]) == (
+            made["id"],
+            "oco",
+            "65000",
+        )
+        (row,) = await algos(exchange, "oco")
+        assert (row["algoClOrdId"], row["slTriggerPx"], row["sz"]) == ("pair1", "57000", "0.5")
+        await exchange.cancel_order(made["id"], "BTC/USDT", {"trigger": True})
+        assert await algos(exchange, "oco") == []
+        assert not venue.engine.open_orders()
+
+
+async def test_the_target_of_a_pair_ends_its_stop_even_where_it_sells_a_part() -> None:
+    async with venue_of() as (venue, exchange):
+        pair = {"stopLossPrice": 57000, "takeProfitPrice": 65000}
+        await exchange.create_order("BTC/USDT", "oco", "sell", 1, None, pair)
+        move(venue, "65500.0", "65500.1", "0.1")
+        assert venue.engine.account.balances["BTC"] == bench.D("0.5")
+        assert not venue.engine.open_orders()
+
+
 @pytest.mark.parametrize(
     "legs",
     [

@@ -70,7 +70,6 @@ FORMS: dict[tuple[str, NativeExit], Place] = {
 }
 """Every form that an unmodified client can attach to an entry."""
 UNPLAYED = {
-    ("okx", OCO): "ties no exit to an entry, so it covers no fill of one; the algo order `oco` is not played",
     ("alpaca", BRACKET): "of equities; the coins rehearsed there have none",
     ("alpaca", OCO): "of equities; the coins rehearsed there have none",
     ("alpaca", ONE_LEG): "of equities; the coins rehearsed there have none",
@@ -184,29 +183,41 @@ def test_every_native_form_is_played_or_said_not_to_be_and_only_a_played_one_can
     able = capabilities(name)
     played = {form for venue, form in FORMS if venue == name}
     unplayed = {form for venue, form in UNPLAYED if venue == name}
-    if name == "binance":
-        played.add(OCO)
+    played |= {form for venue, form in PAIRS if venue == name}
     assert able.native_exits == played | unplayed
     assert able.trusted_exits <= played - {OCO}
 
 
+OCO_PAIR = {
+    "symbol": "BTCUSDT", "side": "SELL", "quantity": "0.999", "listClientOrderId": "pair",
+    "aboveType": "LIMIT_MAKER", "abovePrice": "110", "aboveClientOrderId": "target",
+    "belowType": "STOP_LOSS", "belowStopPrice": "95", "belowClientOrderId": "stop",
+}  # fmt: skip
+BOTH = {"stopLossPrice": "95", "takeProfitPrice": "110"}
+PAIRS: dict[tuple[str, NativeExit], Place] = {
+    ("binance", OCO): lambda exchange, _: exchange.private_post_orderlist_oco(OCO_PAIR),
+    ("okx", OCO): lambda exchange, symbol: exchange.create_order(symbol, "oco", "sell", 0.999, None, BOTH),
+}
+"""Every form that ties a stop to a target of a position that is there already."""
+
+
+@pytest.mark.parametrize(("name", "form"), list(PAIRS))
 @warped
-async def test_a_pair_at_binance_leaves_bare_what_its_target_did_not_sell_before_the_market_turned() -> None:
-    async with on_stand("binance", UNHEARD) as stand:
+async def test_a_pair_leaves_bare_what_its_target_did_not_sell_before_the_market_turned(
+    name: str, form: NativeExit
+) -> None:
+    async with on_stand(name, UNHEARD) as stand:
         await stand.own("1")
         adapter: Any = stand.venue
-        pair = {
-            "symbol": "BTCUSDT", "side": "SELL", "quantity": "0.999", "listClientOrderId": "pair",
-            "aboveType": "LIMIT_MAKER", "abovePrice": "110", "aboveClientOrderId": "target",
-            "belowType": "STOP_LOSS", "belowStopPrice": "95", "belowClientOrderId": "stop",
-        }  # fmt: skip
-        await adapter._exchange.private_post_orderlist_oco(pair)
+        await PAIRS[name, form](adapter._exchange, adapter._symbols[stand.contract.key])
         assert covered(stand) == D("0.999")
-        stand.quote("110", "110.1", "0.2")
+        owned = stand.simulator.engine.account.balances["BTC"]
+        stand.quote("110", "110.1", "0.1")
         await die(stand)
         assert covered(stand) == 0
         fall(stand)
-        assert stand.simulator.engine.account.balances["BTC"] == D("0.799")
+        left_over = stand.simulator.engine.account.balances["BTC"]
+        assert owned > left_over > D("0.4")
 
 
 # what a close at Kraken would break for a desk that keeps its own stop
