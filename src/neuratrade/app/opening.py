@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from neuratrade import __version__
@@ -25,10 +26,13 @@ from neuratrade.core.engine.state import DeskState
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.facts import RunStarted
 from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.strategies.dna import Dna
 from neuratrade.core.strategies.registry import build_strategies
+from neuratrade.feeds.calendars import calendar_of
 from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.clock import Clock, SystemClock
+from neuratrade.feeds.contracts import rolls_of
 from neuratrade.feeds.dataset import Dataset
 from neuratrade.feeds.live.feed import LiveFeed
 from neuratrade.feeds.port import event_ns
@@ -43,6 +47,7 @@ from neuratrade.hands.recorder import JournalRecorder
 from neuratrade.hands.runner import Inboxes, Runner
 from neuratrade.hands.sender import Sender
 from neuratrade.hands.simulated import SimulatedDesk
+from neuratrade.hands.timetable import Timetable
 from neuratrade.store.emergency import EmergencyFile
 from neuratrade.store.home import Home, HomeLock
 from neuratrade.store.journal import Journal
@@ -179,8 +184,20 @@ def _wire(
         desk.keep_house,
         desk.recall,
         inbound=inbound,
+        timetable=_timetable(market, engine, inbound, clock),
     )
     desk.run_id = run_id
+
+
+def _timetable(
+    market: RecordedMarket | LiveMarket, engine: Engine, inbound: Inbound, clock: Clock
+) -> Timetable | None:
+    """What closes and what ends of a live market; a recording holds only what traded."""
+    if not isinstance(market, LiveMarket):
+        return None
+    calendars = {item.key: found for item in market.instruments if (found := calendar_of(item)) is not None}
+    today = datetime.fromtimestamp(clock.now_ns() / NS_PER_SECOND, UTC).date()
+    return Timetable(engine, inbound, clock, calendars, rolls_of(market.instruments, today))
 
 
 def _resume_or_begin(

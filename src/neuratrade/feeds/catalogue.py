@@ -1,4 +1,4 @@
-"""The data catalogue: the shipped dataset, and the datasets an operator imported into the home folder.
+"""The data catalogue: the datasets that come with the package, and those an operator imported.
 
 An import is checked as a whole and comes in as a whole (`feeds.writer` says how); a crash leaves the
 catalogue as it was. The same file again changes nothing. Rows that say otherwise than rows already there are
@@ -29,7 +29,12 @@ IMPORTED = "imported"
 PATIENCE_S = 30.0
 """How long a download, which may have run for hours, waits for an import that writes to the same dataset."""
 
-_SHIPPED_FOLDER = Path(neuratrade.__file__).parent / "data" / SHIPPED
+_DATA = Path(neuratrade.__file__).parent / "data"
+PACKAGED = (
+    SHIPPED,
+    *sorted(path.parent.name for path in _DATA.glob(f"*/{DATASET_FILE}") if path.parent.name != SHIPPED),
+)
+"""The datasets that come with the package, the default one first."""
 
 
 class ImportReport(msgspec.Struct, frozen=True):
@@ -51,7 +56,7 @@ class ImportReport(msgspec.Struct, frozen=True):
 
 
 class Catalogue:
-    """All datasets there are: `shipped`, and one for each folder below `root`.
+    """All datasets there are: those of the package, and one for each folder below `root`.
 
     root: the folder for datasets below the home folder; made by the first import.
     """
@@ -60,20 +65,22 @@ class Catalogue:
         self.root = root
 
     def list(self) -> tuple[Dataset, ...]:
-        """Every dataset, the shipped one first, then by name.
+        """Every dataset, those of the package first, then by name.
 
         Raises UsageError naming the one that is damaged.
         """
-        folders = sorted(path.parent for path in self.root.glob(f"*/{DATASET_FILE}"))
-        return tuple(open_dataset(folder) for folder in (_SHIPPED_FOLDER, *folders))
+        packaged = [_DATA / name for name in PACKAGED]
+        return tuple(
+            open_dataset(folder) for folder in (*packaged, *map(self.root.joinpath, self._imported()))
+        )
 
     def open(self, name: str) -> Dataset:
         """The dataset of this name. Raises UsageError naming those there are."""
-        if name == SHIPPED:
-            return open_dataset(_SHIPPED_FOLDER)
+        if name in PACKAGED:
+            return open_dataset(_DATA / name)
         if (self.root / _safe(name, "dataset") / DATASET_FILE).is_file():
             return open_dataset(self.root / name)
-        known = [SHIPPED, *sorted(path.parent.name for path in self.root.glob(f"*/{DATASET_FILE}"))]
+        known = [*PACKAGED, *self._imported()]
         raise UsageError(
             f"dataset {name!r} is not in the catalogue {self.root}; there are {', '.join(known)}"
         )
@@ -147,9 +154,13 @@ class Catalogue:
         instruments = (instrument for dataset in datasets for instrument in dataset.instruments)
         return next((instrument for instrument in instruments if instrument.key == key), None)
 
+    def _imported(self) -> tuple[str, ...]:
+        found = (path.parent.name for path in self.root.glob(f"*/{DATASET_FILE}"))
+        return tuple(sorted(name for name in found if name not in PACKAGED))
+
     def _folder_to_write(self, dataset: str) -> Path:
-        if dataset == SHIPPED:
-            raise UsageError(f"dataset {SHIPPED!r} comes with the package; name another one")
+        if dataset in PACKAGED:
+            raise UsageError(f"dataset {dataset!r} comes with the package; name another one")
         return self.root / _safe(dataset, "dataset")
 
     def _add(

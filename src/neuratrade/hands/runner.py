@@ -28,6 +28,7 @@ from neuratrade.hands.inbox.control import read_request
 from neuratrade.hands.inbox.delivery import Delivery
 from neuratrade.hands.inbox.folder import FolderInbox
 from neuratrade.hands.port import TradingDesk
+from neuratrade.hands.timetable import Timetable
 
 WATCHDOG_S = 0.25
 LAG_WARNING_S = 1.0
@@ -70,6 +71,7 @@ class Runner:
     """Runs one desk until its feed ends or somebody stops it.
 
     housekeeping is called between items every second or so. recall finds the first decision on an intent.
+    timetable: for markets that close, and contracts that end.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Runner:
         recall: Callable[[str], f.IntentJudged | None],
         *,
         inbound: Inbound | None = None,
+        timetable: Timetable | None = None,
     ) -> None:
         self.desk = desk
         self.inbound = Inbound() if inbound is None else inbound
@@ -96,6 +99,7 @@ class Runner:
         self._halted_by_file: HaltSeen | None = None
         self._bus_replies = None if inboxes.bus is None else BusReplies(inboxes.bus)
         self._market_ns = 0
+        self._timetable = timetable
 
     @property
     def _engine_ns(self) -> int:
@@ -129,6 +133,7 @@ class Runner:
             "halt file": self._watch_halt_file(),
             "watchdog": self._watch_lag(),
             **self.desk.streams(self.health.note),
+            **({} if self._timetable is None else self._timetable.streams()),
         }
 
     async def _serve(self) -> f.RunEnded:

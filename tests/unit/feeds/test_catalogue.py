@@ -13,7 +13,7 @@ import pytest
 from neuratrade.core.model.errors import UsageError
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import Trade
-from neuratrade.feeds.catalogue import SHIPPED, Catalogue, ImportReport
+from neuratrade.feeds.catalogue import PACKAGED, SHIPPED, Catalogue, ImportReport
 from neuratrade.feeds.files import exclusive
 from neuratrade.feeds.layout import SeriesKind
 from neuratrade.feeds.table import BadFile
@@ -50,7 +50,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_shipped_dataset_is_there_without_a_home_folder(catalogue: Catalogue) -> None:
-    assert [dataset.name for dataset in catalogue.list()] == [SHIPPED]
+    assert [dataset.name for dataset in catalogue.list()] == list(PACKAGED)
     assert len(catalogue.open(SHIPPED).series) == 2
     assert not catalogue.root.exists()
 
@@ -61,7 +61,7 @@ def test_an_import_can_be_opened_and_read(catalogue: Catalogue) -> None:
     dataset = catalogue.open("mine")
     assert dataset.series[0].count() == 10
     assert len(list(dataset.series[0].events())) == 10
-    assert [item.name for item in catalogue.list()] == [SHIPPED, "mine"]
+    assert [item.name for item in catalogue.list()] == [*PACKAGED, "mine"]
 
 
 def test_terms_that_nobody_gave_are_inferred_on_the_dear_side_and_said(catalogue: Catalogue) -> None:
@@ -411,7 +411,7 @@ def test_the_shipped_dataset_cannot_be_imported_into(catalogue: Catalogue) -> No
 def test_an_unknown_dataset_is_answered_with_those_there_are(catalogue: Catalogue) -> None:
     bring_in(catalogue, bars(0, 1))
     with pytest.raises(
-        UsageError, match=r"dataset 'other' is not in the catalogue .*; there are shipped, mine"
+        UsageError, match=r"dataset 'other' is not in the catalogue .*; there are shipped, futures, mine"
     ):
         catalogue.open("other")
 
