@@ -81,13 +81,15 @@ class Exit(msgspec.Struct, frozen=True):
 class Family(msgspec.Struct):
     """Orders that belong together. group: its name at the engine; entry_id: None for a pair without one.
 
-    leg_ids: held, working and done, in order. refused: why a leg could not be placed, by its order.
+    came_of: the entry whose fill placed these legs, where every fill places its own. leg_ids: held, working
+    and done, in order. refused: why a leg could not be placed, by its order.
     """
 
     group: str
     tie: Tie
     entry_id: int | None = None
     exit: Exit | None = None
+    came_of: int | None = None
     leg_ids: list[int] = []
     refused: dict[int, Reason] = {}
     is_over: bool = False
@@ -99,27 +101,39 @@ class Attachments:
     def __init__(self, engine: MatchingEngine) -> None:
         self._engine = engine
         self._expected: dict[str, Exit] = {}
-        self._of_order: dict[int, Family] = {}
         self.families: dict[str, Family] = {}
         self.unplaced: list[tuple[Execution, Reason]] = []
         engine.follow(self._on_change)
 
-    def place(self, entry: Ticket, exit_: Exit, hand_over: Callable[[Ticket], SimOrder]) -> SimOrder:
+    def found(self, tie: Tie) -> Family:
+        """A family without orders, to place them in."""
+        family = Family(f"exit {self._engine.next_number()}", tie)
+        self.families[family.group] = family
+        return family
+
+    def place(
+        self,
+        entry: Ticket,
+        exit_: Exit,
+        hand_over: Callable[[Ticket], SimOrder],
+        family: Family | None = None,
+    ) -> SimOrder:
         """Takes an entry with its legs. hand_over: takes the entry. Raises Rejected, and nothing happened."""
         for leg in exit_.legs:
-            if leg.client_id and self._engine.find(leg.client_id) is not None:
+            known = self._engine.find(leg.client_id) if leg.client_id else None
+            if known is not None and (known.is_live or not self._engine.rules.frees_client_ids):
                 raise Rejected(Reason.DUPLICATE, leg.client_id)
-        self._expected[entry.client_id] = exit_
+        family = family or self.found(exit_.tie)
+        self._expected[family.group] = exit_
         try:
-            return hand_over(entry)
+            return hand_over(msgspec.structs.replace(entry, group=family.group))
         finally:
-            self._expected.pop(entry.client_id, None)
+            self._expected.pop(family.group, None)
 
     def place_tied(
-        self, tickets: Sequence[Ticket], tie: Tie, hand_over: Callable[[Ticket], SimOrder]
-    ) -> Family:
+        self, tickets: Sequence[Ticket], hand_over: Callable[[Ticket], SimOrder], family: Family
+    ) -> None:
         """Takes legs of a position that is there already: all of them or none. Raises Rejected."""
-        family = self._family(tie)
         tickets = [msgspec.structs.replace(ticket, group=family.group) for ticket in tickets]
         for ticket in tickets:
             self._engine.check(ticket)
@@ -132,11 +146,10 @@ class Attachments:
                 # Only a plan of faults refuses what was checked: then the legs before it go, too.
                 self._end(family, besides=None, lapse=False)
                 raise
-        return family
 
-    def family(self, order_id: int) -> Family | None:
+    def family(self, order: SimOrder) -> Family | None:
         """What an order belongs to, None for one that stands alone."""
-        return self._of_order.get(order_id)
+        return self.families.get(order.ticket.group)
 
     def legs(self, family: Family) -> list[SimOrder]:
         """The legs of a family, in order."""
@@ -144,37 +157,25 @@ class Attachments:
 
     # within
 
-    def _family(self, tie: Tie) -> Family:
-        family = Family(f"exit {self._engine.next_number()}", tie)
-        self.families[family.group] = family
-        return family
-
-    def _join(self, family: Family, order: SimOrder) -> None:
-        family.leg_ids.append(order.order_id)
-        self._of_order[order.order_id] = family
-
     def _on_change(self, change: Change) -> None:
-        order_id = change.order.order_id
-        exit_ = self._expected.pop(change.order.ticket.client_id, None)
-        if exit_ is not None and change.kind is ChangeKind.ACCEPTED:
-            self._adopt(change.order, exit_)
-            return
-        family = self._of_order.get(order_id)
+        order = change.order
+        family = self.family(order)
         if family is None:
-            family = self.families.get(change.order.ticket.group)
-            if family is not None:
-                self._join(family, change.order)
-        if family is None or family.is_over:
             return
-        if order_id == family.entry_id and family.exit is not None:
-            self._entry_changed(family, family.exit, change)
+        exit_ = self._expected.pop(family.group, None)
+        if exit_ is not None:
+            self._adopt(family, order, exit_)
+        elif order.order_id == family.entry_id and family.exit is not None:
+            if not family.is_over:
+                self._entry_changed(family, family.exit, change)
         else:
-            self._leg_changed(family, change)
+            if order.order_id not in family.leg_ids:
+                family.leg_ids.append(order.order_id)
+            if not family.is_over:
+                self._leg_changed(family, change)
 
-    def _adopt(self, entry: SimOrder, exit_: Exit) -> None:
-        family = self._family(exit_.tie)
+    def _adopt(self, family: Family, entry: SimOrder, exit_: Exit) -> None:
         family.entry_id, family.exit = entry.order_id, exit_
-        self._of_order[entry.order_id] = family
         if exit_.opens is Opens.EACH_FILL:
             return
         for leg in exit_.legs:
@@ -214,7 +215,8 @@ class Attachments:
                 self._end(family, besides=order.order_id, lapse=change.kind is ChangeKind.EXPIRED)
 
     def _open_anew(self, exit_: Exit, entry: Ticket, done: Execution) -> None:
-        family = self._family(exit_.tie)
+        family = self.found(exit_.tie)
+        family.came_of = done.order_id
         for leg in exit_.legs:
             ticket = self._ticket(entry, exit_, leg, done.quantity, family.group)
             try:

@@ -6,6 +6,7 @@ Source: the venue's documentation of its spot REST API, WebSocket API and user d
 documented only as far as `w` and `W`: that frame is a guess.
 """
 
+import hashlib
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -51,11 +52,13 @@ REFUSALS = {
     Reason.MINIMUM: Known(-1013, "Filter failure: NOTIONAL"),
     Reason.BALANCE: Known(-2010, "Account has insufficient balance for requested action."),
     Reason.WOULD_TRIGGER: Known(-2010, "Stop price would trigger immediately."),
+    Reason.WOULD_TAKE: Known(-2010, "Order would immediately match and take."),
     Reason.NO_MARKET: Known(-1013, "Market is closed."),
     Reason.PLANNED: Known(-2010, "This action is disabled on this account."),
     Reason.NOT_REDUCING: Known(-2010, "This action is disabled on this account."),
 }
 STATUSES = {
+    Status.HELD: "PENDING_NEW",
     Status.OPEN: "NEW",
     Status.PARTIAL: "PARTIALLY_FILLED",
     Status.FILLED: "FILLED",
@@ -69,7 +72,15 @@ WORDS_OF_TYPES = {
     OrderType.STOP_LIMIT: "STOP_LOSS_LIMIT",
 }
 TYPES = {word: kind for kind, word in WORDS_OF_TYPES.items()}
+TARGETS = {
+    OrderType.LIMIT: "LIMIT_MAKER",
+    OrderType.STOP: "TAKE_PROFIT",
+    OrderType.STOP_LIMIT: "TAKE_PROFIT_LIMIT",
+}
+"""Types of a target: a limit order that may not take, a stop that is reached from the other side."""
+NO_LIST = -1
 EXECUTION_TYPES = {
+    ChangeKind.HELD: "NEW",
     ChangeKind.ACCEPTED: "NEW",
     ChangeKind.TRIGGERED: "NEW",
     ChangeKind.TRADED: "TRADE",
@@ -101,18 +112,31 @@ def status_of(order: SimOrder) -> str:
     return STATUSES[order.status]
 
 
+def type_of(order: SimOrder) -> str:
+    """Its type."""
+    ticket = order.ticket
+    is_target = ticket.takes_profit or ticket.post_only
+    return (TARGETS if is_target else WORDS_OF_TYPES)[ticket.order_type]
+
+
+def cancel_id(order: SimOrder) -> str:
+    """The id that a cancel of an order is told by."""
+    return hashlib.sha256(f"cancel {order.order_id}".encode()).hexdigest()[:22]
+
+
 def force_of(order: SimOrder) -> str:
     """Its time in force."""
     return "IOC" if order.ticket.time_in_force is TimeInForce.IOC else "GTC"
 
 
-def order_body(order: SimOrder, contract: Instrument) -> Json:
+def order_body(order: SimOrder, contract: Instrument, list_id: int = NO_LIST) -> Json:
     """An order as it is listed."""
-    works_at = -1 if order.is_conditional else millis(order.created_ns)
+    works = not order.is_conditional and order.status is not Status.HELD
+    works_at = millis(order.created_ns) if works else -1
     return {
         "symbol": symbol_id(contract),
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": list_id,
         "clientOrderId": order.ticket.client_id,
         "price": text(order.limit_price or ZERO),
         "origQty": text(order.quantity),
@@ -120,27 +144,32 @@ def order_body(order: SimOrder, contract: Instrument) -> Json:
         "cummulativeQuoteQty": text(order.value),
         "status": status_of(order),
         "timeInForce": force_of(order),
-        "type": WORDS_OF_TYPES[order.ticket.order_type],
+        "type": type_of(order),
         "side": order.ticket.side.value.upper(),
         "stopPrice": text(order.stop_price or ZERO),
         "icebergQty": text(ZERO),
         "time": millis(order.created_ns),
         "updateTime": millis(order.updated_ns),
-        "isWorking": not order.is_conditional,
+        "isWorking": works,
         "workingTime": works_at,
         "origQuoteOrderQty": text(ZERO),
         "selfTradePreventionMode": NO_STP,
     }
 
 
-def taken_body(order: SimOrder, contract: Instrument) -> Json:
-    """The full answer to a new order, with what it filled at once."""
-    body = order_body(order, contract)
+def report_body(order: SimOrder, contract: Instrument, list_id: int = NO_LIST) -> Json:
+    """The answer to a new order, without what it filled."""
+    body = order_body(order, contract, list_id)
     for name in ("icebergQty", "time", "updateTime", "isWorking"):
         del body[name]
     if order.stop_price is None:
         del body["stopPrice"]
-    body["transactTime"] = millis(order.created_ns)
+    return body | {"transactTime": millis(order.created_ns)}
+
+
+def taken_body(order: SimOrder, contract: Instrument) -> Json:
+    """The full answer to a new order, with what it filled at once."""
+    body = report_body(order, contract)
     body["fills"] = [
         {
             "price": text(done.price),
@@ -154,22 +183,22 @@ def taken_body(order: SimOrder, contract: Instrument) -> Json:
     return body
 
 
-def cancelled_body(order: SimOrder, contract: Instrument, cancel_id: str) -> Json:
+def cancelled_body(order: SimOrder, contract: Instrument, list_id: int = NO_LIST) -> Json:
     """The answer to a cancel: the order's own id moves to `origClientOrderId`."""
-    body = order_body(order, contract)
+    body = order_body(order, contract, list_id)
     for name in ("icebergQty", "time", "updateTime", "isWorking", "workingTime"):
         del body[name]
     body["transactTime"] = millis(order.updated_ns)
-    return body | {"origClientOrderId": order.ticket.client_id, "clientOrderId": cancel_id}
+    return body | {"origClientOrderId": order.ticket.client_id, "clientOrderId": cancel_id(order)}
 
 
-def trade_body(done: Execution, contract: Instrument) -> Json:
+def trade_body(done: Execution, contract: Instrument, list_id: int = NO_LIST) -> Json:
     """An execution in the list of trades, which names no client id."""
     return {
         "symbol": symbol_id(contract),
         "id": done.number,
         "orderId": done.order_id,
-        "orderListId": -1,
+        "orderListId": list_id,
         "price": text(done.price),
         "qty": text(done.quantity),
         "quoteQty": text(done.price * done.quantity),
@@ -182,8 +211,8 @@ def trade_body(done: Execution, contract: Instrument) -> Json:
     }
 
 
-def execution_report(change: Change, contract: Instrument, cancel_id: str) -> Json:
-    """The `executionReport` of a change."""
+def execution_report(change: Change, contract: Instrument, list_id: int = NO_LIST, reason: str = "") -> Json:
+    """The `executionReport` of a change. reason: why a list let the order expire, empty elsewhere."""
     order, done = change.order, change.execution
     ended = change.kind is ChangeKind.CANCELLED and status_of(order) == "CANCELED"
     at_ms = millis(change.at_ns)
@@ -191,15 +220,15 @@ def execution_report(change: Change, contract: Instrument, cancel_id: str) -> Js
         "e": "executionReport",
         "E": at_ms,
         "s": symbol_id(contract),
-        "c": cancel_id if ended else order.ticket.client_id,
+        "c": cancel_id(order) if ended else order.ticket.client_id,
         "S": order.ticket.side.value.upper(),
-        "o": WORDS_OF_TYPES[order.ticket.order_type],
+        "o": type_of(order),
         "f": force_of(order),
         "q": text(order.quantity),
         "p": text(order.limit_price or ZERO),
         "P": text(order.stop_price or ZERO),
         "F": text(ZERO),
-        "g": -1,
+        "g": list_id,
         "C": order.ticket.client_id if ended else "",
         "x": EXECUTION_TYPES[change.kind] if ended or order.is_live else _last_word(change),
         "X": status_of(order),
@@ -213,7 +242,7 @@ def execution_report(change: Change, contract: Instrument, cancel_id: str) -> Js
         "T": at_ms,
         "t": -1 if done is None else done.number,
         "I": order.order_id * 2 + 1,
-        "w": order.is_live and not order.is_conditional,
+        "w": order.is_live and not order.is_conditional and order.status is not Status.HELD,
         "m": done is not None and done.is_maker,
         "M": False,
         "O": millis(order.created_ns),
@@ -222,66 +251,15 @@ def execution_report(change: Change, contract: Instrument, cancel_id: str) -> Js
         "Q": text(ZERO),
         "V": NO_STP,
     }
-    if not order.is_conditional:
+    if reason:
+        report["eR"] = reason
+    if not order.is_conditional and order.status is not Status.HELD:
         report["W"] = millis(order.updated_ns if order.triggered else order.created_ns)
     return report
 
 
 def _last_word(change: Change) -> str:
     return "TRADE" if change.kind is ChangeKind.TRADED else "EXPIRED"
-
-
-def symbol_body(contract: Instrument) -> Json:
-    """A market in `exchangeInfo`."""
-    return {
-        "symbol": symbol_id(contract),
-        "status": "TRADING",
-        "baseAsset": contract.base,
-        "baseAssetPrecision": 8,
-        "quoteAsset": contract.quote,
-        "quotePrecision": 8,
-        "quoteAssetPrecision": 8,
-        "baseCommissionPrecision": 8,
-        "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT"],
-        "icebergAllowed": False,
-        "ocoAllowed": False,
-        "otoAllowed": False,
-        "quoteOrderQtyMarketAllowed": False,
-        "allowTrailingStop": False,
-        "cancelReplaceAllowed": False,
-        "amendAllowed": False,
-        "isSpotTradingAllowed": True,
-        "isMarginTradingAllowed": False,
-        "filters": [
-            {
-                "filterType": "PRICE_FILTER",
-                "minPrice": text(contract.tick),
-                "maxPrice": text(contract.price_ceiling or Decimal(1_000_000)),
-                "tickSize": text(contract.tick),
-            },
-            {
-                "filterType": "LOT_SIZE",
-                "minQty": text(contract.min_quantity),
-                "maxQty": text(Decimal(9000)),
-                "stepSize": text(contract.lot),
-            },
-            {
-                "filterType": "NOTIONAL",
-                "minNotional": text(contract.min_notional),
-                "applyMinToMarket": True,
-                "maxNotional": text(Decimal(9_000_000)),
-                "applyMaxToMarket": False,
-                "avgPriceMins": 5,
-            },
-            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
-            {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
-        ],
-        "permissions": [],
-        "permissionSets": [["SPOT"]],
-        "defaultSelfTradePreventionMode": NO_STP,
-        "allowedSelfTradePreventionModes": [NO_STP],
-    }
 
 
 def commission(bps: Decimal) -> str:

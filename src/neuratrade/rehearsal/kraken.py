@@ -3,24 +3,23 @@
 What Kraken refuses is refused in an HTTP 200 with an `error` list. A client id must be unique among open
 orders only, so an order sent twice is there twice once the first is over. Its streams are in
 `kraken_streams`. Refused here though Kraken has it: margin, take-profit and trailing orders, FOK, relative
-prices, amounts in quote currency, fees in base, conditional closes.
+prices, amounts in quote currency, fees in base, conditional closes that trail.
 """
 
 import base64
 import hashlib
 import hmac
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
-from urllib.parse import parse_qsl
 
-import msgspec
 from aiohttp import web
 
 from neuratrade.core.model.market import NS_PER_SECOND
 from neuratrade.core.model.orders import OrderType, Side, TimeInForce
 from neuratrade.rehearsal import kraken_words as words
+from neuratrade.rehearsal.attached import Attachments
 from neuratrade.rehearsal.faults import Act, Troubles
 from neuratrade.rehearsal.kraken_account import KrakenAccount
+from neuratrade.rehearsal.kraken_asked import close_of, decimal_of, page_of, prices_of, said_in, side_of
 from neuratrade.rehearsal.kraken_market import KrakenError, KrakenMarket, Params
 from neuratrade.rehearsal.kraken_streams import KrakenStreams
 from neuratrade.rehearsal.matching import MatchingEngine, Rules
@@ -29,7 +28,6 @@ from neuratrade.rehearsal.server import REHEARSAL_KEY, Credentials, Simulator, r
 from neuratrade.rehearsal.tape import Tape
 
 RULES = Rules(refuses_crossed_stops=False, frees_client_ids=True)
-PAGE = 50
 CHANGES = ("AmendOrder", "CancelOrder", "CancelAll")
 IS_NEW = web.RequestKey("is_new", bool)
 """Whether the nonce of a request was above all before it."""
@@ -54,6 +52,7 @@ class Kraken(Simulator):
         self.account = KrakenAccount(engine, credentials, lambda: self.now_ns)
         self.market = KrakenMarket(self.tape, self.pairs, lambda: self.now_ns)
         self.streams = KrakenStreams(self)
+        self.attachments = Attachments(engine)
         self._nonce = -1
         self._private: dict[str, Callable[[Params], object]] = {
             "AddOrder": self._add,
@@ -129,7 +128,7 @@ class Kraken(Simulator):
 
     def arrived(self, request: web.Request, body: str) -> None:
         """A nonce has to rise from request to request, in the order they come in."""
-        nonce = _said(request, body).get("nonce", "") if request.path.startswith("/0/private") else ""
+        nonce = said_in(request, body).get("nonce", "") if request.path.startswith("/0/private") else ""
         if nonce.isdigit() and request.headers.get("API-Key") == self.credentials.key:
             request[IS_NEW] = int(nonce) > self._nonce
             self._nonce = max(self._nonce, int(nonce))
@@ -137,7 +136,7 @@ class Kraken(Simulator):
     def _admit(self, request: web.Request, body: str) -> Params:
         if request.headers.get("API-Key") != self.credentials.key:
             raise KrakenError("EAPI:Invalid key")
-        params = _said(request, body)
+        params = said_in(request, body)
         digest = hashlib.sha256((params.get("nonce", "") + body).encode()).digest()
         secret = base64.b64decode(self.credentials.secret)
         sign = base64.b64encode(hmac.digest(secret, request.path.encode() + digest, "sha512")).decode()
@@ -150,7 +149,7 @@ class Kraken(Simulator):
     # orders
 
     def _add(self, params: Params) -> object:
-        for word in ("leverage", "close[ordertype]", "displayvol"):
+        for word in ("leverage", "displayvol"):
             if params.get(word, "none") != "none":
                 raise KrakenError(f"EGeneral:Invalid arguments:{word}")
         if params.get("oflags", "fciq") not in ("fciq", "post", "fciq,post"):
@@ -162,30 +161,42 @@ class Kraken(Simulator):
         ticket = self._ticket(params, pair, kind)
         if "post" in params.get("oflags", "") and self._crosses(ticket):
             raise KrakenError("EOrder:Post only order")
-        order = self.place(ticket)
-        return {"txid": [words.mark("O", order.order_id)], "descr": {"order": words.words_of(order, pair)}}
+        close = close_of(params)
+        if close is None:
+            order = self.place(ticket)
+        else:
+            order = self.attachments.place(ticket, close, self.place)
+        described = {"order": words.words_of(order, pair)}
+        if close is not None:
+            described["close"] = self._close(order)
+        return {"txid": [words.mark("O", order.order_id)], "descr": described}
+
+    def _close(self, order: SimOrder) -> str:
+        """What is attached to an order, as its description has it; empty where nothing is."""
+        family = self.attachments.family(order)
+        if family is None or family.exit is None:
+            return ""
+        (leg,) = family.exit.legs
+        pair = self.pairs[order.ticket.symbol]
+        terms = words.terms_of(leg.order_type, leg.stop_price, leg.limit_price, pair, gains=leg.takes_profit)
+        return f"close position @ {terms}"
 
     def _ticket(self, params: Params, pair: words.Pair, kind: OrderType) -> Ticket:
-        first, second = _decimal(params, "price"), _decimal(params, "price2")
-        quantity = _decimal(params, "volume")
+        stop, limit = prices_of(params, kind)
+        quantity = decimal_of(params, "volume")
         if quantity is None:
             raise KrakenError("EGeneral:Invalid arguments:volume")
-        stops = kind in (OrderType.STOP, OrderType.STOP_LIMIT)
-        limits = kind in (OrderType.LIMIT, OrderType.STOP_LIMIT)
-        limit = (second if stops else first) if limits else None
-        if (stops and first is None) or (limits and limit is None):
-            raise KrakenError("EGeneral:Invalid arguments:price")
         force = params.get("timeinforce", "GTC")
         if force not in ("GTC", "IOC", "GTD"):
             raise KrakenError("EGeneral:Invalid arguments:timeinforce")
         return Ticket(
             client_id=params.get("cl_ord_id") or f"~{self.engine.next_number()}",
             symbol=pair.contract.key,
-            side=Side(params.get("type", "")) if params.get("type") in ("buy", "sell") else _raise_side(),
+            side=side_of(params),
             order_type=kind,
             quantity=quantity,
             limit_price=limit,
-            stop_price=first if stops else None,
+            stop_price=stop,
             time_in_force=TimeInForce(force.lower()),
             expires_ns=self._expiry(params),
         )
@@ -207,12 +218,12 @@ class Kraken(Simulator):
 
     def _amend(self, params: Params) -> object:
         order = self._order(params)
-        quantity = _decimal(params, "order_qty") or order.quantity
+        quantity = decimal_of(params, "order_qty") or order.quantity
         if quantity <= order.filled:
             self.engine.cancel(order.order_id)
         else:
-            limit = _decimal(params, "limit_price") or order.limit_price
-            stop = _decimal(params, "trigger_price") or order.stop_price
+            limit = decimal_of(params, "limit_price") or order.limit_price
+            stop = decimal_of(params, "trigger_price") or order.stop_price
             self.engine.amend(order.order_id, quantity, limit, stop)
         return {"amend_id": words.mark("T", self.engine.next_number())}
 
@@ -239,20 +250,24 @@ class Kraken(Simulator):
     def _rows(self, params: Params, orders: list[SimOrder]) -> dict[str, object]:
         wanted = params.get("cl_ord_id")
         trades = params.get("trades", "").lower() == "true"
-        return {
-            words.mark("O", order.order_id): words.order_row(
-                order, self.pairs[order.ticket.symbol], self.client_id(order), trades=trades
-            )
-            for order in orders
-            if not wanted or order.ticket.client_id == wanted
-        }
+        rows: dict[str, object] = {}
+        for order in orders:
+            if wanted and order.ticket.client_id != wanted:
+                continue
+            pair = self.pairs[order.ticket.symbol]
+            row = words.order_row(order, pair, self.client_id(order), self._close(order), trades=trades)
+            family = self.attachments.family(order)
+            if family is not None and family.came_of is not None:
+                row["refid"] = words.mark("O", family.came_of)
+            rows[words.mark("O", order.order_id)] = row
+        return rows
 
     def _open(self, params: Params) -> object:
         return {"open": self._rows(params, self.engine.open_orders())}
 
     def _closed(self, params: Params) -> object:
         rows = self._rows(params, [item for item in self.engine.orders.values() if not item.is_live])
-        return {"closed": dict(list(reversed(rows.items()))[_page(params)]), "count": len(rows)}
+        return {"closed": dict(list(reversed(rows.items()))[page_of(params)]), "count": len(rows)}
 
     def _query_orders(self, params: Params) -> object:
         if params.get("userref", "0").lstrip("-").isdigit() is False:
@@ -266,7 +281,7 @@ class Kraken(Simulator):
     def _trades(self, params: Params) -> object:
         begin, end = float(params.get("start") or 0), float(params.get("end") or "inf")
         done = [item for item in self.engine.executions if begin < words.seconds(item.at_ns) <= end]
-        return {"trades": self._trade_rows(done[::-1][_page(params)]), "count": len(done)}
+        return {"trades": self._trade_rows(done[::-1][page_of(params)]), "count": len(done)}
 
     def _query_trades(self, params: Params) -> object:
         numbers = [words.number_of(text) for text in params.get("txid", "").split(",")]
@@ -282,39 +297,6 @@ class Kraken(Simulator):
             )
             for item in done
         }
-
-
-def _page(params: Params) -> slice:
-    offset = int(params.get("ofs") or 0)
-    return slice(offset, offset + PAGE)
-
-
-def _decimal(params: Params, name: str) -> Decimal | None:
-    text = params.get(name)
-    if not text:
-        return None
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0 or text[0] in "+-#":
-        raise KrakenError(f"EGeneral:Invalid arguments:{name}")
-    return value
-
-
-def _raise_side() -> Side:
-    raise KrakenError("EGeneral:Invalid arguments:type")
-
-
-def _said(request: web.Request, body: str) -> Params:
-    """What a request says, as JSON or as a form; nothing where it cannot be read."""
-    if request.content_type != "application/json":
-        return dict(parse_qsl(body, keep_blank_values=True))
-    try:
-        said = msgspec.json.decode(body, type=dict[str, object])
-    except msgspec.DecodeError:
-        return {}
-    return {name: str(value) for name, value in said.items()}
 
 
 def _no(message: str) -> web.Response:

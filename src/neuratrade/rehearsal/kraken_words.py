@@ -30,6 +30,7 @@ ORDER_TYPES = {
     "stop-loss-limit": OrderType.STOP_LIMIT,
 }
 TYPE_NAMES = {kind: name for name, kind in ORDER_TYPES.items()}
+GAINS = "take-profit"
 REFUSALS = {
     Reason.DUPLICATE: "EGeneral:Invalid arguments:cl_ord_id",
     Reason.UNKNOWN_SYMBOL: "EQuery:Unknown asset pair",
@@ -39,10 +40,12 @@ REFUSALS = {
     Reason.BALANCE: "EOrder:Insufficient funds",
     Reason.WOULD_TRIGGER: "EOrder:Invalid price",
     Reason.NOT_REDUCING: "EOrder:Reduce only:No position exists",
+    Reason.WOULD_TAKE: "EOrder:Post only order",
     Reason.NO_MARKET: "EService:Market in cancel_only mode",
     Reason.PLANNED: "EOrder:Orders limit exceeded",
 }
 _STATES = {
+    Status.HELD: "pending",
     Status.OPEN: "open",
     Status.PARTIAL: "open",
     Status.FILLED: "closed",
@@ -116,20 +119,34 @@ def stamp(at_ns: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ns % NS_PER_SECOND // 1000:06d}Z"
 
 
+def type_name(order: SimOrder) -> str:
+    """Its type."""
+    name = TYPE_NAMES[order.ticket.order_type]
+    return name.replace("stop-loss", GAINS) if order.ticket.takes_profit else name
+
+
 def words_of(order: SimOrder, pair: Pair) -> str:
     """`buy 0.10000000 XBTUSD @ stop loss 59000.0 -> limit 58900.0`."""
-    kind = {
+    ticket = order.ticket
+    terms = terms_of(ticket.order_type, order.stop_price, order.limit_price, pair, gains=ticket.takes_profit)
+    return f"{ticket.side.value} {plain(order.quantity, LOT_DIGITS)} {pair.altname} @ {terms}"
+
+
+def terms_of(kind: OrderType, stop: Decimal | None, limit: Decimal | None, pair: Pair, *, gains: bool) -> str:
+    """`stop loss 59000.0 -> limit 58900.0`."""
+    waits = "take profit" if gains else "stop loss"
+    return {
         OrderType.MARKET: "market",
-        OrderType.LIMIT: f"limit {_price(order.limit_price, pair)}",
-        OrderType.STOP: f"stop loss {_price(order.stop_price, pair)}",
-        OrderType.STOP_LIMIT: f"stop loss {_price(order.stop_price, pair)}"
-        f" -> limit {_price(order.limit_price, pair)}",
-    }[order.ticket.order_type]
-    return f"{order.ticket.side.value} {plain(order.quantity, LOT_DIGITS)} {pair.altname} @ {kind}"
+        OrderType.LIMIT: f"limit {_price(limit, pair)}",
+        OrderType.STOP: f"{waits} {_price(stop, pair)}",
+        OrderType.STOP_LIMIT: f"{waits} {_price(stop, pair)} -> limit {_price(limit, pair)}",
+    }[kind]
 
 
-def order_row(order: SimOrder, pair: Pair, client_id: str, *, trades: bool) -> dict[str, object]:
-    """An order as OpenOrders, ClosedOrders and QueryOrders have it."""
+def order_row(
+    order: SimOrder, pair: Pair, client_id: str, close: str = "", *, trades: bool
+) -> dict[str, object]:
+    """An order as OpenOrders, ClosedOrders and QueryOrders have it. close: what is attached, in words."""
     stops = order.ticket.stop_price is not None
     first = order.stop_price if stops else order.limit_price
     row: dict[str, object] = {
@@ -143,12 +160,12 @@ def order_row(order: SimOrder, pair: Pair, client_id: str, *, trades: bool) -> d
             "pair": pair.altname,
             "aclass": "forex",
             "type": order.ticket.side.value,
-            "ordertype": TYPE_NAMES[order.ticket.order_type],
+            "ordertype": type_name(order),
             "price": _price(first, pair),
             "price2": _price(order.limit_price, pair) if stops else "0",
             "leverage": "none",
             "order": words_of(order, pair),
-            "close": "",
+            "close": close,
         },
         "vol": plain(order.quantity, LOT_DIGITS),
         "vol_exec": plain(order.filled, LOT_DIGITS),
@@ -181,7 +198,7 @@ def trade_row(done: Execution, order: SimOrder, pair: Pair) -> dict[str, object]
         "aclass": "forex",
         "time": seconds(done.at_ns),
         "type": done.side.value,
-        "ordertype": TYPE_NAMES[order.ticket.order_type],
+        "ordertype": type_name(order),
         "price": plain(done.price, pair.digits),
         "cost": cost(done.quantity * done.price),
         "fee": cost(done.fee),

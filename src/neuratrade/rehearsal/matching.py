@@ -185,6 +185,7 @@ class MatchingEngine:
         ticket = msgspec.structs.replace(order.ticket, quantity=quantity)
         contract = self.check(ticket, is_known=True)
         order.ticket, order.quantity, order.status = ticket, quantity, Status.OPEN
+        order.was_placed = True
         order.updated_ns = self._now_ns()
         self._tell(ChangeKind.ACCEPTED, order)
         self._try(order, contract)
@@ -281,7 +282,9 @@ class MatchingEngine:
                 raise Rejected(Reason.NOT_REDUCING)
         elif contract.notional(ticket.quantity, price) < contract.min_notional:
             raise Rejected(Reason.MINIMUM, f"{contract.min_notional} {contract.quote}")
-        if self._lacks(contract, ticket, price):
+        # What holds no money back until it is reached is not asked for it when it is released, either.
+        unasked = is_known and ticket.stop_price is not None and not self.rules.locks_conditionals
+        if not unasked and self._lacks(contract, ticket, price):
             raise Rejected(Reason.BALANCE)
         watched = ticket.stop_price is not None and self.rules.refuses_crossed_stops
         if watched and quote is not None and self._is_reached(ticket, ticket.stop_price, quote):
@@ -297,7 +300,7 @@ class MatchingEngine:
         order = SimOrder(
             self.next_number(), ticket, ticket.quantity, ticket.limit_price, ticket.stop_price, now_ns, now_ns
         )
-        order.status = status
+        order.status, order.was_placed = status, status is not Status.HELD
         self.orders[order.order_id] = order
         self.by_client_id[ticket.client_id] = order.order_id
         return order

@@ -18,8 +18,9 @@ from neuratrade.rehearsal import okx_words as words
 from neuratrade.rehearsal.faults import Act, Troubles
 from neuratrade.rehearsal.matching import MatchingEngine, Rules
 from neuratrade.rehearsal.okx_account import OkxAccount
+from neuratrade.rehearsal.okx_asked import Asked
 from neuratrade.rehearsal.okx_market import OkxError, OkxMarket
-from neuratrade.rehearsal.okx_orders import Asked, OkxOrders
+from neuratrade.rehearsal.okx_orders import OkxOrders
 from neuratrade.rehearsal.okx_streams import OkxStreams
 from neuratrade.rehearsal.orders import Reason, Rejected
 from neuratrade.rehearsal.server import REHEARSAL_KEY, Credentials, Simulator, respond

@@ -195,11 +195,11 @@ class OkxStreams:
         contract = self._venue.engine.contracts[order.ticket.symbol]
         kind = words.inst_type(contract)
         about_algo = words.is_algo(order) and (not order.triggered or change.kind is ChangeKind.TRIGGERED)
-        if about_algo:
+        if about_algo and self._venue.orders.attached.is_told(change):
             frame = {"arg": _orders("orders-algo"), "data": [self._venue.orders.algo_row(order)]}
             self.hub.tell(wire(frame), f"orders-algo {kind}")
         if words.is_placed(order):
-            row = words.streamed_row(order, contract, change.execution)
+            row = words.streamed_row(order, contract, change.execution) | self._venue.orders.ties(order)
             if change.kind is ChangeKind.AMENDED:
                 row |= {"amendResult": "0", "amendSource": "1"}
             self.hub.tell(wire({"arg": _orders("orders"), "data": [row]}), f"orders {kind}")

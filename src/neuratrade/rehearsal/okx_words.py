@@ -29,6 +29,7 @@ _REFUSALS = {
     Reason.MINIMUM: ("51020", "Your order should meet or exceed the minimum order amount."),
     Reason.BALANCE: ("51008", "Order failed. Insufficient balance in account."),
     Reason.NOT_REDUCING: ("51169", "You don't have any positions in this direction to reduce or close."),
+    Reason.WOULD_TAKE: ("51000", "Parameter ordType error"),
     Reason.NO_MARKET: ("51022", "Contract suspended"),
     Reason.PLANNED: ("51010", "You can't complete this request under your current account mode."),
 }

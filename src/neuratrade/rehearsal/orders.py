@@ -96,7 +96,8 @@ class Execution(msgspec.Struct, frozen=True):
 class SimOrder(msgspec.Struct):
     """An order the exchange has or had.
 
-    triggered: its stop was reached. value: sum of price times quantity of what was filled.
+    triggered: its stop was reached. was_placed: whether it ever worked, and was not only held. value: sum of
+    price times quantity of what was filled.
     """
 
     order_id: int
@@ -108,6 +109,7 @@ class SimOrder(msgspec.Struct):
     updated_ns: int
     status: Status = Status.OPEN
     triggered: bool = False
+    was_placed: bool = True
     resting: bool = False
     filled: Decimal = ZERO
     value: Decimal = ZERO

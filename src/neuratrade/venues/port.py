@@ -93,7 +93,7 @@ def request_of(order: Cleared) -> OrderRequest:
 
 
 class NativeExit(StrEnum):
-    """Exits a venue ties together by itself. None is used: nobody has shown that it covers partial fills.
+    """Exits a venue ties together by itself (docs/decisions/0010-native-brackets.md).
 
     BRACKET: an entry with stop and target. OCO: stop and target of a position. ONE_LEG: an entry with one of
     them.
@@ -120,7 +120,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     order_types: those the adapter sends. times_in_force: those the venue itself keeps to; what is to rest
     until a time is ended by the desk's own timer elsewhere. amends: whether a resting stop can be changed in
     place. settle_s: how long after an unanswered submission the venue may still take the order in; until then
-    a look-up that finds nothing proves nothing. native_exits: what the venue has, used or not.
+    a look-up that finds nothing proves nothing. native_exits: what the venue has, used or not. trusted_exits:
+    those of them whose legs are shown to leave no filled unit bare through silence and a crash; only such a
+    form may ever be used.
     asks_permissions: whether it can be asked what a key may do. rate: what the adapter keeps under, None
     where nothing is counted.
     """
@@ -130,6 +132,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     settle_s: float
     times_in_force: frozenset[TimeInForce] = frozenset({TimeInForce.GTC, TimeInForce.IOC})
     native_exits: frozenset[NativeExit] = frozenset()
+    trusted_exits: frozenset[NativeExit] = frozenset()
     dead_man: DeadMan = DeadMan.NONE
     asks_permissions: bool = False
     rate: Budget | None = None

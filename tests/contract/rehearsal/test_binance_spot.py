@@ -220,7 +220,7 @@ async def test_weight_is_counted_then_refused_then_banned() -> None:
         await exchange.fetch_balance()
         used = int(exchange.last_response_headers["X-MBX-USED-WEIGHT-1M"])
         assert used >= 40
-        simulator.weight_limit = used + 10
+        simulator.door.weight_limit = used + 10
         with pytest.raises(Exception, match="429") as refused:
             await exchange.fetch_balance()
         assert type(refused.value).__name__ == "DDoSProtection"
@@ -241,7 +241,7 @@ async def words_of(asked: Coroutine[Any, Any, Any]) -> str:
 
 async def test_too_many_orders_in_ten_seconds_are_refused() -> None:
     async with traded() as (simulator, exchange):
-        simulator.order_limit = 1
+        simulator.door.order_limit = 1
         await rest(exchange)
         with pytest.raises(Exception, match="-1015"):
             await exchange.create_order(SYMBOL, "limit", "buy", 1, 91, {"clientOrderId": "b"})

@@ -439,7 +439,7 @@ STOP = {"instId": "BTC-USDT", "tdMode": "cash", "side": "sell", "ordType": "cond
         ("order", {"px": "NaN"}, "51000"),
         ("order", {"px": "59000.05"}, "51000"),
         ("order", {"clOrdId": "x" * 33}, "51000"),
-        ("order", {"attachAlgoOrds": [{"slTriggerPx": "1"}]}, "51000"),
+        ("order", {"attachAlgoOrds": [{"slTriggerPx": "1"}]}, "50014"),
         ("order_algo", {}, "50014"),
         ("order_algo", {"slTriggerPx": "59000", "slOrdPx": "-1", "tpTriggerPx": "61000"}, "51000"),
         ("order_algo", {"slTriggerPx": "low", "slOrdPx": "-1"}, "51000"),

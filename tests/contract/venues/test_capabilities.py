@@ -73,6 +73,7 @@ ROWS: dict[str, Callable[[Capabilities], str]] = {
     "time in force": lambda able: listed(able.times_in_force, list(TimeInForce)).upper(),
     "changes a stop in place": lambda able: "yes" if able.amends else "no",
     "native exits (none is used)": lambda able: listed(able.native_exits, list(NativeExit)),
+    "native exits that are trusted": lambda able: listed(able.trusted_exits, list(NativeExit)),
     "dead man's switch": lambda able: able.dead_man.value,
     "permission of the key": lambda able: "asked" if able.asks_permissions else "not to be asked",
     "requests": rate,

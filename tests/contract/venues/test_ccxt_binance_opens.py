@@ -83,7 +83,7 @@ async def test_two_contracts_that_share_a_holding_are_refused() -> None:
 @pytest.mark.parametrize("right", ["enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer"])
 async def test_a_key_that_may_move_money_away_is_refused(right: str) -> None:
     async with binance() as simulator:
-        simulator.restrictions[right] = True
+        simulator.account.restrictions[right] = True
         with pytest.raises(Refused, match=f"may move money away.*{right}.*one that may trade only"):
             async with venue(simulator):
                 pass

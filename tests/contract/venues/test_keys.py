@@ -35,9 +35,9 @@ def untold(simulator: Simulator) -> None:
 def _rights(simulator: Simulator, may_withdraw: bool | None) -> None:
     known: Any = simulator
     if simulator.name == "binance":
-        known.restrictions.pop("enableWithdrawals")
+        known.account.restrictions.pop("enableWithdrawals")
         if may_withdraw:
-            known.restrictions["enableWithdrawals"] = True
+            known.account.restrictions["enableWithdrawals"] = True
         return
     if may_withdraw is not None:
         allowed = known.credentials._replace(may_withdraw=may_withdraw)

@@ -57,6 +57,7 @@ class Dialect:
     budget = Budget(60, 60.0, 20)
     settle_s = 10.0
     native_exits: frozenset[NativeExit] = frozenset()
+    trusted_exits: frozenset[NativeExit] = frozenset()
     dead_man = DeadMan.OFF
     asks_permissions = False
 
@@ -68,6 +69,7 @@ class Dialect:
             amends=self.rules.amends_stops,
             settle_s=self.settle_s,
             native_exits=self.native_exits,
+            trusted_exits=self.trusted_exits,
             dead_man=self.dead_man,
             asks_permissions=self.asks_permissions,
             rate=self.budget,

@@ -50,7 +50,7 @@ class BinanceSpot(Dialect):
     # 6,000 of weight a minute, and 100 orders in ten seconds: here an order counts as the hundredth part.
     budget = Budget(800, 10.0, 400)
     settle_s = 5.0
-    native_exits = frozenset({NativeExit.BRACKET, NativeExit.OCO})
+    native_exits = frozenset(NativeExit)
     dead_man = DeadMan.NONE
     asks_permissions = True
     weights: ClassVar[Mapping[str, int]] = {
@@ -283,7 +283,7 @@ class Okx(Dialect):
     fee_in_base = True
     # The strictest of the endpoints asked here takes 20 in two seconds.
     budget = Budget(20, 2.0, 10)
-    native_exits = frozenset({NativeExit.BRACKET, NativeExit.OCO})
+    native_exits = frozenset(NativeExit)
     asks_permissions = True
 
     def objection(self, exchange: Exchange) -> str | None:
