@@ -1,4 +1,4 @@
-"""Native brackets at every venue that plays them: a part is filled, the stream is silent, the desk dies.
+"""Native brackets of the exchanges of ccxt: a part is filled, the stream is silent, the desk dies.
 
 What is measured is not what an order says but what is left when the market then falls through the stop: units
 that the legs did not sell were bare. `DOCUMENTED` is what each venue's documentation says or, where it is
@@ -19,8 +19,8 @@ from neuratrade.core.model.market import NS_PER_SECOND, Quote
 from neuratrade.core.model.orders import Side, TimeInForce
 from neuratrade.rehearsal.faults import Fault, FaultKind
 from neuratrade.rehearsal.stages import STAGES
-from neuratrade.venues.alpaca.venue import CAPABILITIES as OF_ALPACA
-from neuratrade.venues.ccxt.dialects import dialect_of
+from neuratrade.venues.alpaca import venue as alpaca
+from neuratrade.venues.ccxt.dialects import DIALECTS, dialect_of
 from neuratrade.venues.port import Capabilities, NativeExit, StreamOpened, VenueRefused
 from tests.contract.venues.stand import LATER_S, D, Stand, on_stand, warped
 
@@ -69,11 +69,7 @@ FORMS: dict[tuple[str, NativeExit], Place] = {
     ("okx", BRACKET): lambda exchange, symbol: exchange.create_order(symbol, "limit", "buy", 1, 99, LEGS),
 }
 """Every form that an unmodified client can attach to an entry."""
-UNPLAYED = {
-    ("alpaca", BRACKET): "of equities; the coins rehearsed there have none",
-    ("alpaca", OCO): "of equities; the coins rehearsed there have none",
-    ("alpaca", ONE_LEG): "of equities; the coins rehearsed there have none",
-}
+ON_CCXT = [name for name in STAGES if name in DIALECTS]
 
 
 def left(covered: str, bare: str) -> Left:
@@ -104,7 +100,7 @@ DOCUMENTED: dict[tuple[str, NativeExit], dict[Moment, Left]] = {
 
 def capabilities(name: str) -> Capabilities:
     """What an adapter says of its venue."""
-    return OF_ALPACA if name == "alpaca" else dialect_of(name).capabilities
+    return dialect_of(name).capabilities
 
 
 async def die(stand: Stand) -> None:
@@ -182,10 +178,17 @@ def test_every_native_form_is_played_or_said_not_to_be_and_only_a_played_one_can
 ) -> None:
     able = capabilities(name)
     played = {form for venue, form in FORMS if venue == name}
-    unplayed = {form for venue, form in UNPLAYED if venue == name}
     played |= {form for venue, form in PAIRS if venue == name}
-    assert able.native_exits == played | unplayed
+    assert able.native_exits == played
     assert able.trusted_exits <= played - {OCO}
+
+
+def test_a_venue_of_which_nothing_is_measured_here_trusts_nothing() -> None:
+    said = [item for item in vars(alpaca).values() if isinstance(item, Capabilities)]
+    assert said
+    assert not any(
+        able.trusted_exits for able in (*said, dialect_of("an exchange nobody knows").capabilities)
+    )
 
 
 OCO_PAIR = {
@@ -254,7 +257,7 @@ async def test_an_attached_pair_at_okx_is_in_none_of_the_lists_the_desk_asks_for
 # what rests while nobody watches
 
 
-@pytest.mark.parametrize("name", list(STAGES))
+@pytest.mark.parametrize("name", ON_CCXT)
 @warped
 async def test_an_entry_outlives_its_time_while_the_desk_is_dead_where_its_venue_does_not_end_it(
     name: str,
