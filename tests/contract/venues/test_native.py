@@ -19,7 +19,6 @@ from neuratrade.core.model.market import NS_PER_SECOND, Quote
 from neuratrade.core.model.orders import Side, TimeInForce
 from neuratrade.rehearsal.faults import Fault, FaultKind
 from neuratrade.rehearsal.stages import STAGES
-from neuratrade.venues.alpaca import venue as alpaca
 from neuratrade.venues.ccxt.dialects import DIALECTS, dialect_of
 from neuratrade.venues.port import Capabilities, NativeExit, StreamOpened, VenueRefused
 from tests.contract.venues.stand import LATER_S, D, Stand, on_stand, warped
@@ -183,12 +182,11 @@ def test_every_native_form_is_played_or_said_not_to_be_and_only_a_played_one_can
     assert able.trusted_exits <= played - {OCO}
 
 
-def test_a_venue_of_which_nothing_is_measured_here_trusts_nothing() -> None:
-    said = [item for item in vars(alpaca).values() if isinstance(item, Capabilities)]
-    assert said
-    assert not any(
-        able.trusted_exits for able in (*said, dialect_of("an exchange nobody knows").capabilities)
-    )
+@pytest.mark.parametrize("name", [name for name in STAGES if name not in DIALECTS])
+@warped
+async def test_a_venue_of_which_nothing_is_measured_here_trusts_nothing(name: str) -> None:
+    async with on_stand(name) as stand:
+        assert stand.venue.capabilities.trusted_exits == frozenset()
 
 
 OCO_PAIR = {
