@@ -131,9 +131,14 @@ class Attachments:
             self._expected.pop(family.group, None)
 
     def place_tied(
-        self, tickets: Sequence[Ticket], hand_over: Callable[[Ticket], SimOrder], family: Family
-    ) -> None:
+        self,
+        tickets: Sequence[Ticket],
+        tie: Tie,
+        hand_over: Callable[[Ticket], SimOrder],
+        family: Family | None = None,
+    ) -> Family:
         """Takes legs of a position that is there already: all of them or none. Raises Rejected."""
+        family = family or self.found(tie)
         tickets = [msgspec.structs.replace(ticket, group=family.group) for ticket in tickets]
         for ticket in tickets:
             self._engine.check(ticket)
@@ -146,10 +151,12 @@ class Attachments:
                 # Only a plan of faults refuses what was checked: then the legs before it go, too.
                 self._end(family, besides=None, lapse=False)
                 raise
+        return family
 
-    def family(self, order: SimOrder) -> Family | None:
+    def family(self, order_id: int) -> Family | None:
         """What an order belongs to, None for one that stands alone."""
-        return self.families.get(order.ticket.group)
+        order = self._engine.orders.get(order_id)
+        return None if order is None else self.families.get(order.ticket.group)
 
     def legs(self, family: Family) -> list[SimOrder]:
         """The legs of a family, in order."""
@@ -159,7 +166,7 @@ class Attachments:
 
     def _on_change(self, change: Change) -> None:
         order = change.order
-        family = self.family(order)
+        family = self.family(order.order_id)
         if family is None:
             return
         exit_ = self._expected.pop(family.group, None)

@@ -89,7 +89,7 @@ class OrderLists:
 
     def reason(self, change: Change) -> str:
         """`eR` of an order that its list let expire, empty elsewhere."""
-        family = self._attachments.family(change.order)
+        family = self._attachments.family(change.order.order_id)
         if family is None or change.kind is not ChangeKind.EXPIRED or not family.leg_ids:
             return ""
         if change.order.order_id in family.refused:
@@ -117,7 +117,7 @@ class OrderLists:
         tickets = [ticket_of(contract, side, leg, quantity) for leg in pair(legs)]
         made = self._new("OCO", contract, name, Tie.CANCELS)
         try:
-            self._attachments.place_tied(tickets, self._hand_over, made.family)
+            self._attachments.place_tied(tickets, Tie.CANCELS, self._hand_over, made.family)
         except Rejected as rejected:
             del self._lists[made.family.group]
             if rejected.reason in (Reason.WOULD_TAKE, Reason.WOULD_TRIGGER):

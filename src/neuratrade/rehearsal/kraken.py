@@ -173,7 +173,7 @@ class Kraken(Simulator):
 
     def _close(self, order: SimOrder) -> str:
         """What is attached to an order, as its description has it; empty where nothing is."""
-        family = self.attachments.family(order)
+        family = self.attachments.family(order.order_id)
         if family is None or family.exit is None:
             return ""
         (leg,) = family.exit.legs
@@ -256,7 +256,7 @@ class Kraken(Simulator):
                 continue
             pair = self.pairs[order.ticket.symbol]
             row = words.order_row(order, pair, self.client_id(order), self._close(order), trades=trades)
-            family = self.attachments.family(order)
+            family = self.attachments.family(order.order_id)
             if family is not None and family.came_of is not None:
                 row["refid"] = words.mark("O", family.came_of)
             rows[words.mark("O", order.order_id)] = row

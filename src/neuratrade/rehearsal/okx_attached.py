@@ -74,13 +74,12 @@ class OkxAttached:
             )
             for leg in legs
         ]
-        family = self.attachments.found(Tie.CANCELS)
-        self.attachments.place_tied(tickets, hand_over, family)
+        family = self.attachments.place_tied(tickets, Tie.CANCELS, hand_over)
         return self.attachments.legs(family)[0]
 
     def legs(self, order: SimOrder) -> list[SimOrder]:
         """The stop and the target that an order is one of; empty for one that is tied to nothing."""
-        family = self.attachments.family(order)
+        family = self.attachments.family(order.order_id)
         if family is None or not words.is_algo(order):
             return []
         known = self.attachments.legs(family)
@@ -98,7 +97,7 @@ class OkxAttached:
 
     def kind(self, order: SimOrder) -> str:
         """`oco` for both, `conditional` for one."""
-        family = self.attachments.family(order)
+        family = self.attachments.family(order.order_id)
         return "oco" if family is not None and family.tie is Tie.CANCELS else "conditional"
 
     def is_told(self, change: Change) -> bool:
@@ -127,7 +126,7 @@ class OkxAttached:
 
     def rows(self, order: SimOrder) -> list[words.Row]:
         """`attachAlgoOrds` of a plain order."""
-        family = self.attachments.family(order)
+        family = self.attachments.family(order.order_id)
         if family is None or family.exit is None or order.order_id != family.entry_id:
             return []
         row: words.Row = {

@@ -173,7 +173,8 @@ class Book:
                 self.move(order, "Working")
                 self.report(order, "AtExecution")
                 self._execution(order, "New", sim)
-            case ChangeKind.TRIGGERED:
+            case ChangeKind.HELD | ChangeKind.TRIGGERED:
+                # Legs of its own are kept by its own rules, and of a reached stop it tells nothing.
                 pass
             case ChangeKind.TRADED:
                 self._traded(order, sim, change.execution)

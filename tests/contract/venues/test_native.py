@@ -1,4 +1,4 @@
-"""Native brackets at every venue that plays them: a part is filled, the stream is silent, the desk dies.
+"""Native brackets of the exchanges of ccxt: a part is filled, the stream is silent, the desk dies.
 
 What is measured is not what an order says but what is left when the market then falls through the stop: units
 that the legs did not sell were bare. `DOCUMENTED` is what each venue's documentation says or, where it is
@@ -19,8 +19,7 @@ from neuratrade.core.model.market import NS_PER_SECOND, Quote
 from neuratrade.core.model.orders import Side, TimeInForce
 from neuratrade.rehearsal.faults import Fault, FaultKind
 from neuratrade.rehearsal.stages import STAGES
-from neuratrade.venues.alpaca.terms import COINS, STOCKS
-from neuratrade.venues.ccxt.dialects import dialect_of
+from neuratrade.venues.ccxt.dialects import DIALECTS, dialect_of
 from neuratrade.venues.port import Capabilities, NativeExit, StreamOpened, VenueRefused
 from tests.contract.venues.stand import LATER_S, D, Stand, on_stand, warped
 
@@ -69,13 +68,7 @@ FORMS: dict[tuple[str, NativeExit], Place] = {
     ("okx", BRACKET): lambda exchange, symbol: exchange.create_order(symbol, "limit", "buy", 1, 99, LEGS),
 }
 """Every form that an unmodified client can attach to an entry."""
-UNPLAYED = {
-    (
-        "alpaca_stocks",
-        form,
-    ): "asked by the vendor's own client: tests/contract/rehearsal/test_alpaca_native.py"
-    for form in (BRACKET, OCO, ONE_LEG)
-}
+ON_CCXT = [name for name in STAGES if name in DIALECTS]
 
 
 def left(covered: str, bare: str) -> Left:
@@ -106,8 +99,7 @@ DOCUMENTED: dict[tuple[str, NativeExit], dict[Moment, Left]] = {
 
 def capabilities(name: str) -> Capabilities:
     """What an adapter says of its venue."""
-    known = {"alpaca": COINS.capabilities, "alpaca_stocks": STOCKS.capabilities}
-    return known.get(name) or dialect_of(name).capabilities
+    return dialect_of(name).capabilities
 
 
 async def die(stand: Stand) -> None:
@@ -185,10 +177,16 @@ def test_every_native_form_is_played_or_said_not_to_be_and_only_a_played_one_can
 ) -> None:
     able = capabilities(name)
     played = {form for venue, form in FORMS if venue == name}
-    unplayed = {form for venue, form in UNPLAYED if venue == name}
     played |= {form for venue, form in PAIRS if venue == name}
-    assert able.native_exits == played | unplayed
+    assert able.native_exits == played
     assert able.trusted_exits <= played - {OCO}
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if name not in DIALECTS])
+@warped
+async def test_a_venue_of_which_nothing_is_measured_here_trusts_nothing(name: str) -> None:
+    async with on_stand(name) as stand:
+        assert stand.venue.capabilities.trusted_exits == frozenset()
 
 
 OCO_PAIR = {
@@ -257,7 +255,7 @@ async def test_an_attached_pair_at_okx_is_in_none_of_the_lists_the_desk_asks_for
 # what rests while nobody watches
 
 
-@pytest.mark.parametrize("name", list(STAGES))
+@pytest.mark.parametrize("name", ON_CCXT)
 @warped
 async def test_an_entry_outlives_its_time_while_the_desk_is_dead_where_its_venue_does_not_end_it(
     name: str,

@@ -103,7 +103,7 @@ def test_the_way_in_has_the_old_levels_at_the_new_prices() -> None:
     assert isinstance(word, OpenIntent)
     assert (word.instrument, word.direction) == (SPOT.key, Direction.LONG)
     assert word.stop_price == D("97.5")
-    assert [(rung.price, rung.fraction) for rung in word.take_profits] == [(D("112.5"), 1)]
+    assert [(rung.price, rung.fraction) for rung in word.take_profits] == [(D("112.5"), D(1))]
     assert word.quantity == 4
     assert word.max_hold_ns == 600 * NS_PER_SECOND - NS_PER_MINUTE
     assert word.tags["rolled_from"] == "a"
@@ -133,7 +133,7 @@ def test_only_what_was_left_by_the_roll_goes_into_the_next_contract() -> None:
     (word,) = proposed(hand)
     assert isinstance(word, OpenIntent)
     assert word.quantity == 3
-    assert [(rung.price, rung.fraction) for rung in word.take_profits] == [(D("122.5"), 1)]
+    assert [(rung.price, rung.fraction) for rung in word.take_profits] == [(D("122.5"), D(1))]
 
 
 def test_what_its_stop_left_meanwhile_is_not_entered_again() -> None:

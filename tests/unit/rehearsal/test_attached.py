@@ -137,7 +137,7 @@ def test_a_held_leg_that_cannot_work_any_more_ends_and_takes_the_other_along() -
     desk = Desk(Opens.FULL_FILL, tie=Tie.CANCELS)
     desk.floor.quote("90", "91")
     assert desk.entry.status is Status.FILLED
-    family = desk.attachments.family(desk.entry)
+    family = desk.attachments.family(desk.entry.order_id)
     assert family is not None
     assert family.refused == {desk.leg("stop").order_id: Reason.WOULD_TRIGGER}
     assert [desk.leg(name).status for name in ("stop", "target")] == [Status.EXPIRED, Status.EXPIRED]
@@ -214,11 +214,10 @@ def test_a_pair_for_a_position_is_taken_whole_or_not_at_all() -> None:
     good = floor.ticket(Side.SELL, "10", stop="95")
     bad = floor.ticket(Side.SELL, "10", limit="100", post_only=True)
     with pytest.raises(Rejected, match=Reason.WOULD_TAKE.value):
-        attachments.place_tied([good, bad], floor.engine.place, attachments.found(Tie.CANCELS))
+        attachments.place_tied([good, bad], Tie.CANCELS, floor.engine.place)
     assert floor.engine.open_orders() == []
     other = floor.ticket(Side.SELL, "10", limit="110", post_only=True)
-    family = attachments.found(Tie.CANCELS)
-    attachments.place_tied([good, other], floor.engine.place, family)
+    family = attachments.place_tied([good, other], Tie.CANCELS, floor.engine.place)
     assert [leg.status for leg in attachments.legs(family)] == [Status.OPEN, Status.OPEN]
 
 
@@ -228,7 +227,7 @@ def test_a_purchase_that_pays_its_fee_in_coins_cannot_sell_as_many_as_it_bought(
     floor.quote("100", "101")
     exit_ = Exit((Leg(OrderType.STOP, stop_price=D(95)),), Opens.FULL_FILL)
     entry = attachments.place(floor.ticket(Side.BUY, "1", limit="101"), exit_, floor.engine.place)
-    family = attachments.family(entry)
+    family = attachments.family(entry.order_id)
     assert family is not None
     assert list(family.refused.values()) == [Reason.BALANCE]
 
