@@ -51,7 +51,9 @@ RULES = VenueRules(
 CAPABILITIES = Capabilities(
     frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT}),
     amends=False,
-    settle_s=10.0,
+    # Nothing says how long a request may lie there unseen: with the five seconds its answer is waited for, an
+    # order counts as absent after ten at the earliest.
+    settle_s=5.0,
     times_in_force=frozenset({TimeInForce.GTC, TimeInForce.IOC}),
     native_exits=frozenset({NativeExit.BRACKET, NativeExit.OCO, NativeExit.ONE_LEG}),
     rate=BUDGET,
