@@ -141,8 +141,7 @@ class AlpacaSimulator(Simulator):
         if not held or (held > 0) is (ticket.side is Side.BUY):
             raise invalid("oco orders must be exit orders")
         tickets = [leg_ticket(ticket, leg) for leg in (target, stop) if leg is not None]
-        family = self.attached.found(Tie.REDUCES)
-        self.attached.place_tied(tickets, self.place, family)
+        family = self.attached.place_tied(tickets, Tie.REDUCES, self.place)
         return self.attached.legs(family)[0]
 
     async def _orders(self, request: web.Request) -> web.Response:
@@ -181,7 +180,7 @@ class AlpacaSimulator(Simulator):
         """Another order in place of one: of what is left of it, where no quantity is given."""
         body, old = await body_of(request), self._find_live(request)
         contract = self.engine.contracts[old.ticket.symbol]
-        if contract.kind is not InstrumentKind.EQUITY or self.attached.family(old) is not None:
+        if contract.kind is not InstrumentKind.EQUITY or self.attached.family(old.order_id) is not None:
             raise invalid("not rehearsed: only simple orders of stocks are replaced here")
         if old.order_id in self.views.waiting:
             raise invalid(f'order is already in "{self.views.status(old)}" state')
@@ -236,7 +235,7 @@ class AlpacaSimulator(Simulator):
         """Ends what was for the day, with what is attached to it; hands on what waited for the session."""
         self.engine.expire()
         for order in self.engine.open_orders():
-            family = self.attached.family(order)
+            family = self.attached.family(order.order_id)
             entry = None if family is None or family.entry_id is None else self.engine.orders[family.entry_id]
             ends_ns = None if entry is None else entry.ticket.expires_ns
             if order.is_live and ends_ns is not None and self._now_ns() >= ends_ns:

@@ -67,7 +67,7 @@ class OrderViews:
         """An order in the vendor's form. nested: with its legs."""
         ticket, contract = order.ticket, self._engine.contracts[order.ticket.symbol]
         state, ended, average = self.status(order), moment(order.updated_ns), order.average_price
-        family = self._attached.family(order)
+        family = self._attached.family(order.order_id)
         first = self._first(family)
         asked = ticket if first is None else first.ticket
         leads = first is not None and first.order_id == order.order_id
@@ -109,7 +109,7 @@ class OrderViews:
 
     def _stands_behind(self, order: SimOrder) -> bool:
         """Whether it is a stop whose target rests beside it: the venue calls it held until it is reached."""
-        family = self._attached.family(order)
+        family = self._attached.family(order.order_id)
         if family is None or not order.is_conditional:
             return False
         return any(leg.is_live and leg.stop_price is None for leg in self._attached.legs(family))

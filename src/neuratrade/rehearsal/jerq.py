@@ -216,6 +216,7 @@ class JerqSimulator(Simulator):
             lambda frame: self._hear(frame, topics, socket),
             is_over=lambda: socket.has_left,
             topics=topics,
+            public=True,
         )
         return socket
 

@@ -74,7 +74,7 @@ class OpenfeedSimulator(Simulator):
 
     def act_of(self, request: web.Request) -> Act:
         """Nothing here takes orders."""
-        return Act.DATA
+        return Act.HISTORY if request.path == "/getHistory.json" else Act.DATA
 
     def trouble_answer(self, status: int) -> web.Response:
         """The word of the front door; OnDemand's own status is in its bodies."""
@@ -109,7 +109,7 @@ class OpenfeedSimulator(Simulator):
         try:
             await self.hub.serve(
                 socket, lambda said: self._hear(name, topics, said), is_over=lambda: name in self._over,
-                topics=topics,
+                topics=topics, public=True,
             )  # fmt: skip
         finally:
             beat.cancel()

@@ -2,11 +2,9 @@
 
 import random
 from collections.abc import Sequence
-from decimal import Decimal
 
 from msgspec.structs import replace
 
-from neuratrade.core.model.decimals import ONE
 from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.market import Bar
 from neuratrade.feeds.dataset import Dataset
@@ -19,19 +17,15 @@ def recorded_bars(dataset: Dataset) -> list[Bar]:
     return [event for event in series.events() if isinstance(event, Bar)]
 
 
-def stretch(
-    bars: Sequence[Bar], contract: Instrument, seed: int, minutes: int, scale: Decimal = ONE
-) -> list[Bar]:
-    """So many bars from a place drawn by the seed, prices times `scale`, on the contract's grid."""
+def stretch(bars: Sequence[Bar], contract: Instrument, seed: int, minutes: int) -> list[Bar]:
+    """So many bars from a place drawn by the seed, on the contract's grid."""
     dice = random.Random(f"stretch {seed}")  # noqa: S311 - a place is drawn, not kept secret
     first = dice.randrange(len(bars) - minutes)
-    return [_told_as(bar, contract, scale) for bar in bars[first : first + minutes]]
+    return [_told_as(bar, contract) for bar in bars[first : first + minutes]]
 
 
-def _told_as(bar: Bar, contract: Instrument, scale: Decimal) -> Bar:
-    def snap(price: Decimal) -> Decimal:
-        return contract.round_price(price * scale)
-
+def _told_as(bar: Bar, contract: Instrument) -> Bar:
+    snap = contract.round_price
     return replace(
         bar,
         instrument=contract.key,

@@ -248,48 +248,37 @@ def _okx() -> Stage:
 
 
 def _tradovate() -> Stage:
-    from neuratrade.rehearsal.tradovate import KEY, RULES, Tradovate
-    from neuratrade.rehearsal.tradovate_hours import AlwaysOpen
-    from neuratrade.venues.tradovate.login import Credentials as Login
+    """Orders at Tradovate, prices by Openfeed. Raises UsageError where its message classes are missing."""
+    from neuratrade.rehearsal import futures
+
+    return _futures("tradovate", futures.openfeed_market, futures.openfeed_simulator)
+
+
+def _barchart() -> Stage:
+    """The same account, on prices by DDF over JERQ."""
+    from neuratrade.rehearsal import futures
+
+    return _futures("barchart", futures.jerq_market, futures.jerq_simulator)
+
+
+def _futures(name: str, market: MakeMarket, data: MakeSimulator) -> Stage:
+    from neuratrade.rehearsal import futures
+    from neuratrade.rehearsal.tradovate import RULES
     from neuratrade.venues.tradovate.venue import RULES as KEPT
-    from neuratrade.venues.tradovate.venue import TradovateVenue
-
-    contract = Instrument(
-        "ESZ6",
-        "tradovate",
-        InstrumentKind.FUTURE,
-        "ES",
-        "USD",
-        tick=Decimal("0.25"),
-        lot=Decimal(1),
-        min_quantity=Decimal(1),
-        min_notional=Decimal(0),
-        multiplier=Decimal(50),
-        commission=Decimal("2.25"),
-        initial_margin=Decimal("0.06"),
-        maintenance_margin=Decimal("0.055"),
-    )
-
-    def simulator(engine: MatchingEngine, troubles: Troubles, now_ns: Callable[[], int]) -> Simulator:
-        # The market of a play is a recording of one that never closes.
-        return Tradovate(engine, troubles, now_ns, hours=AlwaysOpen())
-
-    def venue(
-        simulator: Simulator, account_id: str, contracts: Sequence[Instrument], clock: Clock
-    ) -> AbstractAsyncContextManager[Venue]:
-        given = Login(KEY.key, KEY.passphrase, 1, KEY.secret, "rehearsal")
-        return TradovateVenue(account_id, contracts, given, clock, simulator.base, allow_unverified=True)
 
     return Stage(
-        "tradovate",
-        contract,
+        name,
+        futures.ES,
         {"USD": Decimal(2_000_000)},
         "USD",
         KEPT,
-        simulator,
-        venue,
+        futures.venue_simulator,
+        futures.venue,
+        market,
         RULES,
-        price_scale=Decimal("0.0625"),
+        beside=futures.NQ,
+        data=data,
+        told=futures.told,
         # One contract is worth more than all that the defaults, made for coins, let be held.
         limits={"order_usd": "4000000", "total_usd": "4000000"},
     )
@@ -303,4 +292,5 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "kraken": _kraken,
     "okx": _okx,
     "tradovate": _tradovate,
+    "barchart": _barchart,
 }

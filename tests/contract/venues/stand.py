@@ -54,7 +54,8 @@ LATER_S = 120.0
 """When plans of faults begin: the adapter is open then, and every budget is whole again."""
 SETTLES_S = 3.0
 """By then all that happened was told."""
-VENUES = ("paper", *STAGES)
+VENUES = ("paper", *(name for name in STAGES if name != "barchart"))
+"""Barchart tells prices; the orders of its stage go to Tradovate."""
 WHOLE = ("tradovate",)
 """Venues of whole contracts: see `whole.py`."""
 RICHER = 10
