@@ -8,13 +8,13 @@ import pytest
 
 from neuratrade.core.model.orders import OrderType, TimeInForce
 from neuratrade.core.model.venue_rules import PAPER_RULES, VenueRules
-from neuratrade.rehearsal.stages import STAGES
 from neuratrade.venues.alpaca.terms import COINS, STOCKS
 from neuratrade.venues.ccxt.dialects import DIALECTS, dialect_of
 from neuratrade.venues.paper.venue import CAPABILITIES as OF_PAPER
 from neuratrade.venues.port import Capabilities, DeadMan, NativeExit
 from neuratrade.venues.tradovate.venue import CAPABILITIES as OF_TRADOVATE
 from neuratrade.venues.tradovate.venue import RULES as RULES_OF_TRADOVATE
+from tests.contract.venues.stand import VENUES
 
 TABLE = "| what the adapter says |"
 KNOWN = "| |"
@@ -104,7 +104,7 @@ def test_the_table_of_capabilities_says_what_the_adapters_say(repository: Path) 
 
 
 def test_every_venue_has_a_column_and_every_column_a_venue(repository: Path) -> None:
-    assert {*STAGES, *DIALECTS, "alpaca", "paper"} == set(COLUMNS.values()) - {"an exchange nobody knows"}
+    assert {*VENUES, *DIALECTS} == set(COLUMNS.values()) - {"an exchange nobody knows"}
     known = table(repository, KNOWN)
     assert all(set(cells) == set(COLUMNS) - {"paper"} for cells in known.values())
 
@@ -133,7 +133,7 @@ def test_the_table_of_venues_says_how_brackets_are_kept(repository: Path, column
 @pytest.mark.parametrize("column", [column for column, name in COLUMNS.items() if name != "paper"])
 def test_a_venue_was_rehearsed_on_a_day_or_never(repository: Path, column: str) -> None:
     said = table(repository, KNOWN)["rehearsed by us on"][column]
-    if COLUMNS[column] not in STAGES:
+    if COLUMNS[column] not in VENUES:
         assert said == "never"
         return
     assert dt.date(2026, 11, 1) <= dt.date.fromisoformat(said)

@@ -21,7 +21,7 @@ from neuratrade.rehearsal.faults import Fault, FaultKind
 from neuratrade.rehearsal.stages import STAGES
 from neuratrade.venues.ccxt.dialects import DIALECTS, dialect_of
 from neuratrade.venues.port import Capabilities, NativeExit, StreamOpened, VenueRefused
-from tests.contract.venues.stand import LATER_S, D, Stand, on_stand, warped
+from tests.contract.venues.stand import LATER_S, VENUES, D, Stand, on_stand, warped
 
 HOUR_S = 3600.0
 UNHEARD = Fault(LATER_S, FaultKind.SILENT_STREAM, seconds=100 * HOUR_S)
@@ -171,7 +171,7 @@ async def test_a_form_that_ever_left_a_filled_unit_bare_is_not_trusted(name: str
     assert form not in capabilities(name).trusted_exits or not any(bare.values()), bare
 
 
-@pytest.mark.parametrize("name", list(STAGES))
+@pytest.mark.parametrize("name", ON_CCXT)
 def test_every_native_form_is_played_or_said_not_to_be_and_only_a_played_one_can_be_trusted(
     name: str,
 ) -> None:
@@ -182,7 +182,7 @@ def test_every_native_form_is_played_or_said_not_to_be_and_only_a_played_one_can
     assert able.trusted_exits <= played - {OCO}
 
 
-@pytest.mark.parametrize("name", [name for name in STAGES if name not in DIALECTS])
+@pytest.mark.parametrize("name", [name for name in VENUES if name not in (*ON_CCXT, "paper")])
 @warped
 async def test_a_venue_of_which_nothing_is_measured_here_trusts_nothing(name: str) -> None:
     async with on_stand(name) as stand:

@@ -10,16 +10,19 @@ from neuratrade.core.engine.judging import gate_view
 from neuratrade.core.engine.state import LaneState, Outcomes
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
+from neuratrade.core.model.account import PositionMode
+from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import Direction, EntryType, Lane, OpenIntent
 from neuratrade.core.model.market import NS_PER_SECOND, Quote
 from neuratrade.core.model.orders import OrderRole
 from neuratrade.core.model.regime import Regime
+from neuratrade.core.model.venue_rules import PAPER_RULES
 from neuratrade.core.risk.posture import Phase, Posture, Profile
 from neuratrade.core.risk.view import AccountView, GateView
 from neuratrade.core.strategies.dna import AssetDna, CalibrationBucket, Dna, RiskDna
 from tests.simulation.hand import Hand
 from tests.simulation.snapshots import strange_order
-from tests.simulation.world import PERP, SPOT, D, intent
+from tests.simulation.world import ACCOUNT, FUTURE, PERP, SPOT, D, intent
 
 ENTRY = OrderRole.ENTRY
 
@@ -117,6 +120,30 @@ def test_where_a_margined_entry_would_be_liquidated_is_shown() -> None:
     assert seen.maintenance_margin == D("0.02")
     # 100,000 of equity over a notional of 200,000 is a margin of one half.
     assert seen.liquidation_price == D(150) / D("1.02")
+
+
+# what the venue would net
+
+
+def against(hand: Hand, item: Instrument = PERP) -> bool:
+    return account(hand, intent("new", direction=Direction.SHORT, stop=105, instrument=item)).opposed
+
+
+def test_a_position_the_other_way_is_shown_where_only_what_reduces_the_net_may_leave() -> None:
+    hand = Hand(rules=replace(PAPER_RULES, sells_only_what_is_held=True))
+    assert not against(hand)
+    hand.enter(intent())
+    assert against(hand)
+    assert not against(hand, FUTURE)
+    assert not account(hand, intent("new")).opposed, "the same way adds to it"
+    hand.state.accounts["paper"].account = replace(ACCOUNT, mode=PositionMode.HEDGE)
+    assert not against(hand), "both stand side by side there"
+
+
+def test_where_any_order_may_leave_a_position_the_other_way_is_no_obstacle() -> None:
+    hand = Hand()
+    hand.enter(intent())
+    assert not against(hand)
 
 
 # what was learned

@@ -56,6 +56,7 @@ AT_IS_ALLOWED: tuple[tuple[str, Changes, Changes, Changes], ...] = (
         NOTHING,
     ),
     ("unknown_orders", {"unknown_orders": 0}, {"unknown_orders": 1}, NOTHING),
+    ("opposite", {"opposed": False}, {"opposed": True}, NOTHING),
     (
         "liquidation",
         {"liquidation_price": d("97.99")},

@@ -93,6 +93,11 @@ REFUSING = (
     of_view("conversion", "the conversion rate is too old", conversion_age_ns=15 * NS_PER_MINUTE + 1),
     of_view("conversion", "the conversion rate is not known", conversion_age_ns=None),
     of_view("unknown_orders", "an order in this instrument is in doubt", unknown_orders=1),
+    of_view(
+        "opposite",
+        "the venue nets it against a position the other way, and neither could be left then",
+        opposed=True,
+    ),
     of_intent("confidence", "confidence is too low", confidence=Decimal("0.7499")),
     of_intent("protection", "the stop is on the wrong side of the entry", protection=Stop(Decimal(102))),
     of_intent(

@@ -34,6 +34,7 @@ MISSING: tuple[tuple[str, Changes, Changes, str], ...] = (
     ("conversion", NOTHING, {"conversion": ZERO}, "the conversion rate"),
     ("conversion", NOTHING, {"conversion_age_ns": None}, "the conversion rate"),
     ("unknown_orders", NOTHING, {"account": None}, "the account"),
+    ("opposite", NOTHING, {"account": None}, "the account"),
     ("protection", NOTHING, {"price": None}, "a price"),
     ("protection", {"protection": DefinedRisk(Decimal(1))}, {"instrument": None}, "the instrument"),
     ("stop_distance", FREE, {"price": None}, "an entry price above zero"),

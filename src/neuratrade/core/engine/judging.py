@@ -1,6 +1,7 @@
 """From a strategy's word or an outside intent to a verdict: builds the gate's view, journals its answer."""
 
 import hashlib
+from collections.abc import Sequence
 from decimal import Decimal
 
 from neuratrade.core.engine.basket_gate import judge_basket, judge_open
@@ -16,6 +17,7 @@ from neuratrade.core.engine.sense import is_price
 from neuratrade.core.engine.state import AccountState, BracketPhase, BracketState, DeskState, LaneState
 from neuratrade.core.engine.supervision import OWED_AFTER_NS
 from neuratrade.core.engine.turn import Turn
+from neuratrade.core.model.account import PositionMode
 from neuratrade.core.model.approval import LayerReport, Verdict
 from neuratrade.core.model.decimals import ONE, ZERO, ceil_to, floor_to
 from neuratrade.core.model.facts import CloseReason, IntentJudged, MarketSeen, StopMoved
@@ -282,6 +284,29 @@ def _account_view(
         posture=calmer(Posture(account.posture), config.boldest),
         phase=config.phase,
         unknown_orders=unknown_orders(state, intent.account_id, intent.instrument, now_ns),
+        opposed=_is_opposed(intent, account, brackets, config, state),
+    )
+
+
+def _is_opposed(
+    intent: OpenIntent,
+    account: AccountState,
+    brackets: Sequence[BracketState],
+    config: EngineConfig,
+    state: DeskState,
+) -> bool:
+    """Whether the venue would net an entry against a bracket, and let nobody leave either of them then."""
+    contract = state.instruments.get(intent.instrument)
+    if contract is None or account.account.mode is not PositionMode.NET or not contract.is_derivative:
+        return False
+    rules = config.venue_rules.get(contract.venue)
+    return (
+        rules is not None
+        and rules.sells_only_what_is_held
+        and any(
+            item.intent.instrument == intent.instrument and item.intent.direction is not intent.direction
+            for item in brackets
+        )
     )
 
 

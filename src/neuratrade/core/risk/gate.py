@@ -43,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     intake.stale_data,
     intake.conversion,
     intake.unknown_orders,
+    intake.opposite,
     quality.confidence,
     quality.protection,
     quality.stop_distance,

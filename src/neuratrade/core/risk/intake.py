@@ -16,6 +16,7 @@ OPEN_SESSION = approve("session", "open", "open")
 NOT_LISTED = approve("blacklist", "not listed", "not listed")
 TRADING = approve("account", AccountKind.TRADING.value, "trading")
 RUNNING = approve("trading_state", TradingState.RUNNING.value, TradingState.RUNNING.value)
+UNOPPOSED = approve("opposite", "none", "none")
 NO_DOUBT = approve("unknown_orders", "none", "none")
 WARM = approve("warm_up", "warm", "warm")
 
@@ -146,3 +147,14 @@ def unknown_orders(case: Case) -> LayerReport:
         reason = "an order in this instrument is in doubt"
         return refuse("unknown_orders", reason, str(desk.unknown_orders), NO_DOUBT.limit)
     return NO_DOUBT
+
+
+def opposite(case: Case) -> LayerReport:
+    """Refuses a position against one that is there, where the venue would net them: no way out of either."""
+    desk = case.view.account
+    if desk is None:
+        return missing("opposite", "the account", UNOPPOSED.limit)
+    if desk.opposed:
+        reason = "the venue nets it against a position the other way, and neither could be left then"
+        return refuse("opposite", reason, "open the other way", UNOPPOSED.limit)
+    return UNOPPOSED

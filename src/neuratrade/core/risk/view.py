@@ -20,6 +20,8 @@ class AccountView(msgspec.Struct, frozen=True, gc=False):
     """Money and counters of the account an intent names. Amounts in the reporting currency.
 
     unknown_orders: orders of this account in the intent's instrument whose fate the venue has not told yet.
+    opposed: something is held or entered the other way, where the venue nets both and takes only what reduces
+    its net for a way out: neither could be left while both are there.
     """
 
     account: Account
@@ -39,6 +41,7 @@ class AccountView(msgspec.Struct, frozen=True, gc=False):
     posture: Posture = Posture.BALANCED
     phase: Phase = Phase.MATURE
     unknown_orders: int = 0
+    opposed: bool = False
 
 
 class GateView(msgspec.Struct, frozen=True, gc=False):
