@@ -230,7 +230,7 @@ class Theatre:
     def verdict(self) -> Verdict:
         """What the journal on disk and the venue's own books say."""
         facts = facts_in(self._folder)
-        return judge(facts, state_of(facts), self.exchange, self.simulator.submissions, self.watch)
+        return judge(facts, state_of(facts), self.exchange, self.simulator.submissions, [self.watch])
 
     def closed(self) -> int:
         """Positions that came to their end by the journal."""

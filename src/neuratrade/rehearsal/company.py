@@ -69,7 +69,7 @@ class Company:
         self.notes: list[str] = []
         self.inbound = Inbound()
         self._clock = clock
-        self._contract = stage.contract.key
+        self._traded = {item.key for item in stage.traded}
         signer = Ed25519Signer()
         self._journal = Journal.open(folder / FILE, signer=signer, now_ns=clock.now_ns)
         state = state_of(self.facts())
@@ -97,12 +97,12 @@ class Company:
             self.desk.warm_up(bar)
 
     async def show(self, piece: Slice) -> None:
-        """Market data, of which the desk takes what is about its contract."""
+        """Market data, of which the desk takes what is about its contracts."""
         if isinstance(piece, list):
-            found = [bar for bar in piece if bar.instrument == self._contract]
+            found = [bar for bar in piece if bar.instrument in self._traded]
             if found:
                 await self.inbound.put_market(found)
-        elif piece.instrument == self._contract:
+        elif piece.instrument in self._traded:
             await self.inbound.put_market(piece)
 
     def judge(self, intent: e.IntentArrived) -> f.IntentJudged | None:
@@ -146,7 +146,7 @@ def _config(stage: Stage, signer: Ed25519Signer) -> EngineConfig:
     return EngineConfig(
         ACCOUNT,
         OPERATOR,
-        {stage.contract.key: stage.contract},
+        {item.key: item for item in stage.traded},
         (),
         Dna(1, 0, {}, {}),
         NativeProvider(),
@@ -186,7 +186,7 @@ def _started(stage: Stage, signer: Ed25519Signer, now_ns: int, *, fresh: bool) -
         cash=stage.balances[stage.currency],
         source="rehearsal",
         fresh=fresh,
-        instruments=(stage.contract,),
+        instruments=stage.traded,
         limits={name: str(getattr(limits, name)) for name in NAMES},
         config={},
         key_id=signer.key_id,

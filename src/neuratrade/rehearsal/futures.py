@@ -59,7 +59,12 @@ def contract(code: str, year: int = YEAR, month: int = 12) -> Instrument:
     )
 
 
-ES, NQ = contract("ES"), contract("NQ")
+ES, GC, NQ = contract("ES"), contract("GC"), contract("NQ")
+NEXT_ES, NEXT_GC = contract("ES", YEAR + 1, 3), contract("GC", YEAR + 1, 2)
+ALSO = (GC, NEXT_ES, NEXT_GC)
+ROLLS = {ES.key: NEXT_ES.key, GC.key: NEXT_GC.key}
+BASIS = {NEXT_ES.key: Decimal("-6.50"), NEXT_GC.key: Decimal("0.60")}
+"""What the next contract trades above the front one. Nothing of it was recorded: it is the front moved."""
 
 
 @cache
@@ -79,7 +84,28 @@ def told(bars: Sequence[Bar], seed: int) -> list[Bar]:
     dice = random.Random(f"futures {seed}")  # noqa: S311 - a place is drawn, not kept secret
     first = dice.randrange(len(known) - len(bars))
     found = known[first : first + len(bars)]
-    return [replace(bar, instrument=ES.key, open_ns=bar.open_ns + LATER_NS) for bar in found]
+    return [_moved(bar, ES) for bar in found]
+
+
+def others(bars: Sequence[Bar]) -> dict[str, list[Bar]]:
+    """The same minutes of gold, and of the next contracts of both."""
+    begin_ns, end_ns = bars[0].open_ns, bars[-1].close_ns
+    gold = [_moved(bar, GC) for bar in _recorded("GC") if begin_ns <= bar.open_ns + LATER_NS < end_ns]
+    after = {item.key: item for item in ALSO}
+    fronts = {ES.key: bars, GC.key: gold}
+    found = {GC.key: gold}
+    for old, new in ROLLS.items():
+        found[new] = [_above(bar, after[new], BASIS[new]) for bar in fronts[old]]
+    return found
+
+
+def _moved(bar: Bar, item: Instrument) -> Bar:
+    return replace(bar, instrument=item.key, open_ns=bar.open_ns + LATER_NS)
+
+
+def _above(bar: Bar, item: Instrument, basis: Decimal) -> Bar:
+    open_, high, low, close = (price + basis for price in (bar.open, bar.high, bar.low, bar.close))
+    return replace(bar, instrument=item.key, open=open_, high=high, low=low, close=close)
 
 
 class _Hours:
@@ -97,9 +123,17 @@ class _Hours:
         return next(item.close_ns for item in self._calendar.around(at_ns) if item.close_ns > at_ns)
 
 
+_HOURS = _Hours()
+
+
+def trades(_: Instrument, at_ns: int) -> bool:
+    """Whether the exchange is open, for its matching engine."""
+    return _HOURS.is_open(at_ns)
+
+
 def venue_simulator(engine: MatchingEngine, troubles: Troubles, now_ns: Callable[[], int]) -> Simulator:
     """Tradovate, with the exchange's own hours."""
-    return Tradovate(engine, troubles, now_ns, hours=_Hours())
+    return Tradovate(engine, troubles, now_ns, hours=_HOURS)
 
 
 def venue(

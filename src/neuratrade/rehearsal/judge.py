@@ -7,7 +7,7 @@ Blind: an entry approved on a price that was told longer ago than the desk may b
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -55,7 +55,7 @@ class Watch:
         self.spells: list[Spell] = []
         self.executions = 0
         self._engine = engine
-        self._contract = contract
+        self.contract = contract
         self._now_ns = now_ns
         self._takes_orders = takes_orders
         self._dust = dust
@@ -87,9 +87,9 @@ class Watch:
 
     def held(self) -> Decimal:
         """Signed units at the exchange."""
-        if self._contract.is_derivative:
-            return self._engine.account.position(self._contract.key)
-        return self._engine.account.balances.get(self._contract.base, ZERO)
+        if self.contract.is_derivative:
+            return self._engine.account.position(self.contract.key)
+        return self._engine.account.balances.get(self.contract.base, ZERO)
 
     def uncovered(self) -> Decimal:
         """What is held and no waiting stop would take back; zero where that is too little for an order."""
@@ -98,21 +98,21 @@ class Watch:
         covered = sum(
             (
                 order.remaining
-                for order in self._engine.open_orders(self._contract.key)
+                for order in self._engine.open_orders(self.contract.key)
                 if order.is_conditional and order.ticket.side is side
             ),
             ZERO,
         )
-        bare = self._contract.round_quantity(max(abs(held) - covered - self._dust(), ZERO))
+        bare = self.contract.round_quantity(max(abs(held) - covered - self._dust(), ZERO))
         return ZERO if self.is_too_little(bare) else bare
 
     def is_too_little(self, quantity: Decimal) -> bool:
         """Whether the exchange would take no order of that size."""
-        quote = self._engine.quotes.get(self._contract.key)
+        quote = self._engine.quotes.get(self.contract.key)
         price = None if quote is None else quote.mid
         if price is None:
             return True
-        return not quantity or self._contract.notional(quantity, price) < self._contract.min_notional
+        return not quantity or self.contract.notional(quantity, price) < self.contract.min_notional
 
     def _on_change(self, change: Change) -> None:
         self.executions += change.execution is not None
@@ -140,22 +140,25 @@ def judge(
     state: DeskState,
     engine: MatchingEngine,
     submissions: Counter[str],
-    watch: Watch,
+    watches: Sequence[Watch],
     limit_s: float = LIMIT_S,
-    heard: Heard | None = None,
+    heard: Mapping[str, Heard] | None = None,
 ) -> Verdict:
-    """Compares journal and exchange. submissions: how often each client id was sent. heard: of the market."""
+    """Compares journal and exchange. submissions: how often each client id was sent.
+
+    watches: of every contract. heard: of the market, by contract.
+    """
     doubled = [f"order {coid} was sent {count} times" for coid, count in submissions.items() if count > 1]
     doubled += _beyond_approval(facts, engine)
-    lost = (
-        _missing_executions(facts, engine) + _forgotten_orders(state, engine) + _other_holdings(state, watch)
-    )
+    lost = _missing_executions(facts, engine) + _forgotten_orders(state, engine)
+    lost += [found for watch in watches for found in _other_holdings(state, watch)]
     unknown = {fact.client_order_id for fact in facts if isinstance(fact, f.OrderUnknown)}
     unresolved = {
         coid for coid in unknown if coid in state.orders and state.orders[coid].status is OrderStatus.UNKNOWN
     }
     lost += _too_much_dust(facts, state)
-    long = [spell for spell in watch.spells if spell.seconds > limit_s]
+    spells = [spell for watch in watches for spell in watch.spells]
+    long = [spell for spell in spells if spell.seconds > limit_s]
     bare = [f"{spell.quantity} were without a stop for {spell.seconds:.1f} s" for spell in long]
     unclear = [f"nobody knows what became of order {coid}" for coid in sorted(unresolved)]
     blind = [] if heard is None else _blind_entries(facts, state, heard)
@@ -167,7 +170,7 @@ def judge(
         unknown=len(unknown),
         unknown_resolved=len(unknown) - len(unresolved),
         unprotected_over_limit=len(long),
-        longest_unprotected_s=round(max((spell.seconds for spell in watch.spells), default=0.0), 3),
+        longest_unprotected_s=round(max((spell.seconds for spell in spells), default=0.0), 3),
         findings=tuple(doubled + lost + bare + unclear + blind),
         blind=len(blind),
     )
@@ -189,12 +192,12 @@ def _too_much_dust(facts: Sequence[f.Fact], state: DeskState) -> list[str]:
     ]
 
 
-def _blind_entries(facts: Sequence[f.Fact], state: DeskState, heard: Heard) -> list[str]:
+def _blind_entries(facts: Sequence[f.Fact], state: DeskState, heard: Mapping[str, Heard]) -> list[str]:
     """Entries that were approved on prices that were too old, or on none."""
     found = []
     for fact in facts:
         if isinstance(fact, f.IntentJudged) and fact.approved and isinstance(fact.intent, OpenIntent):
-            age_ns = heard.price_age_ns(fact.at_ns)
+            age_ns = heard[fact.intent.instrument].price_age_ns(fact.at_ns)
             if age_ns is None or age_ns > state.limits.price_age_ns:
                 old = (
                     "without any price"
@@ -246,8 +249,9 @@ def _forgotten_orders(state: DeskState, engine: MatchingEngine) -> list[str]:
 
 def _other_holdings(state: DeskState, watch: Watch) -> list[str]:
     (account,) = state.accounts.values()
-    here = sum((item.quantity for item in account.positions.values()), ZERO)
+    mine = watch.contract.key
+    here = sum((item.quantity for key, item in account.positions.items() if key == mine), ZERO)
     # A venue that tells no fees leaves them to be guessed: what is too little for an order is no holding.
     if watch.is_too_little(watch.held() - here):
         return []
-    return [f"{watch.held()} are held there, {here} in the books"]
+    return [f"{watch.held()} of {mine} are held there, {here} in the books"]

@@ -8,9 +8,11 @@ said to be stuck: one whose time no longer moves, and one that goes on long afte
 import asyncio
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,19 @@ import msgspec
 
 from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
+from neuratrade.core.model.instrument import Instrument
 from neuratrade.core.model.intent import Direction, EntryType, Lane, OpenIntent, Stop, TakeProfit
 from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_SECOND, Bar
+from neuratrade.core.rolls import Roll
+from neuratrade.feeds.calendars import calendar_of
 from neuratrade.feeds.clock import Clock
+from neuratrade.hands.timetable import Timetable
 from neuratrade.rehearsal.company import ACCOUNT, OPERATOR, Company, facts_in, state_of
 from neuratrade.rehearsal.faults import Fault, FaultKind, Troubles, draw_plan
 from neuratrade.rehearsal.heard import Heard, Silence
 from neuratrade.rehearsal.judge import LIMIT_S, Verdict, Watch, judge
 from neuratrade.rehearsal.matching import MatchingEngine
-from neuratrade.rehearsal.player import Player
+from neuratrade.rehearsal.player import Play, Player
 from neuratrade.rehearsal.prices import Prices
 from neuratrade.rehearsal.server import Simulator
 from neuratrade.rehearsal.stages import Stage
@@ -37,6 +43,8 @@ PLAY_MINUTES = 45
 WARM_MINUTES = 60
 QUIET_S = 240.0
 BETWEEN_PROPOSALS_S = (60.0, 240.0)
+ROLLED_AFTER_S = (900.0, 2100.0)
+"""When the contracts of a play are rolled, seconds from its beginning."""
 FAULTS = 12
 LONGEST_AFTER_S = 1800.0
 """How long a play may go on after its market ended, seconds of its own time."""
@@ -142,16 +150,15 @@ class _Play:
         told = [fault for fault in plan if apart and fault.is_of_prices]
         self._troubles_of_prices = Troubles(told, self._clock.now_ns, begin_ns)
         self._exchange = MatchingEngine(stage.contracts, stage.balances, self._clock.now_ns, stage.matching)
-        self._heard = Heard(stage.contract.key)
-        self._watch = Watch(
-            self._exchange,
-            stage.contract,
-            self._clock.now_ns,
-            self._takes_orders,
-            self._dust,
-        )
+        self._heard = {item.key: Heard(item.key) for item in stage.traded}
+        self._watches = [
+            Watch(self._exchange, item, self._clock.now_ns, partial(self._takes_orders, item), self._dust)
+            for item in stage.traded
+        ]
         self._last_dust = Decimal(0)
         self._dice = random.Random(f"play {seed}")  # noqa: S311 - how long the desk is down
+        away_s = random.Random(f"roll {seed}").uniform(*ROLLED_AFTER_S)  # noqa: S311 - when it is rolled
+        self._roll_ns = begin_ns + round(away_s * NS_PER_SECOND)
         self._crashed = asyncio.Event()
         self._company: Company | None = None
         self._notes: list[str] = []
@@ -163,26 +170,18 @@ class _Play:
                 await stack.enter_async_context(item) for item in self._simulators(self._clock.now_ns)
             ]
             simulators[0].crash = self._crashed.set
-            player = Player(
-                self._stage.contract,
-                self._played,
-                self._exchange,
-                self._troubles,
-                self._clock,
-                [item.play for item in simulators],
-                self._stage.beside,
-            )
-            player.before(self._history)
-            market = asyncio.create_task(player.play())
+            players = self._players([item.play for item in simulators])
+            market = asyncio.create_task(_together(player.play() for player in players))
             others = [asyncio.create_task(self._look()), asyncio.create_task(self._propose())]
             try:
-                while await self._live_once(simulators, player, market):
+                while await self._live_once(simulators, players, market):
                     await self._clock.sleep(self._dice.uniform(*DOWN_S))
             finally:
                 for task in (market, *others):
                     task.cancel()
                 await asyncio.gather(market, *others, return_exceptions=True)
-        self._watch.end()
+        for watch in self._watches:
+            watch.end()
         return self._outcome(simulators[0])
 
     def _simulators(self, now_ns: Callable[[], int]) -> list[Simulator]:
@@ -194,22 +193,22 @@ class _Play:
         return found
 
     async def _live_once(
-        self, simulators: Sequence[Simulator], player: Player, market: asyncio.Task[None]
+        self, simulators: Sequence[Simulator], players: Sequence[Player], market: asyncio.Task[None]
     ) -> bool:
         """Starts the desk; whether it has to be started again: it crashed, or the venue was not there."""
         try:
-            return await self._live(simulators, player, market)
+            return await self._live(simulators, players, market)
         except ConnectFailed as failed:
             self._notes.append(f"the desk could not start: {failed}")
             return True
 
     async def _live(
-        self, simulators: Sequence[Simulator], player: Player, market: asyncio.Task[None]
+        self, simulators: Sequence[Simulator], players: Sequence[Player], market: asyncio.Task[None]
     ) -> bool:
         """One life of the desk, to the end of the play, or until it crashes; whether it did."""
         self._crashed.clear()
         async with AsyncExitStack() as stack:
-            adapter = self._stage.venue(simulators[0], ACCOUNT, [self._stage.contract], self._clock)
+            adapter = self._stage.venue(simulators[0], ACCOUNT, self._stage.traded, self._clock)
             try:
                 venue = await stack.enter_async_context(adapter)
             except Exception as error:
@@ -220,10 +219,12 @@ class _Play:
             work = [company.serve(), prices.serve(company), *streams]
             if self._stage.sessions is not None:
                 work.append(company.keep_hours(self._stage.sessions(venue)))
+            if self._stage.by_calendar:
+                work += self._timetable(company).streams().values()
             tasks = [asyncio.create_task(item) for item in work]
             company.begin()
             crash = asyncio.create_task(self._crashed.wait())
-            end = asyncio.create_task(self._see_out(company, player, market))
+            end = asyncio.create_task(self._see_out(company, players, market))
             try:
                 await asyncio.wait((crash, end, *tasks), return_when=asyncio.FIRST_COMPLETED)
                 for done in (end, *tasks):
@@ -239,11 +240,11 @@ class _Play:
                 await (company.crash() if crashed else company.close())
         return crashed
 
-    async def _see_out(self, company: Company, player: Player, market: asyncio.Task[None]) -> None:
+    async def _see_out(self, company: Company, players: Sequence[Player], market: asyncio.Task[None]) -> None:
         """Waits for the market to end, and winds down while it goes on as it is."""
         await asyncio.shield(market)
         company.halt(f.KillPolicy.FLATTEN_ALL, "the rehearsal ends")
-        on = asyncio.create_task(player.go_on())
+        on = asyncio.create_task(_together(player.go_on() for player in players))
         try:
             await _wind_down(company, self._clock)
         finally:
@@ -253,20 +254,51 @@ class _Play:
     async def _propose(self) -> None:
         """A script of proposals, drawn from the seed; none while the desk is down."""
         dice = random.Random(f"proposals {self._seed}")  # noqa: S311 - a script is drawn, not kept secret
-        contract, clock, number = self._stage.contract, self._clock, 0
+        clock, number = self._clock, 0
         while True:
             await clock.sleep(dice.uniform(*BETWEEN_PROPOSALS_S))
             company = self._company
+            contract = self._drawn(dice)
             price = None if company is None else company.engine.views[contract.key].price
             if company is not None and price is not None:
                 number += 1
-                intent = _intent(self._stage, dice, number, price, clock.now_ns())
+                intent = _intent(contract, dice, number, price, clock.now_ns())
                 company.judge(e.IntentArrived(intent, clock.now_ns()))
 
-    def _takes_orders(self) -> bool:
+    def _drawn(self, dice: random.Random) -> Instrument:
+        """A contract to propose something in: none that was rolled, and none before it is rolled into."""
+        rolled = self._clock.now_ns() >= self._roll_ns
+        later = set(self._stage.rolls.values())
+        fit = [
+            item for item in self._stage.traded if item.key not in (self._stage.rolls if rolled else later)
+        ]
+        return fit[0] if len(fit) == 1 else dice.choice(fit)
+
+    def _timetable(self, company: Company) -> Timetable:
+        """Sessions and rolls, as the hands of a desk keep them."""
+        known = {item.key: calendar_of(item) for item in self._stage.traded}
+        calendars = {key: found for key, found in known.items() if found is not None}
+        rolls = {old: Roll(new, self._roll_ns) for old, new in self._stage.rolls.items()}
+        return Timetable(company.engine, company.inbound, self._clock, calendars, rolls)
+
+    def _players(self, play: Sequence[Play]) -> list[Player]:
+        """One for each contract, all on the same clock; what was before is told at once."""
+        stage, begin_ns = self._stage, self._played[0].open_ns
+        known = {stage.contract.key: [*self._history, *self._played]}
+        known |= stage.others(known[stage.contract.key])
+        players = []
+        for item in stage.traded:
+            bars, beside = known[item.key], stage.beside if item is stage.contract else None
+            played = [bar for bar in bars if bar.open_ns >= begin_ns]
+            player = Player(item, played, self._exchange, self._troubles, self._clock, play, beside)
+            player.before([bar for bar in bars if bar.open_ns < begin_ns])
+            players.append(player)
+        return players
+
+    def _takes_orders(self, contract: Instrument) -> bool:
         """Whether the exchange does, for a market that is open: what is bare in a closed one is gap risk."""
         rules, now_ns = self._exchange.rules, self._clock.now_ns()
-        return rules.trades(self._stage.contract, now_ns) and not self._troubles.is_on(FaultKind.MAINTENANCE)
+        return rules.trades(contract, now_ns) and not self._troubles.is_on(FaultKind.MAINTENANCE)
 
     def _dust(self) -> Decimal:
         """What the desk counts as dust, or did before it went down."""
@@ -277,7 +309,8 @@ class _Play:
 
     async def _look(self) -> None:
         while True:
-            self._watch.look()
+            for watch in self._watches:
+                watch.look()
             await self._clock.sleep(1.0)
 
     def stuck(self, where: str) -> Outcome:
@@ -300,7 +333,7 @@ class _Play:
         facts = facts_in(self._folder)
         state = state_of(facts)
         verdict = judge(
-            facts, state, self._exchange, simulator.submissions, self._watch, LIMIT_S, self._heard
+            facts, state, self._exchange, simulator.submissions, self._watches, LIMIT_S, self._heard
         )
         judged = [fact for fact in facts if isinstance(fact, f.IntentJudged)]
         return Outcome(
@@ -314,8 +347,8 @@ class _Play:
             notes=tuple(self._notes),
             halted=state.state_reason,
             plan=self._plan,
-            heard=dict(self._heard.counts),
-            silence=self._heard.silence(facts, self._clock.now_ns()),
+            heard=dict(sum((item.counts for item in self._heard.values()), Counter())),
+            silence=self._heard[self._stage.contract.key].silence(facts, self._clock.now_ns()),
         )
 
 
@@ -341,8 +374,13 @@ async def _wind_down(company: Company, clock: Clock) -> None:
         quiet = quiet + 1 if idle else 0
 
 
-def _intent(stage: Stage, dice: random.Random, number: int, price: Decimal, now_ns: int) -> OpenIntent:
-    contract = stage.contract
+async def _together(work: Iterable[Coroutine[object, object, None]]) -> None:
+    await asyncio.gather(*work)
+
+
+def _intent(
+    contract: Instrument, dice: random.Random, number: int, price: Decimal, now_ns: int
+) -> OpenIntent:
     short = contract.is_derivative and dice.random() < 0.5
     sign = -1 if short else 1
     order_type = dice.choice((EntryType.MARKET, EntryType.MARKET, EntryType.LIMIT))

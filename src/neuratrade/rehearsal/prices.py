@@ -4,7 +4,7 @@ A desk protects what it holds before it knows any price: history is asked for be
 the venue tells it, and until then nothing can be opened.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import cast
 
@@ -22,10 +22,18 @@ HISTORY_BARS = 60
 
 
 class Prices:
-    """The market as one desk hears it. simulator: of who tells prices. note: takes troubles."""
+    """The market as one desk hears it. simulator: of who tells prices. heard: keeps it, by contract.
+
+    note: takes troubles.
+    """
 
     def __init__(
-        self, stage: Stage, simulator: Simulator, clock: Clock, heard: Heard, note: Callable[[str], None]
+        self,
+        stage: Stage,
+        simulator: Simulator,
+        clock: Clock,
+        heard: Mapping[str, Heard],
+        note: Callable[[str], None],
     ) -> None:
         self._stage = stage
         self._simulator = simulator
@@ -37,8 +45,9 @@ class Prices:
         """Tells a desk what happened and what happens, for as long as it is let."""
         stage, clock = self._stage, self._clock
         history = await self._history()
-        company.warm_up(history[stage.contract.key])
-        self._heard.take_history(history[stage.contract.key])
+        for item in stage.traded:
+            company.warm_up(history[item.key])
+            self._heard[item.key].take_history(history[item.key])
         feed = LiveFeed(
             lambda: stage.market(self._simulator, stage.contracts, clock),
             stage.contracts,
@@ -48,12 +57,15 @@ class Prices:
         try:
             async with aclosing(cast("AsyncGenerator[Slice]", feed.stream(clock))) as slices:
                 async for piece in slices:
-                    self._heard.take(piece, clock.now_ns())
+                    for heard in self._heard.values():
+                        heard.take(piece, clock.now_ns())
                     await company.show(piece)
         finally:
-            self._heard.counts["late"] += feed.late
-            self._heard.counts["connections lost"] += feed.lost
-            self._heard.down(clock.now_ns())
+            first = self._heard[stage.contract.key]
+            first.counts["late"] += feed.late
+            first.counts["connections lost"] += feed.lost
+            for heard in self._heard.values():
+                heard.down(clock.now_ns())
 
     async def _history(self) -> dict[str, list[Bar]]:
         failed = 0

@@ -37,7 +37,9 @@ class Stage:
     beside: what else is told of and never traded: a contract that falls silent is only known for silent where
     another goes on. data: who tells prices, where that is not the venue itself. told: makes recorded bars
     those of its market, by a seed. sessions: when that is open, as the venue tells.
-    limits: of the gate, where the defaults would let not even the smallest order pass.
+    limits: of the gate, where the defaults would let not even the smallest order pass. also: what is traded
+    too, with `others` to make the bars of each beside those of `contract`. rolls: what is rolled into what in
+    the middle of a play, by key. by_calendar: whether sessions and rolls follow the exchanges' calendars.
     """
 
     name: str
@@ -54,11 +56,20 @@ class Stage:
     told: Callable[[Sequence[Bar], int], list[Bar]] = lambda bars, _: list(bars)
     sessions: Callable[[Venue], AsyncIterator[SessionMoved]] | None = None
     limits: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[Instrument, ...] = ()
+    others: Callable[[Sequence[Bar]], dict[str, list[Bar]]] = lambda _: {}
+    rolls: Mapping[str, str] = field(default_factory=dict)
+    by_calendar: bool = False
+
+    @property
+    def traded(self) -> tuple[Instrument, ...]:
+        """All that is traded."""
+        return (self.contract, *self.also)
 
     @property
     def contracts(self) -> tuple[Instrument, ...]:
         """All that is told of, what is traded first."""
-        return (self.contract,) if self.beside is None else (self.contract, self.beside)
+        return self.traded if self.beside is None else (*self.traded, self.beside)
 
 
 def beside(contract: Instrument, base: str = "ETH") -> Instrument:
@@ -275,10 +286,14 @@ def _futures(name: str, market: MakeMarket, data: MakeSimulator) -> Stage:
         futures.venue_simulator,
         futures.venue,
         market,
-        RULES,
+        RULES._replace(trades=futures.trades),
         beside=futures.NQ,
         data=data,
         told=futures.told,
+        also=futures.ALSO,
+        others=futures.others,
+        rolls=futures.ROLLS,
+        by_calendar=True,
         # One contract is worth more than all that the defaults, made for coins, let be held.
         limits={"order_usd": "4000000", "total_usd": "4000000"},
     )

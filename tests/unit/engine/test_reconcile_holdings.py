@@ -12,9 +12,9 @@ from neuratrade.core.model import events as e
 from neuratrade.core.model import facts as f
 from neuratrade.core.model.account import Account, PositionMode
 from neuratrade.core.model.facts import QuarantineKind, TradingState
-from neuratrade.core.model.intent import Direction, EntryType, Lane
+from neuratrade.core.model.intent import CloseIntent, Direction, EntryType, Lane
 from neuratrade.core.model.market import NS_PER_MS, NS_PER_SECOND
-from neuratrade.core.model.orders import OrderRole
+from neuratrade.core.model.orders import OrderRequest, OrderRole
 from tests.simulation.hand import Hand
 from tests.simulation.snapshots import begun, look, look_twice, snapshot, strange_order
 from tests.simulation.world import PERP, SPOT, D, desk_engine, fill_of, intent, run_started, warm_up
@@ -616,3 +616,57 @@ def test_only_a_fill_from_more_than_two_seconds_ahead_is_a_wrong_clock_s(
     hand.seconds(6)
     asked = any(isinstance(item, c.TakeSnapshot) for item in hand.tick().commands)
     assert asked is compared, "what was seen once is asked about again"
+
+
+# money while derivatives are held
+
+
+def newest(hand: Hand, bracket: str, role: OrderRole) -> OrderRequest:
+    requests = [order.request for order in hand.state.orders.values()]
+    return [item for item in requests if (item.bracket_id, item.role) == (bracket, role)][-1]
+
+
+def averaged() -> Hand:
+    """Bought at 100 and at 104, and the first of it sold at 110: our books took the first lot out."""
+    hand = begun()
+    hand.enter(intent("a"))
+    hand.propose(intent("b"))
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(newest(hand, "b", ENTRY), 1, 104, "in", hand.now_ns)))
+    hand.step(f.OrderAccepted(hand.now_ns, newest(hand, "b", STOP).client_order_id, "V-b"))
+    hand.step(e.IntentArrived(CloseIntent("close", "paper", "op", "a", "enough", hand.now_ns), hand.now_ns))
+    hand.step(f.OrderCancelled(hand.now_ns, newest(hand, "a", STOP).client_order_id, "leaving", D(0)))
+    out = newest(hand, "a", OrderRole.EXIT)
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(out, 1, 110, "out", hand.now_ns)))
+    hand.seconds(10)
+    return hand
+
+
+def money_of(hand: Hand) -> D:
+    return hand.state.accounts["paper"].balances["USDT"]
+
+
+def test_cash_of_a_venue_that_closes_lots_by_their_average_agrees_where_it_tells_that_average() -> None:
+    hand = averaged()
+    by_average = money_of(hand) - 2
+    assert look_twice(hand, balances={"USDT": by_average}, costs={PERP.key: D(102)}).facts == []
+    assert not hand.state.quarantine
+
+
+@pytest.mark.parametrize("costs", [None, {}, {PERP.key: D("102.01")}, {PERP.key: D(104)}])
+def test_cash_that_no_average_explains_is_a_difference(costs: dict[str, D] | None) -> None:
+    hand = averaged()
+    look_twice(hand, balances={"USDT": money_of(hand) - 2}, costs=costs)
+    assert [item.kind for item in hand.state.quarantine.values()] == [f.QuarantineKind.BALANCE]
+
+
+def test_an_average_that_the_venue_rounded_is_no_difference() -> None:
+    hand = averaged()
+    told = {PERP.key: D("102.00001")}
+    assert look_twice(hand, balances={"USDT": money_of(hand) - 2}, costs=told).facts == []
+
+
+def test_what_a_stranger_entered_explains_no_cash_of_ours() -> None:
+    hand = averaged()
+    look_twice(hand, positions={PERP.key: 3})
+    look_twice(hand, positions={PERP.key: 3}, balances={"USDT": money_of(hand) - 2}, costs={PERP.key: D(102)})
+    assert [item.kind for item in hand.state.quarantine.values()] == [f.QuarantineKind.BALANCE]

@@ -97,7 +97,7 @@ class Rehearsed:
     def verdict(self) -> Verdict:
         """What the judge finds."""
         self.watch.end()
-        return judge(self.facts, self.state, self.floor.engine, self.submissions, self.watch)
+        return judge(self.facts, self.state, self.floor.engine, self.submissions, [self.watch])
 
 
 def test_a_rehearsal_in_order_is_found_to_be_so() -> None:
@@ -204,7 +204,7 @@ def test_a_holding_that_differs_is_found_and_dust_is_not() -> None:
         found = here.verdict()
         assert found.lost == count
         if count:
-            only(found, "0.5 are held there, 1 in the books", lost=1)
+            only(found, f"0.5 of {SPOT.key} are held there, 1 in the books", lost=1)
 
 
 def test_an_order_of_unknown_fate_is_found_and_one_that_was_looked_up_is_not() -> None:
@@ -316,7 +316,9 @@ def test_an_entry_on_a_price_that_is_too_old_is_found_as_blind() -> None:
     (at_ns,) = [fact.at_ns for fact in here.facts if isinstance(fact, f.IntentJudged)]
 
     def found() -> Verdict:
-        return judge(here.facts, here.state, here.floor.engine, here.submissions, here.watch, heard=heard)
+        return judge(
+            here.facts, here.state, here.floor.engine, here.submissions, [here.watch], heard={SPOT.key: heard}
+        )
 
     assert here.verdict().blind == 0, "nothing is known of what it heard"
     only(found(), "was approved without any price", blind=1)

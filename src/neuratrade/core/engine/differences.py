@@ -10,12 +10,14 @@ from collections.abc import Collection, Iterator, Mapping
 from decimal import Context, Decimal
 from typing import NamedTuple
 
-from neuratrade.core.engine.state import AccountState, DeskState
+from neuratrade.core.engine.state import AccountState, DeskState, instrument_of_position
 from neuratrade.core.model.account import PositionMode
 from neuratrade.core.model.decimals import ZERO
 from neuratrade.core.model.facts import QuarantineKind
 
 LONGEST_REFERENCE = 96
+AVERAGE_STEP = Decimal("0.001")
+"""Of a tick, how far an average that a venue tells may be rounded."""
 _ALL_DIGITS = Context(prec=100)
 _PLAIN_EXPONENT = 30
 
@@ -111,8 +113,13 @@ def balances_compared(
     balances: Mapping[str, Decimal],
     agreed: Collection[str],
     tolerance_fraction: Decimal,
+    costs: Mapping[str, Decimal] | None = None,
 ) -> Iterator[tuple[str, Difference | None]]:
     """(subject, how it differs) for every currency our books have; None where it does not.
+
+    While a derivative is held, cash depends on which of its lots were closed: first in, first out here, by
+    average elsewhere. Cash less what the rest was entered at does not, so that is compared where the venue
+    tells it (`costs`).
 
     Units of an owned instrument are its position: their currency is compared only where the positions of all
     its instruments are in `agreed`, foreign units included. tolerance_fraction: of the greater amount.
@@ -129,7 +136,8 @@ def balances_compared(
             continue
         foreign = sum((account.foreign.get(key, ZERO) for key in owned), ZERO)
         books = account.balances.get(currency, ZERO) + foreign
-        apart = there - books
+        entered, slack = _entered_at(state, account, currency, agreed, costs)
+        apart = there - books - entered
         difference = Difference(
             QuarantineKind.BALANCE,
             reference_of(state, account, QuarantineKind.BALANCE, currency),
@@ -138,8 +146,37 @@ def balances_compared(
             f"the venue has {_by_how_much(apart)} than the books",
             f"the venue has {exact(there)} {currency}, the books {exact(books)}",
         )
-        alike = abs(apart) <= tolerance_fraction * max(abs(there), abs(books))
+        alike = abs(apart) <= tolerance_fraction * max(abs(there), abs(books)) + slack
         yield difference.subject, None if alike else difference
+
+
+def _entered_at(
+    state: DeskState,
+    account: AccountState,
+    currency: str,
+    agreed: Collection[str],
+    costs: Mapping[str, Decimal] | None,
+) -> tuple[Decimal, Decimal]:
+    """By how much the venue says that derivatives were entered dearer than in our books, and how exactly.
+
+    Nothing where it does not say, or holds something of the kind that is not ours.
+    """
+    held = [
+        item
+        for item in state.instruments.values()
+        if item.quote == currency and item.venue == account.account.venue and item.is_derivative
+    ]
+    if costs is None or not all(item.key in agreed and not account.foreign.get(item.key) for item in held):
+        return ZERO, ZERO
+    dearer = slack = ZERO
+    for item in held:
+        for key, position in account.positions.items():
+            if instrument_of_position(key) == item.key and position.quantity:
+                dearer -= sum((lot.quantity * lot.price for lot in position.lots), ZERO) * item.multiplier
+                # Venues round their averages.
+                slack += abs(position.quantity) * item.tick_value * AVERAGE_STEP
+        dearer += costs.get(item.key, ZERO)
+    return dearer, slack
 
 
 def reference_of(state: DeskState, account: AccountState, kind: QuarantineKind, name: str) -> str:

@@ -204,7 +204,7 @@ class _Look:
             return
         state = self.turn.state
         for subject, difference in balances_compared(
-            state, self.account, balances, agreed, tolerance_fraction
+            state, self.account, balances, agreed, tolerance_fraction, self.snapshot.costs
         ):
             if difference is None:
                 self._agrees(subject)

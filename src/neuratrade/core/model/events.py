@@ -162,6 +162,8 @@ class VenueSnapshot(msgspec.Struct, frozen=True):
     could not be had, which proves nothing. positions:
     signed units by instrument key. balances: by currency; None where not asked. fills: recent executions as
     they stand now, a busted one with quantity zero. liquidations: those of them that the venue made itself.
+    costs: what each derivative position was entered at, by instrument key: signed units times the venue's
+    average price times the multiplier, quote currency; None where the venue does not say.
     """
 
     at_ns: int
@@ -173,6 +175,7 @@ class VenueSnapshot(msgspec.Struct, frozen=True):
     balances: dict[str, Decimal] | None = None
     fills: tuple[Fill, ...] = ()
     liquidations: tuple[Fill, ...] = ()
+    costs: dict[str, Decimal] | None = None
 
 
 MarketEvent = Quote | Trade | Book | BarSeen | BarClosed | MarkSeen | RateSeen

@@ -298,7 +298,7 @@ class CcxtVenue:
         symbols = list(self._keys_of)
         lists: Lists = await self._ask(lambda: self._dialect.open_orders(self._exchange, symbols))
         totals = await self._totals()
-        positions = await self._positions(totals)
+        positions, costs = await self._positions(totals)
         since_ns = (self._looked_ns - OVERLAP_NS) if self._looked_ns else asked_ns - FIRST_LOOK_BACK_NS
         fills = [fill for symbol in symbols for fill in await self._recent(symbol, since_ns)]
         self._looked_ns = asked_ns
@@ -311,6 +311,7 @@ class CcxtVenue:
             if lists.conditional is None
             else tuple(self._listed(order) for order in lists.conditional),
             positions=positions,
+            costs=costs,
             balances=totals,
             fills=tuple(fills),
         )
@@ -320,19 +321,32 @@ class CcxtVenue:
         found = {str(currency): number(total) for currency, total in told.items()}
         return {currency: total for currency, total in found.items() if total}
 
-    async def _positions(self, totals: Mapping[str, Decimal]) -> dict[str, Decimal]:
-        """Signed units by instrument: owned bases, and derivatives of the whole account."""
+    async def _positions(
+        self, totals: Mapping[str, Decimal]
+    ) -> tuple[dict[str, Decimal], dict[str, Decimal] | None]:
+        """Signed units by instrument: owned bases, and derivatives of the whole account.
+
+        And what derivatives were entered at, None where the venue does not say.
+        """
         held = {
             key: totals.get(contract.base, ZERO)
             for key, contract in self._contracts.items()
             if not contract.is_derivative
         }
+        costs: dict[str, Decimal] = {}
+        told = True
         if any(contract.is_derivative for contract in self._contracts.values()):
             for item in await self._ask(self._exchange.fetch_positions):
                 size = abs(number(item.get("contracts")) or ZERO)
-                key = self._key_of(str(item["symbol"]))
-                held[key] = held.get(key, ZERO) + (-size if item.get("side") == "short" else size)
-        return held
+                key, entry = self._key_of(str(item["symbol"])), number(item.get("entryPrice"))
+                signed = -size if item.get("side") == "short" else size
+                held[key] = held.get(key, ZERO) + signed
+                contract = self._contracts.get(key)
+                if contract is not None and entry is not None:
+                    costs[key] = costs.get(key, ZERO) + signed * entry * contract.multiplier
+                else:
+                    told = told and not size
+        return held, costs if told else None
 
     async def _recent(self, symbol: str, since_ns: int) -> list[Fill]:
         """Executions since a time, oldest first, each with the id we gave its order."""

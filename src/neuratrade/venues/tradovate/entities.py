@@ -123,11 +123,12 @@ class WireFillFee(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class WirePosition(msgspec.Struct, frozen=True, rename="camel"):
-    """A position. netPos: negative where short."""
+    """A position. netPos: negative where short. netPrice: the mean of what it was entered at."""
 
     account_id: int
     contract_id: int
     net_pos: Decimal
+    net_price: Decimal | None = None
 
 
 class WireCash(msgspec.Struct, frozen=True, rename="camel"):

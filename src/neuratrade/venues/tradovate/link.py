@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 
 from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.feeds.clock import Clock
+from neuratrade.feeds.clock import Clock, backoff_s
 from neuratrade.venues.limiter import Budget, Limiter, Urgency
 from neuratrade.venues.port import TooManyRequests, VenueRefused
 from neuratrade.venues.tradovate.errors import Doubtful, Unauthorised, check
@@ -41,6 +41,8 @@ class Link:
         self._token = ""
         self._session: Session | None = None
         self._opening: asyncio.Task[Session] | None = None
+        self._failed = 0
+        self._next_try_ns = 0
         self._keeping: asyncio.Task[None] | None = None
         self._http: aiohttp.ClientSession
         self._login: Login
@@ -63,9 +65,15 @@ class Link:
         await self._http.close()
 
     async def session(self) -> Session:
-        """The connection; brings one up where none stands. Raises as `open_session` and `Login`."""
+        """The connection; brings one up where none stands. Raises as `open_session` and `Login`.
+
+        After one that failed the next is tried a while later: until then nothing is asked or used up.
+        """
         if self._session is not None and not self._session.is_over:
             return self._session
+        wait_s = (self._next_try_ns - self._clock.now_ns()) / NS_PER_SECOND
+        if wait_s > 0:
+            raise Doubtful(f"there is no connection, the next one is tried in {wait_s:.1f} s")
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._open())
             self._opening.add_done_callback(_look_at)
@@ -88,6 +96,7 @@ class Link:
         """
         if urgency is Urgency.OPEN:
             self._check_quiet()
+        await self.session()
         await self._limiter.turn(urgency)
         session = await self.session()
         leaving()
@@ -121,12 +130,16 @@ class Link:
                 self._login.forget(self._token)
             await before.close()
         self._limiter.charge(OPENING_COSTS)
+        wait_s = backoff_s(self._failed)
+        self._failed += 1
+        self._next_try_ns = self._clock.now_ns() + round(wait_s * NS_PER_SECOND)
         try:
             try:
                 self._session = await self._opened()
             except Unauthorised:
                 self._login.forget(self._token)
                 self._session = await self._opened()
+            self._failed = self._next_try_ns = 0
         except TooManyRequests as pressed:
             self._told_too_many(pressed)
             raise

@@ -168,7 +168,7 @@ class Questions:
         await self._learn_fees(fills, Urgency.ASK)
         if any(self._register.coid(number) is None for number in mine):
             await self._learn_commands(Urgency.ASK)
-        positions = await self._positions()
+        positions, costs = await self._positions()
         money = await self.money()
         forced = {order.id for order in orders if order.admin}
         told = [(fill, self._listed_fill(fill)) for fill in fills if fill.contract_id in self._contracts]
@@ -180,6 +180,7 @@ class Questions:
             plain=tuple(item for order, item in items if not self._is_waiting(order)),
             conditional=tuple(item for order, item in items if self._is_waiting(order)),
             positions=positions,
+            costs=costs,
             balances=self._balances(money),
             fills=tuple(item for fill, item in told if fill.order_id not in forced),
             liquidations=tuple(item for fill, item in told if fill.order_id in forced),
@@ -198,12 +199,21 @@ class Questions:
         currencies = {contract.quote for contract in self._contracts.values()} or {"USD"}
         return dict.fromkeys(currencies, money.total_cash_value or ZERO)
 
-    async def _positions(self) -> dict[str, Decimal]:
+    async def _positions(self) -> tuple[dict[str, Decimal], dict[str, Decimal] | None]:
+        """Signed contracts by instrument, and what they were entered at; None where a price is not told."""
         held = {contract.key: ZERO for contract in self._contracts.values()}
+        costs: dict[str, Decimal] = {}
+        told = True
         for item in await self._list(WirePosition, "position/list"):
             if item.account_id == self._register.account and item.net_pos:
-                held[await self._key_of(item.contract_id)] = item.net_pos
-        return held
+                key = await self._key_of(item.contract_id)
+                held[key] = item.net_pos
+                contract = self._contracts.get(item.contract_id)
+                if item.net_price is None or contract is None:
+                    told = False
+                else:
+                    costs[key] = item.net_pos * item.net_price * contract.multiplier
+        return held, costs if told else None
 
     async def _listed(self, order: WireOrder) -> VenueOrder:
         version = self._register.versions.get(order.id)
