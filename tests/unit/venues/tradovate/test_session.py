@@ -3,17 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+from neuratrade.rehearsal.faults import Fault, FaultKind
 from neuratrade.rehearsal.warp import WarpClock, WarpLoop
 from neuratrade.venues.port import TooManyRequests
 from neuratrade.venues.tradovate.errors import Doubtful, Unauthorised
 from neuratrade.venues.tradovate.session import Hostile, Session, open_session
-from tests.unit.venues.tradovate.stage import BEGIN_NS, warped
+from tests.unit.venues.tradovate.stage import BEGIN_NS, on_stage, warped
 
 Answer = Callable[[str, int], str | None]
 
@@ -180,3 +181,20 @@ async def test_one_that_does_not_stand_in_time_is_given_up() -> None:
     with pytest.raises(Doubtful, match="did not stand within"):
         async with session_at(Host(lambda *_: None)):
             pass
+
+
+@warped
+async def test_while_no_connection_can_be_had_few_are_tried_and_the_budget_is_kept() -> None:
+    async with on_stage(Fault(60.0, FaultKind.MAINTENANCE, seconds=120.0)) as scene:
+        await asyncio.sleep(61.0)
+        before, refused = scene.simulator.requests, 0
+        for _ in range(100):
+            with suppress(Exception):
+                await scene.venue.ping()
+                refused -= 1
+            refused += 1
+            await asyncio.sleep(1.0)
+        assert refused == 100
+        assert scene.simulator.requests - before <= 20
+        await asyncio.sleep(40.0)
+        await scene.venue.ping()
