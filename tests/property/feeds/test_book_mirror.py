@@ -144,7 +144,12 @@ def test_a_stream_that_was_tampered_with_is_noticed(
 ) -> None:
     exchange = Exchange(name)
     mirror = begun(exchange)
-    told = [change for bids, asks in stream if (change := exchange.move(bids, asks)) is not None]
+    told, shown = [], []
+    for bids, asks in stream:
+        change = exchange.move(bids, asks)
+        if change is not None:
+            told.append(change)
+            shown.append(exchange.shown())
     if len(told) < 2:
         return
     at = place % (len(told) - 1)
@@ -155,8 +160,9 @@ def test_a_stream_that_was_tampered_with_is_noticed(
     }[how]
     outcomes = [mirror.apply(change) for change in tampered]
     if name == "kraken":
-        # Without numbers only the checksum can tell; where it does not, the book is right after all.
-        assert not mirror.is_whole or shows(mirror, exchange)
+        # Without numbers only the checksum can tell; where it does not, the book is that of the last word.
+        last = shown[next(number for number, change in enumerate(told) if change is tampered[-1])]
+        assert not mirror.is_whole or (mirror.bids.top(500), mirror.asks.top(500)) == last
     elif how == "duplicate":
         assert Outcome.OLD in outcomes, "and it is not taken twice"
         assert shows(mirror, exchange)

@@ -242,6 +242,9 @@ def follow(turn: Turn, taken: Taken, markets: Markets) -> None:
     bracket, order, event, asked = taken
     match event:
         case f.OrderFilled() | f.FillCorrected():
+            if isinstance(event, f.OrderFilled):
+                # What was entered is bare from then on, however late it is told.
+                turn.filled_ns = min(max(event.fill.at_ns, order.planned_ns), turn.at_ns)
             leave_when_flipped(turn, bracket, markets)
             rules.after_fill(turn, bracket, order)
         case f.OrderAccepted():

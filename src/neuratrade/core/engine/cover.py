@@ -125,7 +125,8 @@ def note_protection(turn: Turn, bracket: BracketState) -> None:
     covered = is_covered(turn, bracket)
     timer_id = f"protect:{bracket.bracket_id}"
     if covered != bracket.protected:
-        turn.record(ProtectionChanged(turn.at_ns, bracket.bracket_id, covered))
+        since_ns = turn.at_ns if covered or turn.filled_ns is None else turn.filled_ns
+        turn.record(ProtectionChanged(since_ns, bracket.bracket_id, covered))
     elif covered or timer_id in turn.state.timers:
         return
     if not covered:

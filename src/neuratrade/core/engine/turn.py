@@ -51,7 +51,8 @@ def same_currency(currency: str, into: str) -> Decimal | None:
 class Turn(msgspec.Struct):
     """What one event leads to, collected. at_ns: engine time of the event. rules: of each venue, by name.
 
-    rate_of: conversions as known now.
+    rate_of: conversions as known now. filled_ns: when what the event tells of was filled, by the venue's
+    clock; None where it is no such word.
     """
 
     state: DeskState
@@ -60,6 +61,7 @@ class Turn(msgspec.Struct):
     rate_of: RateOf = same_currency
     facts: list[Fact] = []
     commands: list[Command] = []
+    filled_ns: int | None = None
 
     def record(self, fact: Fact) -> None:
         """Makes a fact true: folds it now, journals it before any command of this turn leaves."""
