@@ -335,7 +335,9 @@ class _Play:
         verdict = judge(
             facts, state, self._exchange, simulator.submissions, self._watches, LIMIT_S, self._heard
         )
-        judged = [fact for fact in facts if isinstance(fact, f.IntentJudged)]
+        judged = [
+            fact for fact in facts if isinstance(fact, f.IntentJudged) and isinstance(fact.intent, OpenIntent)
+        ]
         return Outcome(
             self._stage.name,
             self._seed,

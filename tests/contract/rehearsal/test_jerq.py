@@ -150,7 +150,7 @@ async def test_a_connection_that_says_nothing_is_over_after_ten_seconds() -> Non
 
 
 async def test_a_cut_connection_is_told() -> None:
-    async with jerq([Fault(0.3, FaultKind.DISCONNECT)]) as world:
+    async with jerq([Fault(0.3, FaultKind.PRICES_CUT)]) as world:
         with pytest.raises(Retryable, match="over"):
             await until(transport(world).ticks(("ESZ26",)), 99)
 

@@ -139,7 +139,7 @@ async def test_it_is_told_when_its_login_is_used_elsewhere() -> None:
 
 
 async def test_it_is_told_of_a_connection_that_is_cut() -> None:
-    cut = Fault(1.0, FaultKind.DISCONNECT)
+    cut = Fault(1.0, FaultKind.PRICES_CUT)
     async with gateway(cut) as simulator, connected(simulator, "ESZ26") as vendor:
         await until(lambda: vendor.ends)
         assert vendor.of("marketSnapshot")

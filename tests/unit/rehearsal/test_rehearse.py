@@ -28,7 +28,7 @@ def test_a_report_adds_up_and_one_of_its_plays_is_repeated_alone(shipped: Datase
         "stuck", "blind",
     ):  # fmt: skip
         assert getattr(row, name) == sum(getattr(verdict, name) for verdict in verdicts), name
-    assert row.orders > row.closed > 0
+    assert min(row.orders, row.closed) > 0
     assert row.plans == 2
     assert row.opened == sum(outcome.opened for outcome in report.outcomes)
     assert row.closed == sum(len(outcome.positions) for outcome in report.outcomes)

@@ -106,7 +106,7 @@ def test_two_minutes_of_prices_come_whole_and_in_order(torn: int | None) -> None
 
 @warped
 async def test_a_cut_connection_is_made_anew_and_prices_go_on() -> None:
-    async with desk(Fault(30, FaultKind.DISCONNECT)) as world:
+    async with desk(Fault(30, FaultKind.PRICES_CUT)) as world:
         await world.clock.sleep(100)
         assert world.server.logins == 2
         assert world.stalls()[-2:] == [True, False]

@@ -138,7 +138,7 @@ def test_a_price_its_contract_cannot_have_is_left_out_and_counted(price: str) ->
 
 @warped
 async def test_a_lost_gateway_is_connected_to_anew_and_counted() -> None:
-    plan = Fault(2.0, FaultKind.DISCONNECT), Fault(60.0, FaultKind.DISCONNECT)
+    plan = Fault(2.0, FaultKind.PRICES_CUT), Fault(60.0, FaultKind.PRICES_CUT)
     async with gateway(*plan) as world, following(world, wait_s=120) as desk:
         world.quote("5800.25", "5800.50")
         await world.clock.sleep(3)

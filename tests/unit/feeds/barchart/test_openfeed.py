@@ -104,7 +104,7 @@ def test_a_refused_login_is_an_error_of_use_at_first_and_final_once_it_was_taken
 ) -> None:
     @warped
     async def play() -> None:
-        async with gateway(Fault(1.5, FaultKind.DISCONNECT)) as world:
+        async with gateway(Fault(1.5, FaultKind.PRICES_CUT)) as world:
             transport = world.transport()
             if before:
                 async with listening(world, transport, wait_s=5) as cut:
@@ -145,7 +145,7 @@ async def test_a_symbol_that_is_refused_at_first_ends_it_by_its_name() -> None:
 
 @warped
 async def test_a_symbol_that_is_refused_later_leaves_the_others_alone() -> None:
-    async with gateway(Fault(1.5, FaultKind.DISCONNECT)) as world:
+    async with gateway(Fault(1.5, FaultKind.PRICES_CUT)) as world:
         transport = world.transport()
         async with listening(world, transport, wait_s=5):
             pass
