@@ -482,3 +482,19 @@ def test_a_refused_cancel_says_nothing_of_an_enlargement_that_was_never_answered
     assert not [item for item in hand.commands if isinstance(item, c.SubmitOrder)]
     hand.step(f.OrderCancelled(hand.now_ns, stop, "filled whole", D(2)))
     assert not [item for item in hand.commands if isinstance(item, c.SubmitOrder)]
+
+
+@pytest.mark.parametrize(("told_s", "counted_ms"), [(0, 1000), (80, 81_000), (3600, 91_000)])
+def test_a_fill_that_is_told_late_was_bare_from_the_moment_it_was_filled(
+    told_s: int, counted_ms: int
+) -> None:
+    """And never from before it was sent: clocks of venues differ from ours."""
+    hand = Hand()
+    hand.propose(intent())
+    hand.accept(ENTRY)
+    hand.wait(90_000)
+    filled_ns = hand.now_ns - told_s * NS_PER_SECOND
+    hand.step(f.OrderFilled(hand.now_ns, fill_of(hand.order(ENTRY).request, 1, 100, "t", filled_ns)))
+    hand.wait(1000)
+    hand.accept(STOP)
+    assert hand.bracket.unprotected_ns // 1_000_000 == counted_ms

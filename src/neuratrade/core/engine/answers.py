@@ -237,16 +237,21 @@ def _stamped(event: f.VenueEvent, at_ns: int) -> f.VenueEvent:
     return event if event.at_ns >= at_ns else replace(event, at_ns=at_ns)
 
 
+def _after_execution(turn: Turn, taken: Taken, markets: Markets) -> None:
+    bracket, order, event, _ = taken
+    if isinstance(event, f.OrderFilled):
+        # What was entered is bare from then on, however late it is told.
+        turn.filled_ns = min(max(event.fill.at_ns, order.planned_ns), turn.at_ns)
+    leave_when_flipped(turn, bracket, markets)
+    rules.after_fill(turn, bracket, order)
+
+
 def follow(turn: Turn, taken: Taken, markets: Markets) -> None:
     """Does what a word that was recorded asks for."""
     bracket, order, event, asked = taken
     match event:
         case f.OrderFilled() | f.FillCorrected():
-            if isinstance(event, f.OrderFilled):
-                # What was entered is bare from then on, however late it is told.
-                turn.filled_ns = min(max(event.fill.at_ns, order.planned_ns), turn.at_ns)
-            leave_when_flipped(turn, bracket, markets)
-            rules.after_fill(turn, bracket, order)
+            _after_execution(turn, taken, markets)
         case f.OrderAccepted():
             _after_accepted(turn, bracket, order, asked)
         case f.OrderAmended():
