@@ -14,7 +14,6 @@ from neuratrade.core.model.futures import (
     PRODUCTS,
     Contract,
     contract_of,
-    flat_by,
     front_month,
     instrument_of,
 )
@@ -29,6 +28,7 @@ from neuratrade.feeds.barchart.symbols import SPELLED
 from neuratrade.feeds.barchart.transport import BarchartTransport
 from neuratrade.feeds.calendars import TradingCalendar, is_business_day
 from neuratrade.feeds.clock import Clock
+from neuratrade.feeds.contracts import flat_by_ns
 from neuratrade.feeds.live.feed import MakeSource
 
 COMMISSION = Decimal("2.50")
@@ -103,14 +103,13 @@ def _exchange_day(symbol: str, now_ns: int) -> date:
 
 
 def _future(contract: Contract) -> Instrument:
-    last = TradingCalendar(contract.product.calendar).session(flat_by(contract, is_business_day))
     return instrument_of(
         contract,
         NAME,
         commission=COMMISSION,
         initial_margin=INITIAL_MARGIN,
         maintenance_margin=MAINTENANCE_MARGIN,
-        flat_by_ns=None if last is None else last.close_ns,
+        flat_by_ns=flat_by_ns(contract),
     )
 
 

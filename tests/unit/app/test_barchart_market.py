@@ -29,7 +29,7 @@ def test_a_contract_has_the_terms_of_its_product_and_an_end_before_its_expiry() 
     (contract,) = contracts_of(["ES"], NOW_NS)
     assert (contract.venue, contract.kind, contract.quote) == ("barchart", InstrumentKind.FUTURE, "USD")
     assert (contract.tick, contract.multiplier, contract.lot) == (Decimal("0.25"), Decimal(50), Decimal(1))
-    assert contract.flat_by_ns == at("2026-12-17T22:00"), (
+    assert contract.flat_by_ns == at("2026-12-17T21:00"), (
         "the day before its third Friday, in Chicago's winter"
     )
 
