@@ -24,6 +24,8 @@ from neuratrade.venues.tradovate.session import Hear, Hostile, Note, Session, op
 
 BUDGET = Budget(requests=800, seconds=600.0, kept=300)
 """The venue allows 5,000 requests an hour, and 1,000 at once: this stays below both."""
+LONGEST_WAIT = 2
+"""Tries after which the pause between them grows no more (4 s): what is held wants to be looked after."""
 OPENING_COSTS = 2
 """Requests to bring a connection up: who asks, and what is to be told."""
 
@@ -130,7 +132,7 @@ class Link:
                 self._login.forget(self._token)
             await before.close()
         self._limiter.charge(OPENING_COSTS)
-        wait_s = backoff_s(self._failed)
+        wait_s = backoff_s(min(self._failed, LONGEST_WAIT))
         self._failed += 1
         self._next_try_ns = self._clock.now_ns() + round(wait_s * NS_PER_SECOND)
         try:
