@@ -20,7 +20,7 @@ import aiohttp
 
 from benchmarks.parts import Row
 from neuratrade.core.model import events as e
-from neuratrade.core.model.instrument import Instrument
+from neuratrade.core.model.instrument import Instrument, InstrumentKind
 from neuratrade.core.model.intent import Direction, EntryType, Lane, OpenIntent, Stop, TakeProfit
 from neuratrade.core.model.market import NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND, Bar, Quote
 from neuratrade.feeds.clock import SystemClock
@@ -35,6 +35,9 @@ FEW = {"alpaca": 12, "kraken": 3}
 PAUSE_S = {"binance": 1.5, "okx": 2.0}
 """Between orders, where a venue counts requests over seconds."""
 PRICE = Decimal(60_000)
+SHARE = Decimal(600)
+VENUES = tuple(name for name in STAGES if name != "barchart")
+"""Barchart tells prices; the orders of its stage go to Tradovate."""
 TARGET_MS = 2.0
 WITHIN_S = 10.0
 
@@ -62,7 +65,7 @@ class Arrivals:
 
 def run() -> dict[str, list[Row]]:
     """The rows of every venue."""
-    return {"rows": [row for name in STAGES for row in asyncio.run(_measure(STAGES[name]()))]}
+    return {"rows": [row for name in VENUES for row in asyncio.run(_measure(STAGES[name]()))]}
 
 
 async def _measure(stage: Stage) -> list[Row]:
@@ -166,8 +169,8 @@ def _rows(name: str, ours: list[float], bare: list[float]) -> list[Row]:
 
 
 def _price(contract: Instrument) -> Decimal:
-    """At which a unit or a contract is worth `PRICE`."""
-    return PRICE / contract.multiplier
+    """At which a unit or a contract is worth `PRICE`, or a share `SHARE`."""
+    return SHARE if contract.kind is InstrumentKind.EQUITY else PRICE / contract.multiplier
 
 
 def _quote(contract: Instrument, at_ns: int) -> Quote:
