@@ -190,9 +190,9 @@ def test_engine_time_never_goes_back_and_late_word_is_true_from_now_on() -> None
     step = hand.engine.step(f.OrderAccepted(T0 - NS_PER_SECOND, coid, "V"))
     assert [fact.at_ns for fact in step.facts] == [hand.now_ns]
     step = hand.engine.step(f.OrderFilled(T0, fill_of(hand.order(ENTRY).request, 1, 100, "t", T0)))
+    assert {fact.at_ns for fact in step.facts} == {hand.now_ns}
     bare = [fact for fact in step.facts if isinstance(fact, f.ProtectionChanged)]
-    assert [fact.at_ns for fact in bare] == [T0], "what was entered is bare since then"
-    assert {fact.at_ns for fact in step.facts if fact not in bare} == {hand.now_ns}
+    assert [fact.since_ns for fact in bare] == [T0], "what was entered is bare since then"
     filled = step.facts[0]
     assert isinstance(filled, f.OrderFilled)
     assert filled.fill.at_ns == T0, "the venue's own time is kept"

@@ -125,8 +125,9 @@ def note_protection(turn: Turn, bracket: BracketState) -> None:
     covered = is_covered(turn, bracket)
     timer_id = f"protect:{bracket.bracket_id}"
     if covered != bracket.protected:
-        since_ns = turn.at_ns if covered or turn.filled_ns is None else turn.filled_ns
-        turn.record(ProtectionChanged(since_ns, bracket.bracket_id, covered))
+        late = not covered and turn.filled_ns is not None and turn.filled_ns < turn.at_ns
+        since_ns = (turn.filled_ns or 0) if late else 0
+        turn.record(ProtectionChanged(turn.at_ns, bracket.bracket_id, covered, since_ns))
     elif covered or timer_id in turn.state.timers:
         return
     if not covered:

@@ -91,7 +91,7 @@ def protection_changed(state: DeskState, fact: f.ProtectionChanged) -> None:
     if fact.protected:
         bracket.unprotected_ns += fact.at_ns - bracket.unprotected_since_ns
     bracket.protected = fact.protected
-    bracket.unprotected_since_ns = 0 if fact.protected else fact.at_ns
+    bracket.unprotected_since_ns = 0 if fact.protected else (fact.since_ns or fact.at_ns)
 
 
 def bracket_closed(state: DeskState, fact: f.BracketClosed) -> None:

@@ -121,11 +121,15 @@ class StopMoved(msgspec.Struct, frozen=True, tag="stop_moved"):
 
 
 class ProtectionChanged(msgspec.Struct, frozen=True, tag="protection_changed"):
-    """A bracket's filled quantity became wholly protected by a working stop, or ceased to be."""
+    """A bracket's filled quantity became wholly protected by a working stop, or ceased to be.
+
+    since_ns: since when it was bare, where that was before it was known: a fill that was told late; else 0.
+    """
 
     at_ns: int
     bracket_id: str
     protected: bool
+    since_ns: int = 0
 
 
 class BracketClosed(msgspec.Struct, frozen=True, tag="bracket_closed"):
