@@ -32,7 +32,7 @@ def test_a_good_file_is_checked_imported_once_and_listed(tmp_path: Path) -> None
     assert here(home, *words, "--json").document["added"] == 30
     assert here(home, *words, "--json").document["added"] == 0
     listed = {item["name"] for item in here(home, "data", "list", "--json").document}
-    assert listed == {"shipped", "mine"}
+    assert listed == {"shipped", "futures", "mine"}
     assert "SOL/USDT@binance" in here(home, "data", "list").out
 
 
@@ -93,7 +93,7 @@ def test_a_download_is_imported_listed_and_said(tmp_path: Path) -> None:
         again = here(home, *download(venue.url, "--json"))
     assert (again.document["added"], again.document["rows"], again.err) == (0, 4_320, "")
     listed = here(home, "data", "list", "--json").document
-    assert {item["name"] for item in listed} == {"shipped", "imported"}
+    assert {item["name"] for item in listed} == {"shipped", "futures", "imported"}
 
 
 def test_an_interrupted_download_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
