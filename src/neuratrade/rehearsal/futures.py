@@ -24,7 +24,6 @@ from neuratrade.feeds.barchart.ondemand import OnDemand
 from neuratrade.feeds.barchart.openfeed import Login, OpenfeedTransport
 from neuratrade.feeds.barchart.symbols import barchart_symbol
 from neuratrade.feeds.barchart.transport import BarchartTransport
-from neuratrade.feeds.calendars import TradingCalendar
 from neuratrade.feeds.catalogue import Catalogue
 from neuratrade.feeds.clock import Clock
 from neuratrade.feeds.layout import SeriesKind
@@ -37,6 +36,7 @@ from neuratrade.rehearsal.ondemand import OnDemand as History
 from neuratrade.rehearsal.openfeed import OpenfeedSimulator
 from neuratrade.rehearsal.server import Simulator
 from neuratrade.rehearsal.tradovate import KEY, Tradovate
+from neuratrade.rehearsal.tradovate_hours import ExchangeHours
 from neuratrade.venues.port import Venue
 from neuratrade.venues.tradovate.login import Credentials
 from neuratrade.venues.tradovate.venue import TradovateVenue
@@ -108,22 +108,7 @@ def _above(bar: Bar, item: Instrument, basis: Decimal) -> Bar:
     return replace(bar, instrument=item.key, open=open_, high=high, low=low, close=close)
 
 
-class _Hours:
-    """Hours of both exchanges, as the simulated venue keeps them."""
-
-    def __init__(self) -> None:
-        self._calendar = TradingCalendar("CME equity index")
-
-    def is_open(self, at_ns: int) -> bool:
-        """Whether it takes orders at that time."""
-        return self._calendar.is_open(at_ns)
-
-    def ends_ns(self, at_ns: int) -> int:
-        """When the session that is on, or the next one, ends."""
-        return next(item.close_ns for item in self._calendar.around(at_ns) if item.close_ns > at_ns)
-
-
-_HOURS = _Hours()
+_HOURS = ExchangeHours()
 
 
 def trades(_: Instrument, at_ns: int) -> bool:

@@ -20,7 +20,7 @@ from neuratrade.rehearsal.tradovate_account import Account
 from neuratrade.rehearsal.tradovate_auth import Door, Session
 from neuratrade.rehearsal.tradovate_book import Book
 from neuratrade.rehearsal.tradovate_contracts import Contracts
-from neuratrade.rehearsal.tradovate_hours import GlobexHours, Hours
+from neuratrade.rehearsal.tradovate_hours import ExchangeHours, Hours
 from neuratrade.rehearsal.tradovate_money import ACCOUNT_ID
 from neuratrade.rehearsal.tradovate_orders import Orders
 from neuratrade.rehearsal.tradovate_risk import Risk
@@ -57,7 +57,7 @@ class Tradovate(Simulator):
         clock = self._clock
         year = datetime.fromtimestamp(now_ns() // NS_PER_SECOND, UTC).year
         self.credentials = credentials
-        self.hours = hours or GlobexHours()
+        self.hours = hours or ExchangeHours()
         self.tape = Tape(engine, troubles, now_ns)
         self.door = Door(credentials, troubles, clock)
         self.contracts = Contracts(engine.contracts.values(), year)

@@ -1,19 +1,14 @@
-"""When futures of the CME trade: from 17:00 to 16:00 of Chicago, Sunday to Friday, with a break in between.
-
-Holidays are given, not known: no list of them is kept here. A venue that is always open is for plays whose
-market knows no hours.
-"""
+"""When futures trade at the simulated venue: by the exchange's calendar, or always."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Protocol
 
 from neuratrade.core.model.market import NS_PER_SECOND
+from neuratrade.feeds.calendars import Session, TradingCalendar
 from neuratrade.rehearsal.tradovate_words import CHICAGO
 
 CLOSE = time(16)
-OPEN = time(17)
-SATURDAY = 5
 
 
 class Hours(Protocol):
@@ -26,30 +21,23 @@ class Hours(Protocol):
         """When the session that is on, or the next one, ends."""
 
 
-class GlobexHours:
-    """The hours of ES, NQ and GC. closed: trade dates on which nothing trades."""
+class ExchangeHours:
+    """The hours of the exchange's calendar of equity index futures. closed: further days off."""
 
     def __init__(self, closed: Iterable[date] = ()) -> None:
+        self._calendar = TradingCalendar("CME equity index")
         self._closed = frozenset(closed)
 
     def is_open(self, at_ns: int) -> bool:
-        """Not between 16:00 and 17:00, nor from Friday's close to Sunday evening."""
-        local = datetime.fromtimestamp(at_ns // NS_PER_SECOND, CHICAGO)
-        if CLOSE <= local.time() < OPEN:
-            return False
-        day = local.date() + timedelta(days=local.time() >= OPEN)
-        return self._trades(day)
+        """Not in the daily break, at weekends, or on days off."""
+        return any(item.open_ns <= at_ns < item.close_ns for item in self._around(at_ns))
 
     def ends_ns(self, at_ns: int) -> int:
-        """The next 16:00 of a day that trades."""
-        local = datetime.fromtimestamp(at_ns // NS_PER_SECOND, CHICAGO)
-        day = local.date() + timedelta(days=local.time() >= CLOSE)
-        while not self._trades(day):
-            day += timedelta(days=1)
-        return round(datetime.combine(day, CLOSE, CHICAGO).timestamp()) * NS_PER_SECOND
+        """The close of the session that is on, or of the next one."""
+        return next(item.close_ns for item in self._around(at_ns) if item.close_ns > at_ns)
 
-    def _trades(self, day: date) -> bool:
-        return day.weekday() < SATURDAY and day not in self._closed
+    def _around(self, at_ns: int) -> list[Session]:
+        return [item for item in self._calendar.around(at_ns) if item.day not in self._closed]
 
 
 class AlwaysOpen:

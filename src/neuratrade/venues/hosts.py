@@ -4,10 +4,10 @@ Until readiness and promotion can say that a desk may trade money, an adapter fo
 does not start. Beyond this machine nothing is sent in the clear: keys could be read on the way.
 """
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from neuratrade.core.model.errors import Refused
+from neuratrade.feeds.loopback import is_loopback
 
 SANDBOXES = frozenset(
     {
@@ -40,13 +40,3 @@ def check_trading_host(url: str) -> str:
         f"orders are not sent to {host or url}: the steps that allow trading with money (readiness, "
         "promotion) are not built yet; use a sandbox, a rehearsal (neuratrade rehearse) or paper mode"
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its number or as `localhost`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

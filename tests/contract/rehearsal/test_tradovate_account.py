@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from neuratrade.core.model.market import NS_PER_HOUR, NS_PER_MINUTE
-from neuratrade.rehearsal.tradovate_hours import GlobexHours
+from neuratrade.rehearsal.tradovate_hours import ExchangeHours
 from tests.contract.rehearsal import tradovate_schema as schema
 from tests.contract.rehearsal.tradovate_world import (
     BEGIN_NS,
@@ -173,5 +173,5 @@ async def test_a_closed_session_refuses_what_opens_and_ends_orders_of_the_day() 
 
 @warped
 async def test_a_holiday_is_as_closed_as_a_weekend() -> None:
-    async with tradovate(hours=GlobexHours([date(2026, 11, 23)])) as world:
+    async with tradovate(hours=ExchangeHours([date(2026, 11, 23)])) as world:
         assert (await world.order("Buy", 1))["failureReason"] == "SessionClosed"

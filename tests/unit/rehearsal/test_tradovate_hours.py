@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from neuratrade.core.model.market import NS_PER_SECOND
-from neuratrade.rehearsal.tradovate_hours import AlwaysOpen, GlobexHours
+from neuratrade.rehearsal.tradovate_hours import AlwaysOpen, ExchangeHours
 from neuratrade.rehearsal.tradovate_words import day_of
 
 
@@ -36,11 +36,11 @@ def at(text: str) -> int:
     ],
 )
 def test_it_trades_from_five_to_four_of_chicago_sunday_to_friday(moment: str, is_open: bool) -> None:
-    assert GlobexHours().is_open(at(moment)) is is_open
+    assert ExchangeHours().is_open(at(moment)) is is_open
 
 
 def test_a_closed_day_begins_the_evening_before() -> None:
-    hours = GlobexHours([date(2026, 12, 25)])
+    hours = ExchangeHours([date(2026, 12, 25)])
     assert not hours.is_open(at("2026-12-24T23:30"))
     assert not hours.is_open(at("2026-12-25T15:00"))
     assert hours.is_open(at("2026-12-24T15:00"))
@@ -56,7 +56,7 @@ def test_a_closed_day_begins_the_evening_before() -> None:
     ],
 )
 def test_a_session_ends_at_four_of_the_next_day_that_trades(moment: str, end: str) -> None:
-    assert GlobexHours().ends_ns(at(moment)) == at(end)
+    assert ExchangeHours().ends_ns(at(moment)) == at(end)
 
 
 def test_who_never_closes_has_days_all_the_same() -> None:

@@ -115,11 +115,12 @@ def contract_of(symbol: str, today: date) -> Contract:
         known = ", ".join(PRODUCTS)
         raise UsageError(f"{symbol} is no futures contract known here: products are {known}, as in ESZ6")
     code, letter, digits = found[1], found[2], found[3]
-    year = _year(int(digits), today.year) if len(digits) == 1 else today.year // 100 * 100 + int(digits)
+    year = year_of(int(digits), today.year) if len(digits) == 1 else today.year // 100 * 100 + int(digits)
     return Contract(code, year, MONTH_CODES.index(letter) + 1)
 
 
-def _year(digit: int, this_year: int) -> int:
+def year_of(digit: int, this_year: int) -> int:
+    """The year whose last digit this is, from the one before this year to as far as contracts are listed."""
     year = this_year - this_year % 10 + digit
     if year < this_year - (9 - _YEARS_AHEAD):
         return year + 10

@@ -9,6 +9,7 @@ import re
 from datetime import UTC, datetime
 
 from neuratrade.core.model.errors import UsageError
+from neuratrade.core.model.futures import year_of
 from neuratrade.core.model.market import NS_PER_SECOND
 
 FUTURE = re.compile(r"([A-Z][A-Z0-9]{0,2})([FGHJKMNQUVXZ])(\d{4}|\d{1,2})")
@@ -37,11 +38,6 @@ def barchart_symbol(asset: str, now_ns: int) -> str:
             f"{', '.join(sorted(SPELLED))}"
         )
     root, month, digits = found.groups()
-    return f"{root}{month}{_year(digits, now_ns) % 100:02d}"
-
-
-def _year(digits: str, now_ns: int) -> int:
-    if len(digits) > 1:
-        return int(digits)
-    this = datetime.fromtimestamp(now_ns // NS_PER_SECOND, UTC).year
-    return next(year for year in range(this - 1, this + 9) if year % 10 == int(digits))
+    this_year = datetime.fromtimestamp(now_ns // NS_PER_SECOND, UTC).year
+    year = int(digits) if len(digits) > 1 else year_of(int(digits), this_year)
+    return f"{root}{month}{year % 100:02d}"

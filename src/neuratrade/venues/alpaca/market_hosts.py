@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from neuratrade.core.model.errors import Refused
-from neuratrade.venues.hosts import check_trading_host, is_loopback
+from neuratrade.feeds.loopback import is_loopback
+from neuratrade.venues.hosts import check_trading_host
 
 DATA_HOSTS = frozenset(
     {
